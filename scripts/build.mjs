@@ -1,0 +1,16 @@
+// Builds dist/: JavaScript and declarations of src/ and bench/.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+
+function run(script, args) {
+  const done = spawnSync(process.execPath, [script, ...args], { stdio: ['ignore', 2, 2] });
+  if (done.status !== 0) process.exit(done.status ?? 1);
+}
+
+rmSync('dist', { recursive: true, force: true });
+mkdirSync('dist', { recursive: true });
+run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
+writeFileSync('dist/.built', '');

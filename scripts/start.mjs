@@ -1,0 +1,15 @@
+// `npm start` replays the shipped capture; `npm start -- <args>` is the command line.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
+const given = process.argv.slice(2);
+const tour = ['replay', path('captures/local-add.pcap.gz'), '--scenario', path('captures/local-add.yaml')];
+const done = spawnSync(
+  process.execPath,
+  [path('dist/src/cli/main.js'), ...(given.length > 0 ? given : tour)],
+  {
+    stdio: 'inherit',
+  },
+);
+process.exit(done.status ?? 1);

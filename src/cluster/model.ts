@@ -1,0 +1,184 @@
+/**
+ * The cluster model: what a scenario and Kubernetes objects say, resolved and checked. Everything is typed,
+ * names have become rows (a node is its index in `nodes`), durations are seconds, addresses are binary.
+ * The model is immutable input of a replay; it never sees a packet.
+ */
+import type { Address } from '../addr/address.js';
+import type { Prefix } from '../addr/prefix.js';
+import type { SelectName } from '../route/next-hop-group.js';
+
+export interface ClusterModel {
+  readonly name: string;
+  /** source of every random draw that the real system makes at random */
+  readonly seed: number;
+  readonly router: RouterModel;
+  readonly dataplane: DataplaneModel;
+  readonly nodes: readonly NodeModel[];
+  readonly services: readonly ServiceModel[];
+  /** what t = 0 is, nanoseconds since 1970; null = the first packet */
+  readonly epochNs: bigint | null;
+  /** sorted by time, stable */
+  readonly timeline: readonly TimelineEvent[];
+}
+
+export interface RouterModel {
+  readonly addresses: readonly Address[];
+  readonly ecmp: EcmpSettings;
+  /** the FIB at t = 0 where the scenario states it; VIPs without an entry get one from who announces */
+  readonly routes: readonly RouteEntry[];
+  readonly bgp: RouterBgp;
+}
+
+export type HashName =
+  | 'linux-l3'
+  | 'linux-l4'
+  | 'linux-inner'
+  | 'linux-custom'
+  | 'crc32c'
+  | 'crc16'
+  | 'toeplitz'
+  | 'jenkins'
+  | 'murmur3'
+  | 'xor';
+
+export interface EcmpSettings {
+  readonly hash: HashName;
+  /** fib_multipath_hash_fields, for linux-custom and for the hashes that let fields be chosen */
+  readonly fields: number;
+  /** unsigned 32 bits */
+  readonly seed: number;
+  readonly select: SelectName;
+  readonly order: 'address' | 'arrival';
+  readonly buckets: number;
+  readonly idleTimerS: number;
+  readonly unbalancedTimerS: number;
+  readonly replace: 'in-place' | 'fresh-group';
+}
+
+export interface RouterBgp {
+  /** how long a silent speaker keeps its routes */
+  readonly holdTimeS: number;
+  /** detection time of BFD, or null where BFD is off */
+  readonly bfdS: number | null;
+  /** restart time for which routes of a speaker that closed gracefully are kept, or null */
+  readonly gracefulRestartS: number | null;
+  /** from the BGP message to the changed FIB */
+  readonly fibDelayS: number;
+}
+
+export interface RouteNextHop {
+  /** row in `nodes` */
+  readonly node: number;
+  readonly weight: number;
+}
+
+export interface RouteEntry {
+  readonly prefix: Prefix;
+  /** in the order of the router's table; empty = no route */
+  readonly nextHops: readonly RouteNextHop[];
+}
+
+export interface DataplaneModel {
+  readonly proxy: 'iptables' | 'nftables' | 'ipvs' | 'cilium' | 'calico-ebpf';
+  readonly conntrack: ConntrackSettings;
+  readonly masqueradeRandomFully: boolean;
+  readonly dropInvalid: boolean;
+  readonly sync: { readonly delayS: number; readonly minPeriodS: number };
+  readonly overlay: 'none' | 'ipip' | 'vxlan';
+  /** after how long Kubernetes takes the endpoints of a silent node out (node-monitor-grace-period) */
+  readonly nodeGraceS: number;
+}
+
+export interface ConntrackSettings {
+  readonly tcpLoose: boolean;
+  readonly beLiberal: boolean;
+  /** nf_conntrack_max, per node */
+  readonly max: number;
+  readonly timeouts: ConntrackTimeouts;
+}
+
+/** Seconds; names of the kernel's sysctls without nf_conntrack_tcp_timeout_ and the like. */
+export interface ConntrackTimeouts {
+  readonly synSent: number;
+  readonly synRecv: number;
+  readonly established: number;
+  readonly finWait: number;
+  readonly closeWait: number;
+  readonly lastAck: number;
+  readonly timeWait: number;
+  readonly close: number;
+  readonly unacknowledged: number;
+  readonly udp: number;
+  readonly udpStream: number;
+  readonly icmp: number;
+  readonly generic: number;
+}
+
+export interface NodeModel {
+  readonly name: string;
+  readonly addresses: readonly Address[];
+  readonly podCidrs: readonly Prefix[];
+  /** address of the bridge that pods of this node hang on (cni0); the masquerade source towards local pods */
+  readonly podGateways: readonly Address[];
+  readonly rack: string | null;
+  /** true: its speaker announces every VIP; false: none at t = 0; 'auto': as MetalLB decides by policy and endpoints */
+  readonly announces: boolean | 'auto';
+}
+
+export interface ServiceModel {
+  readonly name: string;
+  readonly vips: readonly Address[];
+  readonly ports: readonly ServicePort[];
+  readonly externalTrafficPolicy: 'Cluster' | 'Local';
+  readonly sessionAffinity: 'None' | 'ClientIP';
+  readonly affinityTimeoutS: number;
+  readonly endpoints: readonly EndpointModel[];
+}
+
+export interface ServicePort {
+  readonly name: string | null;
+  /** IP protocol number: 6, 17 or 132 */
+  readonly proto: number;
+  readonly port: number;
+  readonly targetPort: number;
+}
+
+export interface EndpointModel {
+  readonly pod: string;
+  /** row in `nodes` */
+  readonly node: number;
+  readonly addresses: readonly Address[];
+  readonly ready: boolean;
+  readonly serving: boolean;
+  readonly terminating: boolean;
+}
+
+/** One line of the timeline. `at` is seconds since t = 0. Rows refer to `nodes` and `services`. */
+export type TimelineEvent = { readonly at: number } & (
+  | {
+      readonly kind: 'withdraw' | 'announce' | 'speakerUp' | 'nodeDown' | 'nodeUp' | 'uncordon';
+      readonly node: number;
+    }
+  | { readonly kind: 'drain'; readonly node: number; readonly gracePeriodS: number }
+  | { readonly kind: 'speakerDown'; readonly node: number; readonly mode: 'silent' | 'close' }
+  | { readonly kind: 'scale'; readonly service: number; readonly replicas: number }
+  | {
+      readonly kind: 'endpointReady' | 'endpointUnready' | 'endpointTerminating' | 'endpointGone';
+      readonly pod: string;
+    }
+  | {
+      readonly kind: 'rollingRedeploy';
+      /** in order */
+      readonly nodes: readonly number[];
+      readonly everyS: number;
+      readonly downForS: number;
+    }
+  | {
+      readonly kind: 'proxyStall';
+      /** rows; empty = every node */
+      readonly nodes: readonly number[];
+      readonly forS: number;
+    }
+  | { readonly kind: 'route'; readonly prefix: Prefix; readonly nextHops: readonly RouteNextHop[] }
+  | { readonly kind: 'ecmp'; readonly settings: EcmpSettings }
+);

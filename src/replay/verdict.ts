@@ -1,0 +1,174 @@
+/**
+ * The verdicts of a replay: the rows and fields of `flowfate/report/1`. The JSON report is exactly these
+ * objects; every other output is written from them.
+ *
+ * Times are seconds since t = 0; addresses and ports strings and numbers; the client's side comes first.
+ */
+import type { CaptureIndex } from '../flow/flow-columns.js';
+
+export type Fate =
+  | 'delivered'
+  | 'reset'
+  | 'refused'
+  | 'timeout'
+  | 'endpoint-closed'
+  | 'misdelivered'
+  | 'unknown';
+
+/** Why a packet or a flow came to grief. One table for data path, report and metrics. */
+export const REASONS = {
+  'ecmp-rehash': 'the router now sends the flow to a node that does not know it',
+  'no-local-endpoint': 'externalTrafficPolicy Local, and the node has no endpoint of its own',
+  'no-endpoint': 'the service has no endpoint at all; the node rejects',
+  'endpoint-gone': 'the endpoint that held the connection no longer exists',
+  'endpoint-stopped': 'the endpoint was stopped and closed its connections',
+  'node-down': 'the node does not answer',
+  'no-route': 'the router has no route to the VIP',
+  'not-a-service': 'the node has no rule for this address and port',
+  'invalid-dropped': 'conntrack calls the segment INVALID and kube-proxy drops it',
+  'forwarding-loop': 'the packet is not translated and loops between node and router until its TTL ends',
+  'entry-expired': 'the conntrack entry timed out while the flow was idle',
+  'loose-off': 'tcp_loose is 0: a segment of an unknown connection is INVALID',
+  'conntrack-full': 'the connection tracking table is full of assured entries',
+  'snat-port-exhausted': 'every source port towards this endpoint is in use',
+  'stale-rules': 'the rules on the node still name an endpoint that is gone',
+  'member-unknown': 'the load balancer sends traffic to a pool member it knows nothing about',
+  'tunnel-address-collision': "the pod has the address of the node's tunnel",
+} as const;
+export type Reason = keyof typeof REASONS;
+
+export interface Cause {
+  /** id of the event record, or null where no event of the timeline explains it */
+  readonly event: string | null;
+  /** e.g. "router", "node n3", "endpoint n1-p0" */
+  readonly hop: string;
+  readonly reason: Reason;
+}
+
+export interface PathStep {
+  readonly at: number;
+  readonly nextHop: string | null;
+  readonly node: string | null;
+  readonly endpoint: string | null;
+}
+
+export interface SourceStep {
+  readonly hop: string;
+  /** "ecmp" never appears: only what changes the source does; e.g. "masquerade" */
+  readonly mechanism: string;
+  readonly from: string;
+  readonly to: string;
+  /** the value is drawn at random in the real system */
+  readonly random?: true;
+}
+
+export interface SourceVerdict {
+  readonly atClient: string;
+  /** what the endpoint sees; null where no packet reached one */
+  readonly atEndpoint: string | null;
+  readonly preserved: boolean | null;
+  readonly steps: readonly SourceStep[];
+  readonly recoverable: string | null;
+}
+
+/** What the flow table alone knows (`flowfate flows`). */
+export interface FlowRow {
+  /** 0-based row */
+  readonly id: number;
+  /** "tcp", "udp", "sctp", "dccp", "udplite" or the number */
+  readonly proto: string | number;
+  readonly src: string;
+  readonly srcPort: number;
+  readonly dst: string;
+  readonly dstPort: number;
+  readonly family: 4 | 6;
+  readonly start: number;
+  readonly end: number;
+  readonly packets: { readonly out: number; readonly in: number };
+  readonly bytes: { readonly out: number; readonly in: number };
+  readonly sawSyn: boolean;
+}
+
+export interface FlowVerdict extends FlowRow {
+  readonly service: string | null;
+  readonly fate: Fate;
+  readonly latent?: true;
+  /** with fate timeout: what nobody answered */
+  readonly unanswered?: 'SYN' | 'data' | 'FIN';
+  readonly cause: Cause | null;
+  /** the causal chain, a sentence a step */
+  readonly chain: readonly string[];
+  readonly brokenAt: number | null;
+  readonly path: readonly PathStep[];
+  readonly source: SourceVerdict | null;
+}
+
+export interface EventRecord {
+  /** "e1", "e2", ... in order of time */
+  readonly id: string;
+  readonly at: number;
+  readonly kind: string;
+  /** one sentence */
+  readonly detail: string;
+  /** flows open at that moment */
+  readonly flowsActive: number;
+  /** of these, flows whose next hop it changed */
+  readonly flowsMoved: number;
+  /** flows whose cause it is */
+  readonly flowsBroken: number;
+  /** client packets dropped because of it */
+  readonly dropped: number;
+}
+
+export interface LoadShare {
+  readonly name: string;
+  readonly flows: number;
+  readonly bytes: number;
+}
+
+export interface Balance {
+  readonly nodes: readonly LoadShare[];
+  readonly endpoints: readonly LoadShare[];
+  /** busiest over mean, by flows; null where there is nothing to balance */
+  readonly maxOverMean: { readonly nodes: number | null; readonly endpoints: number | null };
+}
+
+export interface Summary {
+  readonly flows: number;
+  readonly byFate: Record<Fate, number>;
+  readonly latent: number;
+  readonly byCause: Record<string, number>;
+  readonly sourcePreserved: { readonly yes: number; readonly no: number; readonly unknown: number };
+  readonly balance: Balance;
+  readonly scenario: { readonly name: string; readonly seed: number; readonly madeFromCapture: boolean };
+  /** notices about what the result hangs on, e.g. a VIP that never appears */
+  readonly notes: readonly string[];
+}
+
+export interface CaptureRecord {
+  readonly file: string;
+  readonly format: string;
+  readonly linkTypes: readonly string[];
+  readonly packets: number;
+  readonly bytes: number;
+  /** seconds since 1970 of the first packet, as decimal number */
+  readonly startTime: number;
+  readonly duration: number;
+  readonly truncated: boolean;
+  readonly decodeFaults: Record<string, number>;
+}
+
+/**
+ * A replay's result. Verdicts of 10^6 flows as objects are dear, so flows are made one at a time: `flowVerdict(f)`
+ * builds row `f` when somebody asks, and the writers stream.
+ */
+export interface ReplayResult {
+  readonly index: CaptureIndex;
+  readonly capture: CaptureRecord;
+  readonly events: readonly EventRecord[];
+  readonly summary: Summary;
+  readonly flowCount: number;
+  flowVerdict(row: number): FlowVerdict;
+  /** cheap: the fate alone */
+  fateOf(row: number): Fate;
+}
