@@ -34,7 +34,8 @@ export function parseAddress(text: string): Address | null {
   const dot = text.indexOf('.');
   const pure = dot < 0 ? text : withoutDottedTail(text);
   const bytes = ip6addr.parse(pure).toBuffer();
-  return ipv6(bytes.readUInt32BE(0), bytes.readUInt32BE(4), bytes.readUInt32BE(8), bytes.readUInt32BE(12));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 16);
+  return ipv6(view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12));
 }
 
 /** Canonical text (RFC 5952 for IPv6, without the dotted-quad form for mapped addresses). */
