@@ -1,0 +1,140 @@
+/**
+ * The cluster as it is at one moment: which nodes answer, which pods run, and what each node's kube-proxy has
+ * programmed. A timeline changes it; the hops ask it. It knows no time of its own.
+ *
+ * Invariants: pods are never removed, only stopped (rows stay valid); a pod that starts again is a new
+ * `instance` that knows none of the old connections; a node that boots again has a new `boot` and an empty
+ * connection table.
+ */
+import type { Address } from '../addr/address.js';
+import type { ClusterModel, EndpointModel, ServiceModel } from '../cluster/model.js';
+import { NodeRules } from './node-rules.js';
+
+export interface Pod {
+  readonly row: number;
+  readonly name: string;
+  readonly node: number;
+  readonly addresses: readonly Address[];
+  /** counts the starts of this pod; connections belong to an instance */
+  instance: number;
+  /** the process runs and owns its addresses */
+  running: boolean;
+  /** conditions of its EndpointSlice entry; all false = not listed */
+  ready: boolean;
+  serving: boolean;
+  terminating: boolean;
+}
+
+export class ClusterState {
+  readonly pods: Pod[] = [];
+  readonly podByName = new Map<string, Pod>();
+  /** per service: rows of its pods, in the order of the endpoint list */
+  readonly members: number[][];
+  readonly nodeUp: boolean[];
+  /** counts the starts of each node */
+  readonly nodeBoot: number[];
+  /** per node: what kube-proxy has programmed there */
+  readonly rules: NodeRules[];
+
+  constructor(readonly model: ClusterModel) {
+    this.nodeUp = model.nodes.map(() => true);
+    this.nodeBoot = model.nodes.map(() => 0);
+    this.members = model.services.map((service) => service.endpoints.map((e) => this.podOf(e).row));
+    this.rules = model.nodes.map((_, node) => new NodeRules(node, model.seed, model.services));
+    for (let node = 0; node < model.nodes.length; node++) this.program(node);
+  }
+
+  /** Programs a node's rules from what is listed now. Returns whether anything changed. */
+  program(node: number): boolean {
+    return this.rules[node]!.program(this.members.map((rows) => rows.map((row) => this.pods[row]!)));
+  }
+
+  startPod(pod: Pod): void {
+    if (!pod.running) pod.instance++;
+    pod.running = true;
+    this.list(pod);
+  }
+
+  list(pod: Pod): void {
+    pod.ready = true;
+    pod.serving = true;
+    pod.terminating = false;
+  }
+
+  /** Out of the endpoint list; the process is not touched. */
+  unlist(pod: Pod): void {
+    pod.ready = false;
+    pod.serving = false;
+    pod.terminating = false;
+  }
+
+  stopPod(pod: Pod): void {
+    this.unlist(pod);
+    pod.running = false;
+  }
+
+  podsOn(node: number): Pod[] {
+    return this.pods.filter((pod) => pod.node === node);
+  }
+
+  /** A node that crashed and comes back: empty tables, fresh pods. */
+  boot(node: number): void {
+    this.nodeUp[node] = true;
+    this.nodeBoot[node]!++;
+    for (const pod of this.podsOn(node)) if (pod.running) pod.instance++;
+  }
+
+  /** Adds a pod to a service on a node (scale up). */
+  addPod(service: number, pod: EndpointModel): Pod {
+    const added = this.podOf(pod);
+    this.members[service]!.push(added.row);
+    return added;
+  }
+
+  /** whether the service has any endpoint that may get traffic, anywhere or on one node */
+  hasEndpoint(service: number, node: number | null): boolean {
+    return this.members[service]!.some((row) => {
+      const pod = this.pods[row]!;
+      return (pod.ready || (pod.serving && pod.terminating)) && (node === null || pod.node === node);
+    });
+  }
+
+  private podOf(endpoint: EndpointModel): Pod {
+    const known = this.podByName.get(endpoint.pod);
+    if (known !== undefined) return known;
+    const pod: Pod = {
+      row: this.pods.length,
+      name: endpoint.pod,
+      node: endpoint.node,
+      addresses: endpoint.addresses,
+      instance: 0,
+      running: true,
+      ready: endpoint.ready,
+      serving: endpoint.serving,
+      terminating: endpoint.terminating,
+    };
+    this.pods.push(pod);
+    this.podByName.set(pod.name, pod);
+    return pod;
+  }
+}
+
+/** First address of a family, or null. */
+export function addressOf(addresses: readonly Address[], family: number): Address | null {
+  return addresses.find((a) => a.family === family) ?? null;
+}
+
+/** Row in `services` of the service that owns address, protocol and port, or -1. */
+export function findServicePort(
+  services: readonly ServiceModel[],
+  isVip: (vip: Address) => boolean,
+  proto: number,
+  port: number,
+): { service: number; targetPort: number } | null {
+  for (let service = 0; service < services.length; service++) {
+    const { vips, ports } = services[service]!;
+    const entry = ports.find((p) => p.proto === proto && p.port === port);
+    if (entry !== undefined && vips.some(isVip)) return { service, targetPort: entry.targetPort };
+  }
+  return null;
+}

@@ -1,0 +1,211 @@
+/**
+ * The top-of-rack router at one moment: who announces what, the routes that follow, and the next-hop groups of
+ * its FIB. A timeline changes it; the router hop asks it.
+ *
+ * A VIP's route comes from one of three places, in this order: `route` entries of the timeline (then they alone
+ * decide), the scenario's `routes` changed by who announces and withdraws, or the announcing nodes alone.
+ * Next hops are known by their node's row.
+ */
+import { type Address, compareAddresses } from '../addr/address.js';
+import { formatPrefix, hostPrefix, type Prefix, prefixContains } from '../addr/prefix.js';
+import type { ClusterModel, EcmpSettings, RouteNextHop } from '../cluster/model.js';
+import { createFlowHash, type FlowHash } from '../hash/flow-hash.js';
+import { createNextHopGroup } from '../route/create-group.js';
+import { Fib } from '../route/fib.js';
+import type { NextHopGroup } from '../route/next-hop-group.js';
+import { addressOf, type ClusterState } from './cluster-state.js';
+
+/** How long zebra keeps the id of a vanished next hop, and with it its place in the group (FRR default). */
+const ARRIVAL_KEEP_S = 180;
+
+export interface Route {
+  readonly prefix: Prefix;
+  /** services whose VIPs the prefix covers */
+  readonly services: readonly number[];
+  nextHops: readonly RouteNextHop[];
+  /** `route` entries of the timeline alone change it */
+  readonly stated: boolean;
+  readonly weights: ReadonlyMap<number, number>;
+  /** nodes that the scenario's route lists (true) or leaves out (false) against the announcement rules */
+  readonly pinned: Map<number, boolean>;
+  /** order of first sight, for `order: arrival`, with the time a hop was last in use */
+  readonly arrival: Map<number, { place: number; lastS: number }>;
+  group: NextHopGroup | null;
+}
+
+export class RouterState {
+  readonly fib = new Fib();
+  readonly routes: Route[];
+  ecmp: EcmpSettings;
+  hash: FlowHash;
+  /** per node: it has withdrawn its announcements */
+  readonly withdrawn: boolean[];
+  /** per node: the router holds a session with its speaker (or still believes so) */
+  readonly session: boolean[];
+  /** per node: marked node.kubernetes.io/exclude-from-external-load-balancers */
+  readonly excluded: boolean[];
+
+  constructor(
+    private readonly model: ClusterModel,
+    private readonly cluster: ClusterState,
+  ) {
+    this.ecmp = model.router.ecmp;
+    this.hash = createFlowHash(this.ecmp);
+    this.withdrawn = model.nodes.map((node) => node.announces === false);
+    this.session = model.nodes.map(() => true);
+    this.excluded = model.nodes.map(() => false);
+    this.routes = routePrefixes(model).map((prefix) => this.initialRoute(prefix));
+  }
+
+  /** Whether the router would list `node` for a service, by MetalLB's rules. */
+  announces(node: number, service: number): boolean {
+    if (this.withdrawn[node] || !this.session[node]) return false;
+    const { announces } = this.model.nodes[node]!;
+    if (announces !== 'auto') return true;
+    if (this.excluded[node]) return false;
+    const local = this.model.services[service]!.externalTrafficPolicy === 'Local';
+    return this.cluster.hasEndpoint(service, local ? node : null);
+  }
+
+  /** Recomputes every route that follows from announcements. Returns the routes that changed. */
+  refresh(nowS: number): Route[] {
+    return this.routes.filter((route) => {
+      if (route.stated) return false;
+      const wanted = this.announcers(route);
+      const present = new Set(route.nextHops.map((hop) => hop.node));
+      if (wanted.length === present.size && wanted.every((node) => present.has(node))) return false;
+      this.setNextHops(route, this.listed(route, wanted, nowS), nowS);
+      return true;
+    });
+  }
+
+  /** The bare effect: the route to `prefix` became this. */
+  state(prefix: Prefix, nextHops: readonly RouteNextHop[], nowS: number): Route {
+    const text = formatPrefix(prefix);
+    const route = this.routes.find((r) => formatPrefix(r.prefix) === text)!;
+    this.setNextHops(route, nextHops, nowS);
+    return route;
+  }
+
+  /** From now on the announcement rules decide for `node`, whatever the scenario's routes said. */
+  unpin(node: number): void {
+    for (const route of this.routes) route.pinned.delete(node);
+  }
+
+  /** New settings of hash and selection: every group is made afresh. */
+  configure(settings: EcmpSettings, nowS: number): void {
+    this.ecmp = settings;
+    this.hash = createFlowHash(settings);
+    for (const route of this.routes) {
+      route.group = null;
+      this.setNextHops(route, route.nextHops, nowS);
+    }
+  }
+
+  private setNextHops(route: Route, nextHops: readonly RouteNextHop[], nowS: number): void {
+    for (const hop of route.nextHops) route.arrival.get(hop.node)!.lastS = nowS;
+    for (const hop of nextHops) this.remember(route, hop.node, nowS);
+    route.nextHops = nextHops;
+    const weighted = nextHops.map((hop) => ({ id: hop.node, weight: hop.weight }));
+    if (weighted.length === 0) {
+      this.fib.remove(route.prefix);
+      if (this.ecmp.replace === 'fresh-group') route.group = null;
+      return;
+    }
+    if (route.group === null) route.group = this.makeGroup(weighted, nowS);
+    else route.group.replace(weighted, nowS);
+    this.fib.set(route.prefix, route.group);
+  }
+
+  private makeGroup(nextHops: readonly { id: number; weight: number }[], nowS: number): NextHopGroup {
+    const { select, buckets, idleTimerS, unbalancedTimerS, replace } = this.ecmp;
+    const settings = { select, buckets, idleTimerS, unbalancedTimerS, replace, hashBits: this.hash.bits };
+    return createNextHopGroup(settings, nextHops, nowS);
+  }
+
+  private initialRoute(prefix: Prefix): Route {
+    const text = formatPrefix(prefix);
+    const given = this.model.router.routes.find((r) => formatPrefix(r.prefix) === text);
+    const stated = this.model.timeline.some((e) => e.kind === 'route' && formatPrefix(e.prefix) === text);
+    const services = this.model.services.flatMap((service, row) =>
+      service.vips.some((vip) => prefixContains(prefix, vip)) ? [row] : [],
+    );
+    const route: Route = {
+      prefix,
+      services,
+      nextHops: [],
+      stated,
+      weights: new Map(given?.nextHops.map((hop) => [hop.node, hop.weight])),
+      pinned: new Map(),
+      arrival: new Map(),
+      group: null,
+    };
+    const byRule = this.announcers(route);
+    if (given === undefined) {
+      this.setNextHops(route, this.listed(route, byRule, 0), 0);
+      return route;
+    }
+    this.setNextHops(route, given.nextHops, 0);
+    for (let node = 0; node < this.model.nodes.length; node++) {
+      const stated = given.nextHops.some((hop) => hop.node === node);
+      if (stated !== byRule.includes(node)) route.pinned.set(node, stated);
+    }
+    return route;
+  }
+
+  private announcers(route: Route): number[] {
+    const family = route.prefix.address.family;
+    const nodes: number[] = [];
+    for (let node = 0; node < this.model.nodes.length; node++) {
+      if (addressOf(this.model.nodes[node]!.addresses, family) === null) continue;
+      const announced = route.pinned.get(node) ?? route.services.some((s) => this.announces(node, s));
+      if (announced) nodes.push(node);
+    }
+    return nodes;
+  }
+
+  /** `nodes` in the order of the router's table: the ones that stay keep their places. */
+  private listed(route: Route, nodes: readonly number[], nowS: number): RouteNextHop[] {
+    for (const node of nodes) this.remember(route, node, nowS);
+    const list = route.nextHops.filter((hop) => nodes.includes(hop.node));
+    for (const node of nodes) {
+      if (list.some((hop) => hop.node === node)) continue;
+      const hop = { node, weight: route.weights.get(node) ?? 1 };
+      const at = list.findIndex((other) => this.comesBefore(route, hop, other));
+      list.splice(at < 0 ? list.length : at, 0, hop);
+    }
+    return list;
+  }
+
+  private comesBefore(route: Route, a: RouteNextHop, b: RouteNextHop): boolean {
+    if (this.ecmp.order === 'arrival') return route.arrival.get(a.node)!.place < route.arrival.get(b.node)!.place;
+    if (a.weight !== b.weight) return a.weight > b.weight;
+    const family = route.prefix.address.family;
+    const address = (hop: RouteNextHop): Address => addressOf(this.model.nodes[hop.node]!.addresses, family)!;
+    return compareAddresses(address(a), address(b)) < 0;
+  }
+
+  private remember(route: Route, node: number, nowS: number): void {
+    const known = route.arrival.get(node);
+    if (known !== undefined && nowS - known.lastS <= ARRIVAL_KEEP_S) {
+      known.lastS = nowS;
+      return;
+    }
+    const place = 1 + Math.max(-1, ...[...route.arrival.values()].map((seen) => seen.place));
+    route.arrival.set(node, { place, lastS: nowS });
+  }
+}
+
+/** Every prefix the router may hold: stated ones, and a host route for each VIP that none of them covers. */
+function routePrefixes(model: ClusterModel): Prefix[] {
+  const prefixes = new Map<string, Prefix>();
+  const add = (prefix: Prefix): void => void prefixes.set(formatPrefix(prefix), prefix);
+  for (const route of model.router.routes) add(route.prefix);
+  for (const event of model.timeline) if (event.kind === 'route') add(event.prefix);
+  for (const service of model.services) {
+    for (const vip of service.vips) {
+      if (![...prefixes.values()].some((prefix) => prefixContains(prefix, vip))) add(hostPrefix(vip));
+    }
+  }
+  return [...prefixes.values()];
+}

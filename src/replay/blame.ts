@@ -1,0 +1,85 @@
+/**
+ * From the place where a packet came to grief to the cause: which event of the timeline, at which hop, and why.
+ *
+ * What a node reports is where things ended (a pod without the connection, a segment without an entry). The
+ * cause is further back: the router moved the flow, the node had rebooted, the endpoint was stopped.
+ */
+import { HopKind, hopCode, hopKind, hopRow, ReasonCode } from '../path/disposition.js';
+
+/** What an engine knows of the packet and its flow. */
+export interface Grief {
+  /** reason and hop as the hops reported them */
+  reason: number;
+  hop: number;
+  /** node the router sent the packet to; -1 = no route */
+  node: number;
+  /** node through which the flow's connection was made; -1 = it has none */
+  home: number;
+  /** the connection's entry is no longer there because it expired / because the node booted */
+  expired: boolean;
+  rebooted: boolean;
+  /** event that gave the flow its present next hop, or -1 */
+  movedBy: number;
+}
+
+/** The events that last touched a thing; -1 = none. */
+export class EventLog {
+  readonly node: Int32Array;
+  pod: number[] = [];
+  /** the event after which a node had no local endpoint to offer */
+  readonly emptied: Int32Array;
+  routes = -1;
+
+  constructor(nodes: number) {
+    this.node = new Int32Array(nodes).fill(-1);
+    this.emptied = new Int32Array(nodes).fill(-1);
+  }
+}
+
+export interface Blame {
+  reason: number;
+  event: number;
+  hop: number;
+}
+
+/** Writes the cause into `out`. */
+export function blame(grief: Grief, log: EventLog, out: Blame): void {
+  const { reason, hop, node, home, movedBy } = grief;
+  out.reason = reason;
+  out.hop = hop;
+  out.event = -1;
+  if (node < 0) {
+    out.reason = ReasonCode['no-route'];
+    out.hop = hopCode(HopKind.router, 0);
+    out.event = log.routes;
+    return;
+  }
+  const moved = home >= 0 && home !== node;
+  const kind = hopKind(hop);
+  const row = hopRow(hop);
+  if (reason === ReasonCode['node-down'] && row === node) {
+    out.event = log.node[node]!;
+    return;
+  }
+  if (reason === ReasonCode['no-local-endpoint'] || reason === ReasonCode['no-endpoint']) {
+    out.event = moved && movedBy >= 0 ? movedBy : log.emptied[node]!;
+    return;
+  }
+  if (moved) {
+    out.reason = ReasonCode['ecmp-rehash'];
+    out.hop = hopCode(HopKind.router, 0);
+    out.event = movedBy;
+    return;
+  }
+  if (grief.rebooted) {
+    out.reason = ReasonCode['node-down'];
+    out.hop = hopCode(HopKind.node, node);
+    out.event = log.node[node]!;
+    return;
+  }
+  if (reason === ReasonCode['node-down']) out.event = log.node[row]!;
+  else if (kind === HopKind.endpoint) {
+    if (reason === ReasonCode['endpoint-gone'] && grief.expired) out.reason = ReasonCode['entry-expired'];
+    else out.event = log.pod[row] ?? -1;
+  }
+}

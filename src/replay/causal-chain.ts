@@ -1,0 +1,102 @@
+/** The causal chain of a broken flow, a sentence a step: what was, what happened, what that did, what came of it. */
+import type { ClusterModel } from '../cluster/model.js';
+import { REASON_NAMES } from '../path/disposition.js';
+import type { FlowEngine } from './flow-engine.js';
+import { Asks, FateCode } from './verdict-tracker.js';
+
+/** How long before a route change its cause may lie (hold time and the like are shorter). */
+const CAUSE_WITHIN_S = 200;
+
+export function causalChain(engine: FlowEngine, model: ClusterModel, f: number): string[] {
+  const { tracker } = engine;
+  const fate = tracker.fate[f]!;
+  if (fate === FateCode.none) return [];
+  const nodeName = (node: number): string => (node < 0 ? 'no node' : model.nodes[node]!.name);
+  const podName = (pod: number): string => engine.cluster.pods[pod]!.name;
+  const chain: string[] = [];
+  const atS = tracker.brokenS[f]!;
+  const steps = engine.paths.steps(f);
+  const before = steps.filter((step) => step.atS < atS);
+  const first = steps[0];
+  if (first !== undefined && before.length > 0) {
+    const began = tracker.midway[f] === 1 ? 'was open when the capture began' : `began at ${seconds(first.atS)}`;
+    const whereTo = first.pod < 0 ? '' : `, and its endpoint was ${podName(first.pod)}`;
+    chain.push(`The flow ${began}; the router sent it to ${nodeName(first.node)}${whereTo}.`);
+  }
+  const event = tracker.event[f]!;
+  if (event >= 0) chain.push(...eventSentences(engine, event));
+  const reason = REASON_NAMES[tracker.reason[f]!]!;
+  const here = [...steps].reverse().find((step) => step.atS <= atS);
+  const node = nodeName(here?.node ?? -1);
+  chain.push(...ending(engine, f, reason, node, here !== undefined && here.pod >= 0 ? podName(here.pod) : null));
+  return chain;
+}
+
+/** The event, preceded by what caused it where that is another line of the timeline. */
+function eventSentences(engine: FlowEngine, event: number): string[] {
+  const { entries } = engine.timeline;
+  const entry = entries[event]!;
+  const sentence = (e: number): string => `At ${seconds(entries[e]!.at)} ${entries[e]!.detail} (e${e + 1}).`;
+  if (entry.kind !== 'route') return [sentence(event)];
+  for (let e = event - 1; e >= 0 && entry.at - entries[e]!.at <= CAUSE_WITHIN_S; e--) {
+    const { kind, node } = entries[e]!;
+    if (kind !== 'route' && node !== null) return [sentence(e), sentence(event)];
+  }
+  return [sentence(event)];
+}
+
+function ending(engine: FlowEngine, f: number, reason: string, node: string, pod: string | null): string[] {
+  const { tracker } = engine;
+  const at = seconds(tracker.brokenS[f]!);
+  const fate = tracker.fate[f]!;
+  if (fate === FateCode.endpointClosed) return [`At ${at} the endpoint's FIN told the client that it had closed.`];
+  const asked = tracker.unanswered[f]!;
+  const what = asked === Asks.connection ? 'SYN' : asked === Asks.close ? 'FIN' : 'data';
+  const nobody = `Nobody answered its ${what}.`;
+  if (reason === 'ecmp-rehash') {
+    const reached = `At ${at} its next packet reached ${node}, which has no connection tracking entry for it.`;
+    if (fate === FateCode.reset) {
+      const who = pod === null ? 'an endpoint' : pod;
+      return [
+        reached,
+        `${node} took it for a new connection and sent it to ${who}, which does not know it and answered with a RST.`,
+      ];
+    }
+    if (fate === FateCode.misdelivered) return [reached, `${node} chose ${pod ?? 'another endpoint'} for it.`];
+    if (asked === Asks.close) {
+      return [reached, 'A FIN cannot begin an entry: ctstate INVALID, not translated.', nobody];
+    }
+    return [reached, nobody];
+  }
+  const because = SENTENCES[reason]?.(node, pod) ?? '';
+  const result =
+    fate === FateCode.reset
+      ? 'The client was reset.'
+      : fate === FateCode.refused
+        ? 'The connection was refused.'
+        : fate === FateCode.misdelivered
+          ? 'Its packets went to another endpoint from then on.'
+          : nobody;
+  return [`At ${at} ${because}.`, result];
+}
+
+const SENTENCES: Record<string, (node: string, pod: string | null) => string> = {
+  'no-local-endpoint': (node) => `${node} had no endpoint of its own and, under policy Local, dropped the packet`,
+  'no-endpoint': (node) => `${node} rejected the packet: the service had no endpoint`,
+  'endpoint-gone': (_, pod) => `the packet was sent to ${pod ?? 'an endpoint'} that no longer had the connection`,
+  'node-down': (node) => `the packet was lost at a node that did not answer (on its way through ${node})`,
+  'no-route': () => 'the router had no route',
+  'not-a-service': (node) => `${node} had no rule for this port and sent the packet back to the router until its TTL ended`,
+  'invalid-dropped': (node) => `${node} called the segment INVALID and dropped it`,
+  'forwarding-loop': (node) => `${node} did not translate the packet; it looped to the router until its TTL ended`,
+  'entry-expired': (node) => `the entry on ${node} had expired while the flow was idle`,
+  'loose-off': (node) => `${node} had no entry, and tcp_loose is off: the segment was INVALID`,
+  'conntrack-full': (node) => `the connection tracking table of ${node} was full`,
+  'snat-port-exhausted': (node) => `${node} had no source port left towards ${'the endpoint'}`,
+  'stale-rules': (node, pod) => `the rules on ${node} still named ${pod ?? 'an endpoint'}, which was gone`,
+};
+
+function seconds(s: number): string {
+  return `${s.toFixed(3)} s`;
+}
+

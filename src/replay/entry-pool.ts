@@ -1,0 +1,102 @@
+/**
+ * Conntrack entries of the fast engine, as columns: row `e` is what one node's table holds for one flow.
+ *
+ * A flow's entries (one a node at most that is alive) form a list from `head[flow]`. Rows are never reused, so
+ * that a verdict can say at the end what an entry of long ago translated. A dead row has state {@link DEAD}.
+ */
+
+export const DEAD = 255;
+/** state of UDP and other entries without TCP states */
+export const STATELESS = 254;
+
+export const ENTRY_REPLIED = 1;
+export const ENTRY_ASSURED = 2;
+/** the source is masqueraded */
+export const ENTRY_SNAT = 4;
+
+export class EntryPool {
+  count = 0;
+  flow: Int32Array;
+  node: Int32Array;
+  boot: Int32Array;
+  pod: Int32Array;
+  state: Uint8Array;
+  marks: Uint8Array;
+  /** which draw of the flow chose endpoint and port */
+  ordinal: Int32Array;
+  /** see NodeRules.departuresOf */
+  departures: Int32Array;
+  createdS: Float64Array;
+  /** last packet that refreshed the entry */
+  lastS: Float64Array;
+  next: Int32Array;
+  readonly head: Int32Array;
+
+  constructor(flows: number) {
+    this.head = new Int32Array(flows).fill(-1);
+    const capacity = 1024;
+    this.flow = new Int32Array(capacity);
+    this.node = new Int32Array(capacity);
+    this.boot = new Int32Array(capacity);
+    this.pod = new Int32Array(capacity);
+    this.state = new Uint8Array(capacity);
+    this.marks = new Uint8Array(capacity);
+    this.ordinal = new Int32Array(capacity);
+    this.departures = new Int32Array(capacity);
+    this.createdS = new Float64Array(capacity);
+    this.lastS = new Float64Array(capacity);
+    this.next = new Int32Array(capacity);
+  }
+
+  /** A fresh row at the head of the flow's list; state and marks are the caller's to set. */
+  add(flow: number, node: number, boot: number, pod: number, ordinal: number, nowS: number): number {
+    if (this.count === this.flow.length) this.grow();
+    const e = this.count++;
+    this.flow[e] = flow;
+    this.node[e] = node;
+    this.boot[e] = boot;
+    this.pod[e] = pod;
+    this.ordinal[e] = ordinal;
+    this.createdS[e] = nowS;
+    this.lastS[e] = nowS;
+    this.next[e] = this.head[flow]!;
+    this.head[flow] = e;
+    return e;
+  }
+
+  /** The flow's living entry on a node, or -1. */
+  find(flow: number, node: number): number {
+    for (let e = this.head[flow]!; e >= 0; e = this.next[e]!) {
+      if (this.node[e] === node && this.state[e] !== DEAD) return e;
+    }
+    return -1;
+  }
+
+  private grow(): void {
+    const capacity = this.flow.length * 2;
+    const wider = (column: Int32Array): Int32Array => {
+      const next = new Int32Array(capacity);
+      next.set(column);
+      return next;
+    };
+    this.flow = wider(this.flow);
+    this.node = wider(this.node);
+    this.boot = wider(this.boot);
+    this.pod = wider(this.pod);
+    this.ordinal = wider(this.ordinal);
+    this.departures = wider(this.departures);
+    this.next = wider(this.next);
+    const state = new Uint8Array(capacity);
+    state.set(this.state);
+    this.state = state;
+    const marks = new Uint8Array(capacity);
+    marks.set(this.marks);
+    this.marks = marks;
+    const createdS = new Float64Array(capacity);
+    createdS.set(this.createdS);
+    this.createdS = createdS;
+    const lastS = new Float64Array(capacity);
+    lastS.set(this.lastS);
+    this.lastS = lastS;
+  }
+}

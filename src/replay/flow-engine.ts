@@ -1,0 +1,380 @@
+/**
+ * The fast engine: one pass over the packet index in order of time, one cheap step a packet.
+ *
+ * A flow's path is decided when it starts and again only when something on it has changed. Between changes a
+ * flow is *calm*: its last packet was answered through a living, established entry; then a packet costs a look
+ * at the flow, a look at the clock and a time stamp. Everything else takes the long way ({@link FlowEngine.step}).
+ * Route changes are applied to the open flows at once, so that each flow knows which event moved it.
+ */
+import type { ClusterModel } from '../cluster/model.js';
+import { Segment, segmentOf, TcpState } from '../conntrack/tcp-states.js';
+import type { CaptureIndex } from '../flow/flow-columns.js';
+import {
+  META_FLAGS_CUT,
+  META_FRAGMENT,
+  META_LENGTH_SHIFT,
+  META_PAYLOAD,
+  META_TCP_FLAGS,
+  type PacketSegment,
+} from '../flow/packet-index.js';
+import type { NextHopGroup } from '../route/next-hop-group.js';
+import { ClusterState, type Pod } from '../path/cluster-state.js';
+import { HopKind, hopCode, Outcome, ReasonCode } from '../path/disposition.js';
+import { type Route, RouterState } from '../path/router-state.js';
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
+import { type Blame, blame, EventLog, type Grief } from './blame.js';
+import { ClientSide, SKIP } from './client-side.js';
+import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED } from './entry-pool.js';
+import { EventCounts } from './event-counts.js';
+import { FlowPlan, ROLE_NONE } from './flow-plan.js';
+import { NodeWalk } from './node-walk.js';
+import { PathLog } from './path-log.js';
+import { Timeline, type TimelineListener } from './timeline.js';
+import { Asks, Life, VerdictTracker } from './verdict-tracker.js';
+
+const TCP = 6;
+const UDP = 17;
+
+/** a flow that has not sent yet */
+const NOT_STARTED = -2;
+const NO_ROUTE = -1;
+
+/** the bits of `meta` that a calm flow's packet must match, and what they are by kind of flow */
+const CALM_MASK = TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK | META_FRAGMENT | META_FLAGS_CUT;
+const CALM_TCP = TCP_ACK;
+const CALM_OTHER = 0;
+const NOT_CALM = 0xffff;
+
+export class FlowEngine implements TimelineListener {
+  readonly plan: FlowPlan;
+  readonly cluster: ClusterState;
+  readonly router: RouterState;
+  readonly timeline: Timeline;
+  readonly tracker: VerdictTracker;
+  readonly walk: NodeWalk;
+  readonly paths: PathLog;
+  readonly counts: EventCounts;
+  /** client bytes of each flow since they were last booked */
+  private readonly bytes: Float64Array;
+  private readonly expects: Uint16Array;
+  private readonly limitS: Float64Array;
+  private readonly current: Int32Array;
+  private readonly nextHop: Int32Array;
+  private readonly movedBy: Int32Array;
+  private readonly client: ClientSide;
+  private readonly log: EventLog;
+  /** per node: its rules had an endpoint to offer */
+  private readonly offered: boolean[];
+  private readonly offsetNs: number;
+  private groupOfVip: (NextHopGroup | null)[] = [];
+  private hashes: Uint32Array;
+  private fragmentHashes: Uint32Array | null = null;
+  private stamping = false;
+  private packetBytes = 0;
+  private nowS = Number.NEGATIVE_INFINITY;
+  private readonly grief: Grief = {
+    reason: 0,
+    hop: 0,
+    node: 0,
+    home: -1,
+    expired: false,
+    rebooted: false,
+    movedBy: -1,
+  };
+  private readonly blamed: Blame = { reason: 0, event: -1, hop: 0 };
+
+  constructor(
+    private readonly index: CaptureIndex,
+    private readonly model: ClusterModel,
+  ) {
+    const flows = index.flows.count;
+    this.plan = new FlowPlan(index, model);
+    this.cluster = new ClusterState(model);
+    this.router = new RouterState(model, this.cluster);
+    this.tracker = new VerdictTracker(flows);
+    this.client = new ClientSide(this.tracker);
+    this.walk = new NodeWalk(model, this.cluster, this.plan, this.client.lingerS);
+    this.paths = new PathLog(flows);
+    this.log = new EventLog(model.nodes.length);
+    this.offered = model.nodes.map((_, node) => this.offers(node));
+    this.bytes = new Float64Array(flows);
+    this.expects = new Uint16Array(flows).fill(NOT_CALM);
+    this.limitS = new Float64Array(flows);
+    this.current = new Int32Array(flows).fill(-1);
+    this.nextHop = new Int32Array(flows).fill(NOT_STARTED);
+    this.movedBy = new Int32Array(flows).fill(-1);
+    this.offsetNs = model.epochNs === null ? 0 : Number(index.summary.baseNs - model.epochNs);
+    this.hashes = this.plan.hashes(this.router.hash, 'ports');
+    this.timeline = new Timeline(model, this.cluster, this.router, this);
+    this.counts = new EventCounts(model, this.timeline.entries.length, this.cluster);
+    this.lookUpGroups();
+  }
+
+  /** Replays the whole capture. */
+  run(): void {
+    for (const segment of this.index.packets.segments) this.runSegment(segment);
+    const endS = Math.max(this.nowS, (this.offsetNs + this.index.summary.duration * 1e9) * 1e-9);
+    this.timeline.advance(endS);
+    this.nowS = endS;
+    this.client.finish();
+    this.tracker.finish();
+    for (const f of this.plan.flows) this.book(f, 0);
+    this.counts.close(this.tracker, this.plan.flows);
+  }
+
+  /** Whether a flow that was delivered would break at its next packet. */
+  isLatent(f: number): boolean {
+    if (this.plan.proto[f] !== TCP || this.tracker.life[f] !== Life.open || this.tracker.fate[f] !== 0) return false;
+    if (this.tracker.waiting[f] !== Asks.nothing) return false;
+    return this.walk.wouldBreak(f, this.nextHop[f]!, this.nowS);
+  }
+
+  /** Seconds since t = 0 of a time in the index. */
+  seconds(timeNs: number): number {
+    return (timeNs + this.offsetNs) * 1e-9;
+  }
+
+  private runSegment({ count, flowDir, meta, timeNs }: PacketSegment): void {
+    const { plan, expects, current, limitS, bytes, offsetNs } = this;
+    const { role } = plan;
+    let { nowS } = this;
+    let dueS = this.timeline.dueS;
+    let { lastS } = this.walk.entries;
+    for (let i = 0; i < count; i++) {
+      const row = flowDir[i]!;
+      if (role[row] === ROLE_NONE) continue;
+      const atS = (timeNs[i]! + offsetNs) * 1e-9;
+      if (atS > nowS) nowS = atS;
+      if (nowS >= dueS) {
+        this.nowS = nowS;
+        this.timeline.advance(nowS);
+        dueS = this.timeline.dueS;
+      }
+      const f = row >>> 1;
+      const m = meta[i]!;
+      bytes[f]! += m >>> META_LENGTH_SHIFT;
+      if ((m & CALM_MASK) === expects[f]) {
+        const e = current[f]!;
+        if (nowS - lastS[e]! <= limitS[f]!) {
+          lastS[e] = nowS;
+          if (this.stamping) this.stamp(f, nowS);
+          continue;
+        }
+      }
+      this.nowS = nowS;
+      this.step(f, m, nowS);
+      lastS = this.walk.entries.lastS;
+    }
+    this.nowS = nowS;
+  }
+
+  /** The long way of one client packet. */
+  private step(f: number, meta: number, nowS: number): void {
+    this.expects[f] = NOT_CALM;
+    this.packetBytes = meta >>> META_LENGTH_SHIFT;
+    const node = this.route(f, meta, nowS);
+    if (this.plan.proto[f] === TCP) this.segment(f, node, meta, nowS);
+    else this.datagram(f, node, nowS);
+  }
+
+  private segment(f: number, node: number, meta: number, nowS: number): void {
+    const { tracker, client, walk } = this;
+    const captured = (meta & META_FLAGS_CUT) !== 0 ? Segment.ack : segmentOf(meta & META_TCP_FLAGS);
+    const payload = meta & META_PAYLOAD;
+    if (tracker.life[f] === Life.unborn && captured !== Segment.syn) this.adopt(f, node, nowS);
+    const segment = client.prepare(f, captured, payload, nowS);
+    if (segment === SKIP) {
+      this.notePath(f, node, -1, nowS);
+      return;
+    }
+    this.send(f, node, segment, payload, nowS);
+    const { reason, event, hop } = this.blamed;
+    tracker.packet(f, client.asks, walk.outcome, reason, event, hop, nowS);
+    this.notePath(f, node, walk.pod, nowS);
+    this.calm(f, CALM_TCP);
+  }
+
+  private datagram(f: number, node: number, nowS: number): void {
+    const { tracker, walk } = this;
+    const before = this.paths.lastPod(f);
+    this.send(f, node, Segment.ack, 1, nowS);
+    const { reason, event, hop } = this.blamed;
+    if (walk.outcome === Outcome.reset) {
+      tracker.packet(f, Asks.answer, walk.outcome, reason, event, hop, nowS);
+      this.notePath(f, node, walk.pod, nowS);
+      return;
+    }
+    tracker.datagram(f, walk.outcome, reason, event, hop, nowS);
+    const home = walk.connectedBy[f]!;
+    if (walk.outcome === Outcome.answered && this.plan.proto[f] === UDP) {
+      if (home < 0) {
+        walk.connectedBy[f] = walk.entry;
+      } else if (walk.entries.pod[home] !== walk.pod && before !== walk.pod) {
+        this.blameFor(f, node, ReasonCode['endpoint-gone'], hopCode(HopKind.endpoint, walk.entries.pod[home]!));
+        tracker.misdelivered(f, this.blamed.reason, this.blamed.event, this.blamed.hop, nowS);
+      }
+    }
+    this.notePath(f, node, walk.pod, nowS);
+    this.calm(f, CALM_OTHER);
+  }
+
+  /** Walks the packet behind the router; the outcome is in `walk`, the cause of a failure in `blamed`. */
+  private send(f: number, node: number, segment: Segment | -1, payload: number, nowS: number): void {
+    const { walk } = this;
+    if (node >= 0) {
+      walk.walk(f, node, segment, payload, nowS);
+    } else {
+      walk.outcome = Outcome.unreachable;
+      walk.reason = ReasonCode['no-route'];
+      walk.hop = hopCode(HopKind.router, 0);
+      walk.pod = -1;
+      walk.entry = -1;
+    }
+    this.blamed.event = -1;
+    if (walk.outcome === Outcome.answered) return;
+    this.blameFor(f, node, walk.reason, walk.hop);
+    if (walk.outcome !== Outcome.reset) this.counts.dropped(this.blamed.event);
+  }
+
+  private blameFor(f: number, node: number, reason: number, hop: number): void {
+    const { grief, walk } = this;
+    const { entries } = walk;
+    const home = this.client.asks === Asks.connection && this.plan.proto[f] === TCP ? -1 : walk.connectedBy[f]!;
+    grief.reason = reason;
+    grief.hop = hop;
+    grief.node = node;
+    grief.home = home < 0 ? -1 : entries.node[home]!;
+    grief.rebooted = home >= 0 && entries.boot[home] !== this.cluster.nodeBoot[entries.node[home]!];
+    grief.expired = home >= 0 && entries.state[home] === DEAD && walk.entry !== home;
+    grief.movedBy = this.movedBy[f]!;
+    blame(grief, this.log, this.blamed);
+  }
+
+  /** After an answer through an established entry the flow is calm until something changes. */
+  private calm(f: number, kind: number): void {
+    const { walk, tracker } = this;
+    const e = walk.entry;
+    if (e < 0 || walk.outcome !== Outcome.answered || tracker.waiting[f] !== Asks.nothing) return;
+    if (this.client.lingerS[f]! >= 0) return;
+    const { state, marks } = walk.entries;
+    const settled = ENTRY_REPLIED | ENTRY_ASSURED;
+    if ((marks[e]! & settled) !== settled) return;
+    if (kind === CALM_TCP && (state[e] !== TcpState.established || tracker.life[f] !== Life.open)) return;
+    this.current[f] = e;
+    const { timeouts } = this.model.dataplane.conntrack;
+    this.limitS[f] = kind === CALM_TCP ? walk.timeoutS(e) : Math.min(timeouts.udp, timeouts.udpStream);
+    this.expects[f] = kind;
+  }
+
+  /** A connection that began before the capture: the node its first packet meets is taken to know it. */
+  private adopt(f: number, node: number, nowS: number): void {
+    this.tracker.midway[f] = 1;
+    this.tracker.life[f] = Life.open;
+    if (node >= 0) this.walk.adopt(f, node, nowS);
+  }
+
+  // -- the router
+
+  /** Node that the router sends this packet of the flow to, or -1. */
+  private route(f: number, meta: number, nowS: number): number {
+    const group = this.groupOfVip[this.plan.vip[f]!]!;
+    if ((meta & META_FRAGMENT) !== 0) {
+      this.fragmentHashes ??= this.plan.hashes(this.router.hash, 'fragment');
+      if (this.nextHop[f] === NOT_STARTED) this.nextHop[f] = group === null ? NO_ROUTE : group.peek(this.hashes[f]!);
+      return group === null ? NO_ROUTE : group.choose(this.fragmentHashes[f]!, nowS);
+    }
+    if (this.nextHop[f] === NOT_STARTED || this.stamping) {
+      this.nextHop[f] = group === null ? NO_ROUTE : group.choose(this.hashes[f]!, nowS);
+    }
+    return this.nextHop[f]!;
+  }
+
+  private stamp(f: number, nowS: number): void {
+    this.groupOfVip[this.plan.vip[f]!]?.choose(this.hashes[f]!, nowS);
+  }
+
+  private lookUpGroups(): void {
+    this.groupOfVip = this.plan.vips.map(({ address: a }) => this.router.fib.lookup(a.family, a.w0, a.w1, a.w2, a.w3));
+    this.stamping = this.router.ecmp.select === 'resilient';
+  }
+
+  // -- TimelineListener
+
+  routesChanged(_routes: readonly Route[], event: number, atS: number): void {
+    if (this.timeline.entries[event]?.kind === 'ecmp') {
+      this.hashes = this.plan.hashes(this.router.hash, 'ports');
+      this.fragmentHashes = null;
+    }
+    this.lookUpGroups();
+    this.log.routes = event;
+    for (const f of this.plan.flows) {
+      if (this.nextHop[f] === NOT_STARTED) continue;
+      const group = this.groupOfVip[this.plan.vip[f]!]!;
+      const node = group === null ? NO_ROUTE : group.peek(this.hashes[f]!);
+      if (node === this.nextHop[f]) continue;
+      this.nextHop[f] = node;
+      this.movedBy[f] = event;
+      this.expects[f] = NOT_CALM;
+      if (this.isActive(f, atS)) this.counts.moved(event);
+    }
+  }
+
+  placesChanged(event: number): void {
+    this.expects.fill(NOT_CALM);
+    for (let node = 0; node < this.model.nodes.length; node++) {
+      const offers = this.offers(node);
+      if (offers) this.log.emptied[node] = -1;
+      else if (this.offered[node]) this.log.emptied[node] = event;
+      this.offered[node] = offers;
+    }
+  }
+
+  private offers(node: number): boolean {
+    return this.model.services.some((_, service) => this.cluster.rules[node]!.choices(service) > 0);
+  }
+
+  podStopped(pod: Pod, event: number, atS: number): void {
+    this.log.pod[pod.row] = event;
+    const { connectedBy, connectedTo, entries } = this.walk;
+    for (const f of this.plan.flows) {
+      const e = connectedBy[f]!;
+      if (e < 0 || entries.pod[e] !== pod.row || connectedTo[f] !== pod.instance) continue;
+      if (this.plan.proto[f] !== TCP || !this.tracker.isOpen(f)) continue;
+      if (!this.cluster.nodeUp[pod.node] || !this.cluster.nodeUp[entries.node[e]!]) continue;
+      if (this.walk.guessed[f] === 0) this.client.endpointStops(f, pod.row, event, atS);
+    }
+  }
+
+  nodeChanged(node: number, event: number): void {
+    this.log.node[node] = event;
+  }
+
+  eventStarts(event: number, atS: number): void {
+    let active = 0;
+    for (const f of this.plan.flows) if (this.isActive(f, atS)) active++;
+    this.counts.active(event, active);
+  }
+
+  /** Open at this moment: it has begun, is neither over nor broken, and (without connections) will send again. */
+  private isActive(f: number, atS: number): boolean {
+    if (!this.tracker.isOpen(f)) return false;
+    return this.plan.proto[f] === TCP || this.seconds(this.index.flows.lastNs[f]!) >= atS;
+  }
+
+  // -- books
+
+  private notePath(f: number, node: number, pod: number, nowS: number): void {
+    const sameNode = node === this.paths.lastNode(f);
+    const samePod = pod < 0 || pod === this.paths.lastPod(f);
+    if (node < 0 || (sameNode && samePod)) return;
+    // this packet's bytes already belong to the new path
+    if (this.paths.lastNode(f) >= 0) this.book(f, this.packetBytes);
+    this.paths.note(f, nowS, node, pod);
+  }
+
+  /** Books the flow's bytes on the path they took, but for the last `exceptBytes`. */
+  private book(f: number, exceptBytes: number): void {
+    this.counts.load(this.paths.lastNode(f), this.paths.lastPod(f), this.bytes[f]! - exceptBytes);
+    this.bytes[f] = exceptBytes;
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Where a new pod of a scale-up goes: the node that answers and has the fewest pods of the service (the first of
+ * equals), with the next free address of each of the node's pod ranges.
+ */
+import { type Address, ipv4, ipv6, sameAddress } from '../addr/address.js';
+import { type Prefix, prefixContains } from '../addr/prefix.js';
+import type { ClusterModel, EndpointModel } from '../cluster/model.js';
+import type { ClusterState } from '../path/cluster-state.js';
+
+export function placeNewPod(model: ClusterModel, cluster: ClusterState, service: number): EndpointModel {
+  const load = model.nodes.map(
+    (_, node) =>
+      cluster.members[service]!.filter((row) => cluster.pods[row]!.node === node && cluster.pods[row]!.running)
+        .length,
+  );
+  const up = load.filter((_, node) => cluster.nodeUp[node]);
+  const node = Math.max(
+    0,
+    load.findIndex((pods, row) => cluster.nodeUp[row] && pods === Math.min(...up)),
+  );
+  const { name, podCidrs } = model.nodes[node]!;
+  let number = 0;
+  while (cluster.podByName.has(`${model.services[service]!.name}-${name}-${number}`)) number++;
+  return {
+    pod: `${model.services[service]!.name}-${name}-${number}`,
+    node,
+    addresses: podCidrs.flatMap((cidr) => freeAddress(cidr, cluster, model) ?? []),
+    ready: true,
+    serving: true,
+    terminating: false,
+  };
+}
+
+function freeAddress(cidr: Prefix, cluster: ClusterState, model: ClusterModel): Address | null {
+  const taken = [
+    ...cluster.pods.flatMap((pod) => pod.addresses),
+    ...model.nodes.flatMap((node) => [...node.podGateways, ...node.addresses]),
+  ];
+  for (let host = 10; host < 10 + 4096; host++) {
+    const { family, w0, w1, w2, w3 } = cidr.address;
+    const address = family === 4 ? ipv4(w0 + host) : ipv6(w0, w1, w2, w3 + host);
+    if (!prefixContains(cidr, address)) return null;
+    if (!taken.some((other) => sameAddress(other, address))) return address;
+  }
+  return null;
+}

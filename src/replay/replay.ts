@@ -1,0 +1,266 @@
+/**
+ * The main job: a capture's index and a cluster model in, the fate of every flow out.
+ *
+ * The same index, model and seed give the same result on any machine. An index may be replayed any number of
+ * times; nothing in it changes.
+ */
+import { formatAddress } from '../addr/address.js';
+import type { ClusterModel } from '../cluster/model.js';
+import type { CaptureIndex } from '../flow/flow-columns.js';
+import { type FlowRow, flowRow } from '../flow/flow-rows.js';
+import { HopKind, hopKind, hopRow, REASON_NAMES } from '../path/disposition.js';
+import { addressOf } from '../path/cluster-state.js';
+import { causalChain } from './causal-chain.js';
+import { FlowEngine } from './flow-engine.js';
+import { sourceProvenance } from './source-provenance.js';
+import type {
+  Balance,
+  CaptureRecord,
+  Cause,
+  EventRecord,
+  Fate,
+  FlowVerdict,
+  LoadShare,
+  PathStep,
+  Reason,
+  ReplayResult,
+  Summary,
+} from './verdict.js';
+import { Asks, FateCode, Life } from './verdict-tracker.js';
+
+export interface ReplayOptions {
+  /** the scenario was made from the capture itself */
+  readonly madeFromCapture?: boolean;
+  /** notices that belong into the summary */
+  readonly notes?: readonly string[];
+}
+
+const FATES: Record<number, Fate> = {
+  [FateCode.reset]: 'reset',
+  [FateCode.refused]: 'refused',
+  [FateCode.timeout]: 'timeout',
+  [FateCode.endpointClosed]: 'endpoint-closed',
+  [FateCode.misdelivered]: 'misdelivered',
+};
+
+/** Reasons that hang on which endpoint has the connection. */
+const ENDPOINT_REASONS = new Set(['endpoint-gone', 'endpoint-stopped', 'stale-rules']);
+
+const UNANSWERED: Record<number, 'SYN' | 'data' | 'FIN'> = {
+  [Asks.connection]: 'SYN',
+  [Asks.answer]: 'data',
+  [Asks.close]: 'FIN',
+};
+
+export function replay(index: CaptureIndex, model: ClusterModel, options: ReplayOptions = {}): ReplayResult {
+  const engine = new FlowEngine(index, model);
+  engine.run();
+  return new FinishedReplay(index, model, engine, options);
+}
+
+/** A result whose flow verdicts are made one at a time, when somebody asks. */
+class FinishedReplay implements ReplayResult {
+  readonly capture: CaptureRecord;
+  readonly events: readonly EventRecord[];
+  readonly summary: Summary;
+  readonly flowCount: number;
+
+  constructor(
+    readonly index: CaptureIndex,
+    private readonly model: ClusterModel,
+    private readonly engine: FlowEngine,
+    options: ReplayOptions,
+  ) {
+    this.flowCount = index.flows.count;
+    this.capture = captureRecord(index);
+    this.events = engine.timeline.entries.map(({ at, kind, detail }, e) => ({
+      id: eventId(e),
+      at: rounded(at),
+      kind,
+      detail,
+      flowsActive: engine.counts.flowsActive[e]!,
+      flowsMoved: engine.counts.flowsMoved[e]!,
+      flowsBroken: engine.counts.flowsBroken[e]!,
+      dropped: engine.counts.packetsDropped[e]!,
+    }));
+    this.summary = this.summarise(options);
+  }
+
+  fateOf(f: number): Fate {
+    const { plan, tracker, walk } = this.engine;
+    if (plan.service[f]! < 0) return 'unknown';
+    const fate = FATES[tracker.fate[f]!];
+    if (fate !== undefined) {
+      const guess = walk.guessed[f] === 1 && ENDPOINT_REASONS.has(REASON_NAMES[tracker.reason[f]!]!);
+      return guess ? 'unknown' : fate;
+    }
+    return tracker.life[f] === Life.unborn || tracker.midway[f] === 1 ? 'unknown' : 'delivered';
+  }
+
+  flowVerdict(f: number): FlowVerdict {
+    const { engine, model } = this;
+    const { plan, tracker } = engine;
+    const row = this.row(f);
+    const fate = this.fateOf(f);
+    if (plan.service[f]! < 0) {
+      return { ...row, service: null, fate, cause: null, chain: [], brokenAt: null, path: [], source: null };
+    }
+    const broken = fate !== 'delivered' && fate !== 'unknown';
+    const unanswered = fate === 'timeout' ? UNANSWERED[tracker.unanswered[f]!] : undefined;
+    return {
+      ...row,
+      service: model.services[plan.service[f]!]!.name,
+      fate,
+      ...(fate === 'delivered' && engine.isLatent(f) ? { latent: true as const } : {}),
+      ...(unanswered === undefined ? {} : { unanswered }),
+      cause: broken ? this.cause(f) : null,
+      chain: broken ? causalChain(engine, model, f) : [],
+      brokenAt: broken ? rounded(tracker.brokenS[f]!) : null,
+      path: this.path(f),
+      source: sourceProvenance(engine, model, f),
+    };
+  }
+
+  /** The flow table's row, seconds counted from t = 0, the client first. */
+  private row(f: number): FlowRow {
+    const { flows } = this.index;
+    const client = this.engine.plan.service[f]! < 0 ? null : this.engine.plan.clientIsB[f] === 1 ? 'b' : 'a';
+    const row = flowRow(flows, f, client);
+    return {
+      ...row,
+      start: rounded(this.engine.seconds(flows.firstNs[f]!)),
+      end: rounded(this.engine.seconds(flows.lastNs[f]!)),
+    };
+  }
+
+  private cause(f: number): Cause {
+    const { tracker } = this.engine;
+    const event = tracker.event[f]!;
+    return {
+      event: event < 0 ? null : eventId(event),
+      hop: this.hopName(tracker.hop[f]!),
+      reason: REASON_NAMES[tracker.reason[f]!] as Reason,
+    };
+  }
+
+  private hopName(hop: number): string {
+    const row = hopRow(hop);
+    if (hopKind(hop) === HopKind.node) return `node ${this.model.nodes[row]!.name}`;
+    if (hopKind(hop) === HopKind.endpoint) return `endpoint ${this.engine.cluster.pods[row]!.name}`;
+    return 'router';
+  }
+
+  private path(f: number): PathStep[] {
+    const family = this.index.flows.family[f]!;
+    return this.engine.paths.steps(f).map(({ atS, node, pod }) => {
+      const address = addressOf(this.model.nodes[node]!.addresses, family);
+      return {
+        at: rounded(atS),
+        nextHop: address === null ? null : formatAddress(address),
+        node: this.model.nodes[node]!.name,
+        endpoint: pod < 0 || this.engine.walk.guessed[f] === 1 ? null : this.engine.cluster.pods[pod]!.name,
+      };
+    });
+  }
+
+  private summarise(options: ReplayOptions): Summary {
+    const { engine, model } = this;
+    const { plan, tracker, walk, counts } = engine;
+    const byFate: Record<Fate, number> = {
+      delivered: 0,
+      reset: 0,
+      refused: 0,
+      timeout: 0,
+      'endpoint-closed': 0,
+      misdelivered: 0,
+      unknown: 0,
+    };
+    const byCause = new Map<string, number>();
+    const preserved = { yes: 0, no: 0, unknown: 0 };
+    const nodeFlows = new Float64Array(model.nodes.length);
+    const podFlows = new Float64Array(engine.cluster.pods.length);
+    let latent = 0;
+    for (let f = 0; f < this.flowCount; f++) {
+      const fate = this.fateOf(f);
+      byFate[fate]++;
+      if (plan.service[f]! < 0) continue;
+      if (fate === 'delivered' && engine.isLatent(f)) latent++;
+      if (fate !== 'delivered' && fate !== 'unknown') {
+        const reason = REASON_NAMES[tracker.reason[f]!]!;
+        byCause.set(reason, (byCause.get(reason) ?? 0) + 1);
+      }
+      const e = walk.connectedBy[f]!;
+      if (e < 0) {
+        preserved.unknown++;
+        continue;
+      }
+      const { externalTrafficPolicy } = model.services[plan.service[f]!]!;
+      preserved[externalTrafficPolicy === 'Cluster' ? 'no' : 'yes']++;
+      nodeFlows[walk.entries.node[e]!]!++;
+      if (walk.guessed[f] === 0) podFlows[walk.entries.pod[e]!]!++;
+    }
+    const nodes = model.nodes.map(({ name }, n) => share(name, nodeFlows[n]!, counts.nodeBytes[n]!));
+    const endpoints = engine.cluster.pods.map(({ name }, p) => share(name, podFlows[p]!, counts.podBytes[p] ?? 0));
+    const balance: Balance = {
+      nodes,
+      endpoints,
+      maxOverMean: { nodes: maxOverMean(nodes), endpoints: maxOverMean(endpoints) },
+    };
+    return {
+      flows: this.flowCount,
+      byFate,
+      latent,
+      byCause: Object.fromEntries([...byCause].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))),
+      sourcePreserved: preserved,
+      balance,
+      scenario: { name: model.name, seed: model.seed, madeFromCapture: options.madeFromCapture === true },
+      notes: [...(options.notes ?? []), ...absentVips(engine, model)],
+    };
+  }
+}
+
+export function captureRecord(index: CaptureIndex): CaptureRecord {
+  const { file, format, linkTypes, packets, bytes, baseNs, duration, truncated, decodeFaults } = index.summary;
+  return {
+    file,
+    format,
+    linkTypes,
+    packets,
+    bytes,
+    startTime: Number(baseNs / 1000n) / 1e6,
+    duration: rounded(duration),
+    truncated,
+    decodeFaults,
+  };
+}
+
+/** VIPs no packet goes to: the commonest reason for an empty result. */
+function absentVips(engine: FlowEngine, model: ClusterModel): string[] {
+  const seen = new Set<number>();
+  for (const f of engine.plan.flows) seen.add(engine.plan.vip[f]!);
+  return engine.plan.vips.flatMap(({ address, service }, vip) =>
+    seen.has(vip)
+      ? []
+      : [`VIP ${formatAddress(address)} of service ${model.services[service]!.name} never appears in the capture`],
+  );
+}
+
+function share(name: string, flows: number, bytes: number): LoadShare {
+  return { name, flows, bytes };
+}
+
+function maxOverMean(shares: readonly LoadShare[]): number | null {
+  const total = shares.reduce((sum, { flows }) => sum + flows, 0);
+  if (total === 0) return null;
+  const busiest = Math.max(...shares.map(({ flows }) => flows));
+  return Math.round((busiest * shares.length * 1000) / total) / 1000;
+}
+
+function eventId(event: number): string {
+  return `e${event + 1}`;
+}
+
+/** Nanosecond grid: keeps 5.000106 from printing as 5.0001060000000003. */
+function rounded(s: number): number {
+  return Math.round(s * 1e9) / 1e9;
+}

@@ -1,0 +1,160 @@
+/**
+ * The limits of a node's connection table: nf_conntrack_max, and the source ports left towards an endpoint.
+ *
+ * Where a limit is reached, entries that have expired go first; then a table that holds entries which are not
+ * assured gives up the oldest of them for every newcomer (early drop), and one full of assured entries takes
+ * nobody in (observed: silent, nothing reaches the client).
+ *
+ * Expiry is found through a heap of lower bounds: an entry's bound is brought up to date when it comes to the
+ * top, and pushed again where a change of state shortens its life. While no limit can be reached (fewer flows
+ * than the smallest limit) none of this is kept.
+ */
+import type { ClusterModel } from '../cluster/model.js';
+import { DEAD, ENTRY_ASSURED, ENTRY_SNAT, type EntryPool } from './entry-pool.js';
+
+/** What the limits need of the entries' owner. */
+export interface EntryLife {
+  expiresS(e: number): number;
+  remove(e: number): void;
+}
+
+/** the smallest port class that MASQUERADE draws from */
+const SMALLEST_PORT_CLASS = 424;
+
+export class TableLimits {
+  private readonly max: number;
+  private readonly near: boolean;
+  private readonly living: Int32Array;
+  private readonly expiry: ExpiryHeap[];
+  /** per node: entries in order of making, and how many of the first are known to be dead or assured */
+  private readonly made: { readonly rows: number[]; passed: number }[];
+  private readonly ports = new Map<number, number>();
+
+  constructor(
+    model: ClusterModel,
+    flows: number,
+    private readonly entries: EntryPool,
+    private readonly life: EntryLife,
+  ) {
+    this.max = model.dataplane.conntrack.max;
+    this.near = flows >= Math.min(this.max, SMALLEST_PORT_CLASS);
+    this.living = new Int32Array(model.nodes.length);
+    this.expiry = model.nodes.map(() => new ExpiryHeap());
+    this.made = model.nodes.map(() => ({ rows: [], passed: 0 }));
+  }
+
+  added(e: number): void {
+    if (!this.near) return;
+    const node = this.entries.node[e]!;
+    this.living[node]!++;
+    this.made[node]!.rows.push(e);
+    this.expiry[node]!.push(e, this.life.expiresS(e));
+    if ((this.entries.marks[e]! & ENTRY_SNAT) !== 0) this.countPort(e, 1);
+  }
+
+  removed(e: number): void {
+    if (!this.near) return;
+    this.living[this.entries.node[e]!]!--;
+    if ((this.entries.marks[e]! & ENTRY_SNAT) !== 0) this.countPort(e, -1);
+  }
+
+  /** The entry's state changed, and with it when it expires. */
+  changed(e: number): void {
+    if (!this.near) return;
+    this.expiry[this.entries.node[e]!]!.push(e, this.life.expiresS(e));
+  }
+
+  /** Whether the node can take one more entry; makes room where it may. */
+  makeRoom(node: number, nowS: number): boolean {
+    if (!this.near || this.living[node]! < this.max) return true;
+    this.expire(node, nowS);
+    if (this.living[node]! < this.max) return true;
+    const made = this.made[node]!;
+    for (; made.passed < made.rows.length; made.passed++) {
+      const e = made.rows[made.passed]!;
+      if (this.entries.state[e] === DEAD || (this.entries.marks[e]! & ENTRY_ASSURED) !== 0) continue;
+      this.life.remove(e);
+      return true;
+    }
+    return false;
+  }
+
+  /** Whether one of `range` source ports towards `pod` is free on `node`. */
+  portFree(node: number, pod: number, range: number, nowS: number): boolean {
+    if (!this.near || (this.ports.get(portKey(node, pod)) ?? 0) < range) return true;
+    this.expire(node, nowS);
+    return this.ports.get(portKey(node, pod))! < range;
+  }
+
+  private expire(node: number, nowS: number): void {
+    const heap = this.expiry[node]!;
+    while (heap.size > 0 && heap.firstS < nowS) {
+      const e = heap.pop();
+      if (this.entries.state[e] === DEAD) continue;
+      const expiresS = this.life.expiresS(e);
+      if (expiresS < nowS) this.life.remove(e);
+      else heap.push(e, expiresS);
+    }
+  }
+
+  private countPort(e: number, by: number): void {
+    const key = portKey(this.entries.node[e]!, this.entries.pod[e]!);
+    this.ports.set(key, (this.ports.get(key) ?? 0) + by);
+  }
+}
+
+function portKey(node: number, pod: number): number {
+  return node * 0x100000 + pod;
+}
+
+/** A binary heap of (time, entry); the earliest time is on top. */
+class ExpiryHeap {
+  private readonly times: number[] = [];
+  private readonly rows: number[] = [];
+
+  get size(): number {
+    return this.times.length;
+  }
+
+  get firstS(): number {
+    return this.times[0]!;
+  }
+
+  push(row: number, timeS: number): void {
+    const { times, rows } = this;
+    let at = times.length;
+    times.push(timeS);
+    rows.push(row);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (times[parent]! <= timeS) break;
+      times[at] = times[parent]!;
+      rows[at] = rows[parent]!;
+      at = parent;
+    }
+    times[at] = timeS;
+    rows[at] = row;
+  }
+
+  pop(): number {
+    const { times, rows } = this;
+    const top = rows[0]!;
+    const timeS = times.pop()!;
+    const row = rows.pop()!;
+    const size = times.length;
+    if (size === 0) return top;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= size) break;
+      if (child + 1 < size && times[child + 1]! < times[child]!) child++;
+      if (times[child]! >= timeS) break;
+      times[at] = times[child]!;
+      rows[at] = rows[child]!;
+      at = child;
+    }
+    times[at] = timeS;
+    rows[at] = row;
+    return top;
+  }
+}
