@@ -290,9 +290,7 @@ function sourceSection(result: ReplayResult, { palette, columns }: TextView): st
   const { lookedAt, losses } = digestSources(result);
   for (const loss of losses.slice(0, 3)) {
     const remedy =
-      loss.recoverable === null
-        ? 'nothing in these packets brings it back'
-        : `recoverable by ${loss.recoverable}`;
+      loss.recoverable === null ? 'nothing on this path carries it on' : `recoverable by ${loss.recoverable}`;
     const sentence = `by ${printable(loss.mechanism)} at ${few(loss.hops)}; endpoints see ${few(loss.seen)}; ${remedy}`;
     lines.push(...wrap(sentence, columns - 4).map((line) => `    ${line}`));
   }
