@@ -50,7 +50,7 @@ function row(flow) {
     if (open) made.nextSibling.remove();
     else made.after(detail(flow));
   });
-  const id = element('td');
+  const id = element('td', undefined, 'id');
   id.append(toggle);
   const what = element('td');
   const dot = element('i', undefined, 'dot');
@@ -60,7 +60,7 @@ function row(flow) {
     id,
     what,
     element('td', flow.brokenAt === null ? '' : flow.brokenAt.toFixed(3) + ' s', 'n'),
-    element('td', flow.proto + ' ' + flow.client + ' → ' + flow.server),
+    element('td', flow.proto + ' ' + flow.client + ' → ' + flow.server, 'what'),
     element('td', flow.nodes),
     element('td', flow.reason),
     element('td', String(flow.packets), 'n'),

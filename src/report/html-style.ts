@@ -29,13 +29,16 @@ p { margin: .3rem 0; }
 .strip i { min-width: 3px; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.3rem; margin: .5rem 0 0; padding: 0; list-style: none; }
 .dot { display: inline-block; width: .7em; height: .7em; margin-right: .45em; border-radius: 2px; }
-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+table { width: 100%; overflow-wrap: break-word; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { color: var(--soft); font-weight: 500; text-align: left; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:first-child, td:first-child { padding-left: 0; }
 .n { text-align: right; white-space: nowrap; }
+.id { white-space: nowrap; }
+.what { min-width: 15rem; }
 .scroll { overflow-x: auto; }
-.load { display: grid; grid-template-columns: minmax(5rem, max-content) 1fr max-content; gap: .3rem .8rem; align-items: center; font-variant-numeric: tabular-nums; }
+.scroll svg { min-width: 40rem; }
+.load { display: grid; grid-template-columns: fit-content(45%) minmax(4rem, 1fr) max-content; gap: .3rem .8rem; align-items: center; font-variant-numeric: tabular-nums; }
 .track { height: .8rem; border-radius: 3px; background: var(--track); }
 .track i { display: block; height: 100%; border-radius: 3px; background: var(--bar); }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 0 3rem; }

@@ -112,14 +112,14 @@ function timelineSection(result: ReplayResult): string {
   for (const event of result.events) within(event.at);
   const timeline = new BreakTimeline(Math.min(0, fromS), toS);
   for (const [fate, at] of breaks) timeline.add(fate, at);
-  return `<h2>When flows broke</h2>\n${timeline.svg(result.events)}\n`;
+  return `<h2>When flows broke</h2>\n<div class="scroll">${timeline.svg(result.events)}</div>\n`;
 }
 
 function eventsSection({ events }: ReplayResult): string {
   if (events.length === 0) return '';
   const rows = events.map(
     (event) =>
-      `<tr><td>${escapeHtml(event.id)}</td><td class="n">${moment(event.at)}</td><td>${escapeHtml(event.detail)}</td>` +
+      `<tr><td class="id">${escapeHtml(event.id)}</td><td class="n">${moment(event.at)}</td><td class="what">${escapeHtml(event.detail)}</td>` +
       `<td class="n">${count(event.flowsActive)}</td><td class="n">${count(event.flowsMoved)}</td>` +
       `<td class="n">${count(event.flowsBroken)}</td><td class="n">${count(event.dropped)}</td></tr>`,
   );
