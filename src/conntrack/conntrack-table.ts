@@ -110,7 +110,8 @@ export class ConntrackTable {
       return next;
     }
     if (direction === REPLY) this.marks[entry]! |= CT_REPLIED;
-    const becameTwoWay = (state === TcpState.synRecv || state === TcpState.established) && next === TcpState.established;
+    const becameTwoWay =
+      (state === TcpState.synRecv || state === TcpState.established) && next === TcpState.established;
     if (becameTwoWay && (this.marks[entry]! & CT_REPLIED) !== 0) this.marks[entry]! |= CT_ASSURED;
     this.state[entry] = next;
     // a SYN sent again does not refresh its entry (Linux 6.x, observed)
@@ -154,20 +155,16 @@ export class ConntrackTable {
   }
 
   /** Whether one more entry fits; expired ones go first, then the oldest that is not assured (early drop). */
-  makeRoom(nowS: number, gone: (entry: number) => void): boolean {
+  makeRoom(nowS: number): boolean {
     if (this.size < this.limits.max) return true;
     for (let entry = this.oldest; entry >= 0; ) {
       const next = this.younger[entry]!;
-      if (this.expiresS(entry) < nowS) {
-        gone(entry);
-        this.remove(entry);
-      }
+      if (this.expiresS(entry) < nowS) this.remove(entry);
       entry = next;
     }
     if (this.size < this.limits.max) return true;
     for (let entry = this.oldest; entry >= 0; entry = this.younger[entry]!) {
       if (this.isAssured(entry)) continue;
-      gone(entry);
       this.remove(entry);
       return true;
     }

@@ -175,7 +175,9 @@ const TABLE: readonly (readonly Row[])[] = [
   [SYN_REPLY, SYN_ACK_REPLY, FIN_REPLY, ACK_REPLY, RST_REPLY, NO_FLAGS],
 ];
 
-const TRANSITIONS = Uint8Array.from(TABLE.flatMap((rows) => rows.flatMap((row) => row.map(([next]) => next))));
+const TRANSITIONS = Uint8Array.from(
+  TABLE.flatMap((rows) => rows.flatMap((row) => row.map(([next]) => next))),
+);
 
 /** Next state, {@link IGNORE} or {@link INVALID}. */
 export function nextTcpState(direction: Direction, segment: Segment, state: TcpState): number {
@@ -217,4 +219,3 @@ export const TCP_STATE_NAMES: readonly string[] = [
   'CLOSE',
   'SYN_SENT2',
 ];
-

@@ -7,7 +7,7 @@
  * connection table.
  */
 import type { Address } from '../addr/address.js';
-import type { ClusterModel, EndpointModel, ServiceModel } from '../cluster/model.js';
+import type { ClusterModel, EndpointModel } from '../cluster/model.js';
 import { NodeRules } from './node-rules.js';
 
 export interface Pod {
@@ -122,19 +122,4 @@ export class ClusterState {
 /** First address of a family, or null. */
 export function addressOf(addresses: readonly Address[], family: number): Address | null {
   return addresses.find((a) => a.family === family) ?? null;
-}
-
-/** Row in `services` of the service that owns address, protocol and port, or -1. */
-export function findServicePort(
-  services: readonly ServiceModel[],
-  isVip: (vip: Address) => boolean,
-  proto: number,
-  port: number,
-): { service: number; targetPort: number } | null {
-  for (let service = 0; service < services.length; service++) {
-    const { vips, ports } = services[service]!;
-    const entry = ports.find((p) => p.proto === proto && p.port === port);
-    if (entry !== undefined && vips.some(isVip)) return { service, targetPort: entry.targetPort };
-  }
-  return null;
 }

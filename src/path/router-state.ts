@@ -178,7 +178,8 @@ export class RouterState {
   }
 
   private comesBefore(route: Route, a: RouteNextHop, b: RouteNextHop): boolean {
-    if (this.ecmp.order === 'arrival') return route.arrival.get(a.node)!.place < route.arrival.get(b.node)!.place;
+    if (this.ecmp.order === 'arrival')
+      return route.arrival.get(a.node)!.place < route.arrival.get(b.node)!.place;
     if (a.weight !== b.weight) return a.weight > b.weight;
     const family = route.prefix.address.family;
     const address = (hop: RouteNextHop): Address => addressOf(this.model.nodes[hop.node]!.addresses, family)!;

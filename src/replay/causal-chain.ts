@@ -19,7 +19,8 @@ export function causalChain(engine: FlowEngine, model: ClusterModel, f: number):
   const before = steps.filter((step) => step.atS < atS);
   const first = steps[0];
   if (first !== undefined && before.length > 0) {
-    const began = tracker.midway[f] === 1 ? 'was open when the capture began' : `began at ${seconds(first.atS)}`;
+    const began =
+      tracker.midway[f] === 1 ? 'was open when the capture began' : `began at ${seconds(first.atS)}`;
     const whereTo = first.pod < 0 ? '' : `, and its endpoint was ${podName(first.pod)}`;
     chain.push(`The flow ${began}; the router sent it to ${nodeName(first.node)}${whereTo}.`);
   }
@@ -28,7 +29,9 @@ export function causalChain(engine: FlowEngine, model: ClusterModel, f: number):
   const reason = REASON_NAMES[tracker.reason[f]!]!;
   const here = [...steps].reverse().find((step) => step.atS <= atS);
   const node = nodeName(here?.node ?? -1);
-  chain.push(...ending(engine, f, reason, node, here !== undefined && here.pod >= 0 ? podName(here.pod) : null));
+  chain.push(
+    ...ending(engine, f, reason, node, here !== undefined && here.pod >= 0 ? podName(here.pod) : null),
+  );
   return chain;
 }
 
@@ -49,7 +52,8 @@ function ending(engine: FlowEngine, f: number, reason: string, node: string, pod
   const { tracker } = engine;
   const at = seconds(tracker.brokenS[f]!);
   const fate = tracker.fate[f]!;
-  if (fate === FateCode.endpointClosed) return [`At ${at} the endpoint's FIN told the client that it had closed.`];
+  if (fate === FateCode.endpointClosed)
+    return [`At ${at} the endpoint's FIN told the client that it had closed.`];
   const asked = tracker.unanswered[f]!;
   const what = asked === Asks.connection ? 'SYN' : asked === Asks.close ? 'FIN' : 'data';
   const nobody = `Nobody answered its ${what}.`;
@@ -62,7 +66,8 @@ function ending(engine: FlowEngine, f: number, reason: string, node: string, pod
         `${node} took it for a new connection and sent it to ${who}, which does not know it and answered with a RST.`,
       ];
     }
-    if (fate === FateCode.misdelivered) return [reached, `${node} chose ${pod ?? 'another endpoint'} for it.`];
+    if (fate === FateCode.misdelivered)
+      return [reached, `${node} chose ${pod ?? 'another endpoint'} for it.`];
     if (asked === Asks.close) {
       return [reached, 'A FIN cannot begin an entry: ctstate INVALID, not translated.', nobody];
     }
@@ -81,14 +86,18 @@ function ending(engine: FlowEngine, f: number, reason: string, node: string, pod
 }
 
 const SENTENCES: Record<string, (node: string, pod: string | null) => string> = {
-  'no-local-endpoint': (node) => `${node} had no endpoint of its own and, under policy Local, dropped the packet`,
+  'no-local-endpoint': (node) =>
+    `${node} had no endpoint of its own and, under policy Local, dropped the packet`,
   'no-endpoint': (node) => `${node} rejected the packet: the service had no endpoint`,
-  'endpoint-gone': (_, pod) => `the packet was sent to ${pod ?? 'an endpoint'} that no longer had the connection`,
+  'endpoint-gone': (_, pod) =>
+    `the packet was sent to ${pod ?? 'an endpoint'} that no longer had the connection`,
   'node-down': (node) => `the packet was lost at a node that did not answer (on its way through ${node})`,
   'no-route': () => 'the router had no route',
-  'not-a-service': (node) => `${node} had no rule for this port and sent the packet back to the router until its TTL ended`,
+  'not-a-service': (node) =>
+    `${node} had no rule for this port and sent the packet back to the router until its TTL ended`,
   'invalid-dropped': (node) => `${node} called the segment INVALID and dropped it`,
-  'forwarding-loop': (node) => `${node} did not translate the packet; it looped to the router until its TTL ended`,
+  'forwarding-loop': (node) =>
+    `${node} did not translate the packet; it looped to the router until its TTL ended`,
   'entry-expired': (node) => `the entry on ${node} had expired while the flow was idle`,
   'loose-off': (node) => `${node} had no entry, and tcp_loose is off: the segment was INVALID`,
   'conntrack-full': (node) => `the connection tracking table of ${node} was full`,
@@ -99,4 +108,3 @@ const SENTENCES: Record<string, (node: string, pod: string | null) => string> = 
 function seconds(s: number): string {
   return `${s.toFixed(3)} s`;
 }
-

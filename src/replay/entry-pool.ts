@@ -26,6 +26,8 @@ export class EntryPool {
   ordinal: Int32Array;
   /** see NodeRules.departuresOf */
   departures: Int32Array;
+  /** source port after masquerade */
+  port: Int32Array;
   createdS: Float64Array;
   /** last packet that refreshed the entry */
   lastS: Float64Array;
@@ -43,6 +45,7 @@ export class EntryPool {
     this.marks = new Uint8Array(capacity);
     this.ordinal = new Int32Array(capacity);
     this.departures = new Int32Array(capacity);
+    this.port = new Int32Array(capacity);
     this.createdS = new Float64Array(capacity);
     this.lastS = new Float64Array(capacity);
     this.next = new Int32Array(capacity);
@@ -85,6 +88,7 @@ export class EntryPool {
     this.pod = wider(this.pod);
     this.ordinal = wider(this.ordinal);
     this.departures = wider(this.departures);
+    this.port = wider(this.port);
     this.next = wider(this.next);
     const state = new Uint8Array(capacity);
     state.set(this.state);

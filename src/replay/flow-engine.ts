@@ -17,10 +17,10 @@ import {
   META_TCP_FLAGS,
   type PacketSegment,
 } from '../flow/packet-index.js';
-import type { NextHopGroup } from '../route/next-hop-group.js';
 import { ClusterState, type Pod } from '../path/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../path/disposition.js';
 import { type Route, RouterState } from '../path/router-state.js';
+import type { NextHopGroup } from '../route/next-hop-group.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
 import { type Blame, blame, EventLog, type Grief } from './blame.js';
 import { ClientSide, SKIP } from './client-side.js';
@@ -124,7 +124,8 @@ export class FlowEngine implements TimelineListener {
 
   /** Whether a flow that was delivered would break at its next packet. */
   isLatent(f: number): boolean {
-    if (this.plan.proto[f] !== TCP || this.tracker.life[f] !== Life.open || this.tracker.fate[f] !== 0) return false;
+    if (this.plan.proto[f] !== TCP || this.tracker.life[f] !== Life.open || this.tracker.fate[f] !== 0)
+      return false;
     if (this.tracker.waiting[f] !== Asks.nothing) return false;
     return this.walk.wouldBreak(f, this.nextHop[f]!, this.nowS);
   }
@@ -210,7 +211,12 @@ export class FlowEngine implements TimelineListener {
       if (home < 0) {
         walk.connectedBy[f] = walk.entry;
       } else if (walk.entries.pod[home] !== walk.pod && before !== walk.pod) {
-        this.blameFor(f, node, ReasonCode['endpoint-gone'], hopCode(HopKind.endpoint, walk.entries.pod[home]!));
+        this.blameFor(
+          f,
+          node,
+          ReasonCode['endpoint-gone'],
+          hopCode(HopKind.endpoint, walk.entries.pod[home]!),
+        );
         tracker.misdelivered(f, this.blamed.reason, this.blamed.event, this.blamed.hop, nowS);
       }
     }
@@ -239,7 +245,8 @@ export class FlowEngine implements TimelineListener {
   private blameFor(f: number, node: number, reason: number, hop: number): void {
     const { grief, walk } = this;
     const { entries } = walk;
-    const home = this.client.asks === Asks.connection && this.plan.proto[f] === TCP ? -1 : walk.connectedBy[f]!;
+    const home =
+      this.client.asks === Asks.connection && this.plan.proto[f] === TCP ? -1 : walk.connectedBy[f]!;
     grief.reason = reason;
     grief.hop = hop;
     grief.node = node;
@@ -280,7 +287,8 @@ export class FlowEngine implements TimelineListener {
     const group = this.groupOfVip[this.plan.vip[f]!]!;
     if ((meta & META_FRAGMENT) !== 0) {
       this.fragmentHashes ??= this.plan.hashes(this.router.hash, 'fragment');
-      if (this.nextHop[f] === NOT_STARTED) this.nextHop[f] = group === null ? NO_ROUTE : group.peek(this.hashes[f]!);
+      if (this.nextHop[f] === NOT_STARTED)
+        this.nextHop[f] = group === null ? NO_ROUTE : group.peek(this.hashes[f]!);
       return group === null ? NO_ROUTE : group.choose(this.fragmentHashes[f]!, nowS);
     }
     if (this.nextHop[f] === NOT_STARTED || this.stamping) {
@@ -294,7 +302,9 @@ export class FlowEngine implements TimelineListener {
   }
 
   private lookUpGroups(): void {
-    this.groupOfVip = this.plan.vips.map(({ address: a }) => this.router.fib.lookup(a.family, a.w0, a.w1, a.w2, a.w3));
+    this.groupOfVip = this.plan.vips.map(({ address: a }) =>
+      this.router.fib.lookup(a.family, a.w0, a.w1, a.w2, a.w3),
+    );
     this.stamping = this.router.ecmp.select === 'resilient';
   }
 
@@ -347,6 +357,7 @@ export class FlowEngine implements TimelineListener {
 
   nodeChanged(node: number, event: number): void {
     this.log.node[node] = event;
+    if (this.cluster.nodeUp[node]) this.walk.forget(node);
   }
 
   eventStarts(event: number, atS: number): void {

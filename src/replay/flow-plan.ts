@@ -57,6 +57,11 @@ export class FlowPlan {
     return this.address(f, this.clientIsB[f] === 1 ? 4 : 0);
   }
 
+  /** Family, protocol and target port of a flow as one number: with the pod, what a translated packet goes to. */
+  target(f: number): number {
+    return (this.index.flows.family[f]! * 256 + this.proto[f]!) * 65536 + this.targetPort[f]!;
+  }
+
   /** Key for sessionAffinity ClientIP, or null where the service has none. */
   affinityClient(f: number): string | null {
     const service = this.model.services[this.service[f]!]!;
@@ -108,20 +113,36 @@ export class FlowPlan {
     this.clientPort[f] = clientPort;
     const at = 8 * f;
     const src = clientIsB ? at + 4 : at;
-    this.key[f] = flowKey(flows.addresses, src, clientIsB ? at : at + 4, clientPort, vipPort, flows.proto[f]!);
+    this.key[f] = flowKey(
+      flows.addresses,
+      src,
+      clientIsB ? at : at + 4,
+      clientPort,
+      vipPort,
+      flows.proto[f]!,
+    );
     this.role[2 * f + (clientIsB ? 1 : 0)] = ROLE_CLIENT;
     return true;
   }
 
   /** The VIP at word `at` of the flow's addresses: a service with this port, or else any service of the address. */
-  private findVip(f: number, at: number, port: number): { vip: number; service: number; targetPort: number } | null {
+  private findVip(
+    f: number,
+    at: number,
+    port: number,
+  ): { vip: number; service: number; targetPort: number } | null {
     const { family, addresses, proto } = this.index.flows;
     const w = 8 * f + at;
     let bare: { vip: number; service: number; targetPort: number } | null = null;
     for (let vip = 0; vip < this.vips.length; vip++) {
       const { address, service } = this.vips[vip]!;
       if (address.family !== family[f] || address.w0 !== addresses[w]) continue;
-      if (address.w1 !== addresses[w + 1] || address.w2 !== addresses[w + 2] || address.w3 !== addresses[w + 3]) continue;
+      if (
+        address.w1 !== addresses[w + 1] ||
+        address.w2 !== addresses[w + 2] ||
+        address.w3 !== addresses[w + 3]
+      )
+        continue;
       const entry = this.model.services[service]!.ports.find((p) => p.proto === proto[f] && p.port === port);
       if (entry !== undefined) return { vip, service, targetPort: entry.targetPort };
       bare ??= { vip, service, targetPort: 0 };

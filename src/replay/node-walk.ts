@@ -5,6 +5,8 @@
  * Source: behaviour of Linux conntrack and of kube-proxy's iptables rules (1.26 and later) as measured on a
  * running kernel. The stages stand in the order in which a packet meets them: node, entry, rules, endpoint.
  */
+
+import type { ClusterModel } from '../cluster/model.js';
 import { portClassSize } from '../conntrack/port-range.js';
 import {
   IGNORE,
@@ -16,12 +18,12 @@ import {
   TcpState,
 } from '../conntrack/tcp-states.js';
 import { tcpTimeouts, UDP_STREAM_AFTER_S } from '../conntrack/timeouts.js';
-import type { ClusterModel } from '../cluster/model.js';
 import type { ClusterState } from '../path/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../path/disposition.js';
 import { DROP_NO_LOCAL_ENDPOINT, REJECT_NO_ENDPOINT } from '../path/node-rules.js';
 import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED, ENTRY_SNAT, EntryPool, STATELESS } from './entry-pool.js';
 import type { FlowPlan } from './flow-plan.js';
+import { SourcePorts } from './source-ports.js';
 import { type EntryLife, TableLimits } from './table-limits.js';
 
 const TCP = 6;
@@ -49,6 +51,7 @@ export class NodeWalk implements EntryLife {
 
   private readonly timeouts: Float64Array;
   private readonly limits: TableLimits;
+  private readonly ports: SourcePorts;
 
   constructor(
     private readonly model: ClusterModel,
@@ -64,7 +67,8 @@ export class NodeWalk implements EntryLife {
     this.guessed = new Uint8Array(flows);
     this.draws = new Int32Array(flows);
     this.timeouts = tcpTimeouts(model.dataplane.conntrack.timeouts);
-    this.limits = new TableLimits(model, flows, this.entries, this);
+    this.limits = new TableLimits(model, flows, this.entries, this, (f) => plan.target(f));
+    this.ports = new SourcePorts(model, this.entries, this);
   }
 
   /** One packet of flow `f` that the router has sent to `node`. Results are left in the fields. */
@@ -78,7 +82,8 @@ export class NodeWalk implements EntryLife {
     const proto = this.plan.proto[f]!;
     let e = this.liveEntry(f, node, nowS);
     if (e >= 0 && proto === TCP) {
-      const next = segment < 0 ? INVALID : nextTcpState(ORIGINAL, segment as Segment, this.entries.state[e] as TcpState);
+      const next =
+        segment < 0 ? INVALID : nextTcpState(ORIGINAL, segment as Segment, this.entries.state[e] as TcpState);
       if (next === INVALID) {
         this.entry = e;
         this.invalid(node, ReasonCode['invalid-dropped']);
@@ -90,13 +95,14 @@ export class NodeWalk implements EntryLife {
         e = -1;
       } else if (next !== IGNORE) {
         const again = next === TcpState.synSent && this.entries.state[e] === TcpState.synSent;
-        this.entries.state[e] = next;
+        this.moveTo(e, next);
         // a SYN sent again does not refresh its entry
         if (!again) this.entries.lastS[e] = nowS;
         this.limits.changed(e);
       }
     } else if (e >= 0) {
       this.entries.lastS[e] = nowS;
+      this.assureStream(e, nowS);
     }
     if (e < 0) {
       e = proto === TCP ? this.openTcp(f, node, segment, nowS) : this.open(f, node, STATELESS, nowS);
@@ -117,12 +123,16 @@ export class NodeWalk implements EntryLife {
     const ordinal = this.draws[f]!++;
     const pod = rules.choose(service, this.plan.affinityClient(f), this.plan.key[f]!, ordinal, nowS);
     if (pod < 0) return;
-    const e = this.entries.add(f, node, this.cluster.nodeBoot[node]!, pod, ordinal, nowS);
-    const snat = this.model.services[service]!.externalTrafficPolicy === 'Cluster';
-    this.entries.state[e] = TcpState.established;
-    this.entries.marks[e] = ENTRY_REPLIED | ENTRY_ASSURED | (snat ? ENTRY_SNAT : 0);
-    this.entries.departures[e] = rules.departuresOf(pod);
-    this.limits.added(e);
+    const snat = this.model.services[service]!.externalTrafficPolicy === 'Cluster' ? ENTRY_SNAT : 0;
+    const e = this.add(
+      f,
+      node,
+      pod,
+      ordinal,
+      TcpState.established,
+      ENTRY_REPLIED | ENTRY_ASSURED | snat,
+      nowS,
+    );
     this.connectedBy[f] = e;
     this.connectedTo[f] = this.cluster.pods[pod]!.instance;
     this.guessed[f] = rules.choices(service) > 1 ? 1 : 0;
@@ -183,6 +193,12 @@ export class NodeWalk implements EntryLife {
     this.entries.state[e] = DEAD;
   }
 
+  /** A node came back: its table is empty. */
+  forget(node: number): void {
+    const { entries } = this;
+    for (let e = 0; e < entries.count; e++) if (entries.node[e] === node) this.remove(e);
+  }
+
   private settle(outcome: Outcome, reason: number, hop: number): void {
     this.outcome = outcome;
     this.reason = reason;
@@ -235,20 +251,44 @@ export class NodeWalk implements EntryLife {
       return -1;
     }
     const snat = this.model.services[service]!.externalTrafficPolicy === 'Cluster';
-    if (snat && !this.limits.portFree(node, pod, portClassSize(this.plan.clientPort[f]!), nowS)) {
+    if (
+      snat &&
+      !this.limits.portFree(node, pod, this.plan.target(f), portClassSize(this.plan.clientPort[f]!), nowS)
+    ) {
       this.settle(Outcome.silent, ReasonCode['snat-port-exhausted'], hop);
       return -1;
     }
+    return this.add(f, node, pod, ordinal, state, snat ? ENTRY_SNAT : 0, nowS);
+  }
+
+  private add(
+    f: number,
+    node: number,
+    pod: number,
+    ordinal: number,
+    state: number,
+    marks: number,
+    nowS: number,
+  ): number {
     const e = this.entries.add(f, node, this.cluster.nodeBoot[node]!, pod, ordinal, nowS);
     this.entries.state[e] = state;
-    this.entries.marks[e] = snat ? ENTRY_SNAT : 0;
-    this.entries.departures[e] = rules.departuresOf(pod);
+    this.entries.marks[e] = marks;
+    this.entries.departures[e] = this.cluster.rules[node]!.departuresOf(pod);
+    if ((marks & ENTRY_SNAT) !== 0)
+      this.ports.take(e, this.plan.key[f]!, this.plan.clientPort[f]!, this.plan.target(f), nowS);
     this.limits.added(e);
     return e;
   }
 
   /** Translated and forwarded: the pod's answer, or none. */
-  private toEndpoint(f: number, e: number, proto: number, segment: Segment | -1, payload: number, nowS: number): void {
+  private toEndpoint(
+    f: number,
+    e: number,
+    proto: number,
+    segment: Segment | -1,
+    payload: number,
+    nowS: number,
+  ): void {
     const { entries } = this;
     const pod = this.cluster.pods[entries.pod[e]!]!;
     this.pod = pod.row;
@@ -260,11 +300,16 @@ export class NodeWalk implements EntryLife {
     const lingers = nowS <= this.lingerS[f]! && this.knows(f, e, pod.row);
     if (!pod.running && !lingers) {
       const stale = segment === Segment.syn && entries.createdS[e] === nowS;
-      this.settle(Outcome.silent, stale ? ReasonCode['stale-rules'] : ReasonCode['endpoint-gone'], endpointHop);
+      this.settle(
+        Outcome.silent,
+        stale ? ReasonCode['stale-rules'] : ReasonCode['endpoint-gone'],
+        endpointHop,
+      );
       return;
     }
     if (proto === UDP) {
-      entries.marks[e]! |= ENTRY_REPLIED | ENTRY_ASSURED;
+      entries.marks[e]! |= ENTRY_REPLIED;
+      this.assureStream(e, nowS);
       this.settle(Outcome.answered, 0, endpointHop);
       return;
     }
@@ -272,6 +317,7 @@ export class NodeWalk implements EntryLife {
     if (opens) {
       this.connectedBy[f] = e;
       this.connectedTo[f] = pod.instance;
+      this.guessed[f] = 0;
     } else if (!this.knows(f, e, pod.row)) {
       if (segment === Segment.rst) this.settle(Outcome.silent, ReasonCode['ecmp-rehash'], endpointHop);
       else this.refuse(e, endpointHop);
@@ -285,8 +331,12 @@ export class NodeWalk implements EntryLife {
   /** Whether the pod holds the flow's connection and sees it come from the same source as at the handshake. */
   private knows(f: number, e: number, pod: number): boolean {
     const by = this.connectedBy[f]!;
-    if (by < 0 || this.entries.pod[by] !== pod || this.connectedTo[f] !== this.cluster.pods[pod]!.instance) return false;
-    return by === e || ((this.entries.marks[by]! | this.entries.marks[e]!) & ENTRY_SNAT) === 0;
+    if (by < 0 || this.entries.pod[by] !== pod || this.connectedTo[f] !== this.cluster.pods[pod]!.instance)
+      return false;
+    if (by === e) return true;
+    const { marks, node, port } = this.entries;
+    if (((marks[by]! | marks[e]!) & ENTRY_SNAT) === 0) return true;
+    return node[by] === node[e] && port[by] === port[e];
   }
 
   /** The endpoint has no such connection: RST. Where that is the only reply ever, the entry goes at once. */
@@ -303,7 +353,6 @@ export class NodeWalk implements EntryLife {
 
   /** What the endpoint's answer does to the entry. */
   private reply(e: number, segment: Segment | -1, payload: number): void {
-    const { state, marks } = this.entries;
     if (segment === Segment.rst) return;
     const answer =
       segment === Segment.syn
@@ -313,12 +362,27 @@ export class NodeWalk implements EntryLife {
           : payload !== 0
             ? Segment.ack
             : Segment.none;
-    if (state[e] === TcpState.established && (marks[e]! & ENTRY_REPLIED) !== 0) marks[e]! |= ENTRY_ASSURED;
     if (answer === Segment.none) return;
-    marks[e]! |= ENTRY_REPLIED;
-    const next = nextTcpState(REPLY, answer, state[e] as TcpState);
-    if (next < IGNORE) state[e] = next;
-    if (state[e] === TcpState.established) marks[e]! |= ENTRY_ASSURED;
+    this.entries.marks[e]! |= ENTRY_REPLIED;
+    const next = nextTcpState(REPLY, answer, this.entries.state[e] as TcpState);
+    if (next < IGNORE) this.moveTo(e, next);
+    this.limits.changed(e);
+  }
+
+  /** A TCP entry's next state; one that has had answers is assured once it is established. */
+  private moveTo(e: number, next: number): void {
+    const { state, marks } = this.entries;
+    const wasOpen = state[e] === TcpState.synRecv || state[e] === TcpState.established;
+    const twoWay = wasOpen && next === TcpState.established && (marks[e]! & ENTRY_REPLIED) !== 0;
+    if (twoWay) marks[e]! |= ENTRY_ASSURED;
+    state[e] = next;
+  }
+
+  private assureStream(e: number, nowS: number): void {
+    const { marks, createdS } = this.entries;
+    if ((marks[e]! & (ENTRY_REPLIED | ENTRY_ASSURED)) !== ENTRY_REPLIED) return;
+    if (nowS - createdS[e]! <= UDP_STREAM_AFTER_S) return;
+    marks[e]! |= ENTRY_ASSURED;
     this.limits.changed(e);
   }
 }

@@ -10,8 +10,9 @@ import type { ClusterState } from '../path/cluster-state.js';
 export function placeNewPod(model: ClusterModel, cluster: ClusterState, service: number): EndpointModel {
   const load = model.nodes.map(
     (_, node) =>
-      cluster.members[service]!.filter((row) => cluster.pods[row]!.node === node && cluster.pods[row]!.running)
-        .length,
+      cluster.members[service]!.filter(
+        (row) => cluster.pods[row]!.node === node && cluster.pods[row]!.running,
+      ).length,
   );
   const up = load.filter((_, node) => cluster.nodeUp[node]);
   const node = Math.max(

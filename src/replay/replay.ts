@@ -8,8 +8,8 @@ import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { type FlowRow, flowRow } from '../flow/flow-rows.js';
-import { HopKind, hopKind, hopRow, REASON_NAMES } from '../path/disposition.js';
 import { addressOf } from '../path/cluster-state.js';
+import { HopKind, hopKind, hopRow, REASON_NAMES } from '../path/disposition.js';
 import { causalChain } from './causal-chain.js';
 import { FlowEngine } from './flow-engine.js';
 import { sourceProvenance } from './source-provenance.js';
@@ -200,7 +200,9 @@ class FinishedReplay implements ReplayResult {
       if (walk.guessed[f] === 0) podFlows[walk.entries.pod[e]!]!++;
     }
     const nodes = model.nodes.map(({ name }, n) => share(name, nodeFlows[n]!, counts.nodeBytes[n]!));
-    const endpoints = engine.cluster.pods.map(({ name }, p) => share(name, podFlows[p]!, counts.podBytes[p] ?? 0));
+    const endpoints = engine.cluster.pods.map(({ name }, p) =>
+      share(name, podFlows[p]!, counts.podBytes[p] ?? 0),
+    );
     const balance: Balance = {
       nodes,
       endpoints,
@@ -220,7 +222,8 @@ class FinishedReplay implements ReplayResult {
 }
 
 export function captureRecord(index: CaptureIndex): CaptureRecord {
-  const { file, format, linkTypes, packets, bytes, baseNs, duration, truncated, decodeFaults } = index.summary;
+  const { file, format, linkTypes, packets, bytes, baseNs, duration, truncated, decodeFaults } =
+    index.summary;
   return {
     file,
     format,
@@ -241,7 +244,9 @@ function absentVips(engine: FlowEngine, model: ClusterModel): string[] {
   return engine.plan.vips.flatMap(({ address, service }, vip) =>
     seen.has(vip)
       ? []
-      : [`VIP ${formatAddress(address)} of service ${model.services[service]!.name} never appears in the capture`],
+      : [
+          `VIP ${formatAddress(address)} of service ${model.services[service]!.name} never appears in the capture`,
+        ],
   );
 }
 

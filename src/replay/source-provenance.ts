@@ -6,11 +6,9 @@
  * node has such a bridge) and the node's own address otherwise; the port is drawn at random (--random-fully),
  * or kept where the rule does not say so and it is free.
  */
-import { type Address, formatAddress } from '../addr/address.js';
+import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
-import { portClassFirst, portClassSize } from '../conntrack/port-range.js';
-import { addressOf } from '../path/cluster-state.js';
-import { draw, Stream, scale } from '../path/draw.js';
+import { masqueradeAddress } from '../path/masquerade.js';
 import { ENTRY_SNAT } from './entry-pool.js';
 import type { FlowEngine } from './flow-engine.js';
 import type { SourceStep, SourceVerdict } from './verdict.js';
@@ -35,29 +33,15 @@ export function sourceProvenance(engine: FlowEngine, model: ClusterModel, f: num
   const source = masqueradeAddress(model, node, cluster.pods[entries.pod[e]!]!.node, client.family);
   const port = plan.clientPort[f]!;
   const random = model.dataplane.masqueradeRandomFully;
-  const drawn = draw(model.seed, node, Stream.sourcePort, plan.key[f]!, entries.ordinal[e]!);
-  const toPort = random ? portClassFirst(port) + scale(drawn, portClassSize(port)) : port;
   const atEndpoint = source === null ? null : formatAddress(source);
   const step: SourceStep = {
     hop: `node ${model.nodes[node]!.name}`,
     mechanism: 'masquerade',
     from: endpointText(atClient, port),
-    to: endpointText(atEndpoint ?? 'unknown', toPort),
+    to: endpointText(atEndpoint ?? 'unknown', entries.port[e]!),
     ...(random ? { random: true as const } : {}),
   };
   return { atClient, atEndpoint, preserved: false, steps: [step], recoverable: null };
-}
-
-/** The address MASQUERADE takes on `node` towards a pod on `podNode`. */
-export function masqueradeAddress(
-  model: ClusterModel,
-  node: number,
-  podNode: number,
-  family: number,
-): Address | null {
-  const { addresses, podGateways } = model.nodes[node]!;
-  const own = addressOf(addresses, family);
-  return node === podNode ? (addressOf(podGateways, family) ?? own) : own;
 }
 
 function endpointText(address: string, port: number): string {

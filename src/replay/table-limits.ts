@@ -28,13 +28,15 @@ export class TableLimits {
   private readonly expiry: ExpiryHeap[];
   /** per node: entries in order of making, and how many of the first are known to be dead or assured */
   private readonly made: { readonly rows: number[]; passed: number }[];
-  private readonly ports = new Map<number, number>();
+  private readonly ports = new Map<string, number>();
 
   constructor(
     model: ClusterModel,
     flows: number,
     private readonly entries: EntryPool,
     private readonly life: EntryLife,
+    /** what else makes a tuple towards a pod unique: family, protocol and port, of a flow */
+    private readonly target: (flow: number) => number,
   ) {
     this.max = model.dataplane.conntrack.max;
     this.near = flows >= Math.min(this.max, SMALLEST_PORT_CLASS);
@@ -79,11 +81,12 @@ export class TableLimits {
     return false;
   }
 
-  /** Whether one of `range` source ports towards `pod` is free on `node`. */
-  portFree(node: number, pod: number, range: number, nowS: number): boolean {
-    if (!this.near || (this.ports.get(portKey(node, pod)) ?? 0) < range) return true;
+  /** Whether one of `range` source ports towards a target of `pod` is free on `node`. */
+  portFree(node: number, pod: number, target: number, range: number, nowS: number): boolean {
+    const key = portKey(node, pod, target);
+    if (!this.near || (this.ports.get(key) ?? 0) < range) return true;
     this.expire(node, nowS);
-    return this.ports.get(portKey(node, pod))! < range;
+    return this.ports.get(key)! < range;
   }
 
   private expire(node: number, nowS: number): void {
@@ -98,13 +101,13 @@ export class TableLimits {
   }
 
   private countPort(e: number, by: number): void {
-    const key = portKey(this.entries.node[e]!, this.entries.pod[e]!);
+    const key = portKey(this.entries.node[e]!, this.entries.pod[e]!, this.target(this.entries.flow[e]!));
     this.ports.set(key, (this.ports.get(key) ?? 0) + by);
   }
 }
 
-function portKey(node: number, pod: number): number {
-  return node * 0x100000 + pod;
+function portKey(node: number, pod: number, target: number): string {
+  return `${node} ${pod} ${target}`;
 }
 
 /** A binary heap of (time, entry); the earliest time is on top. */

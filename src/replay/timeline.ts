@@ -169,9 +169,13 @@ export class Timeline {
       case 'nodeDown':
         return step(`${name(event.node)} stops answering`, (e, t) => this.nodeDown(event.node, e, t));
       case 'nodeUp':
-        return step(`${name(event.node)} is back, with empty tables`, (e, t) => this.nodeUp(event.node, e, t));
+        return step(`${name(event.node)} is back, with empty tables`, (e, t) =>
+          this.nodeUp(event.node, e, t),
+        );
       case 'drain':
-        return step(`${name(event.node)} is drained`, (e, t) => this.drain(event.node, event.gracePeriodS, e, t));
+        return step(`${name(event.node)} is drained`, (e, t) =>
+          this.drain(event.node, event.gracePeriodS, e, t),
+        );
       case 'uncordon':
         return step(`${name(event.node)} takes pods again`, (e, t) => this.startPodsOn(event.node, e, t));
       case 'scale':
@@ -214,7 +218,9 @@ export class Timeline {
         });
       }
       case 'route': {
-        const hops = event.nextHops.map((h) => (h.weight === 1 ? name(h.node) : `${name(h.node)}*${h.weight}`));
+        const hops = event.nextHops.map((h) =>
+          h.weight === 1 ? name(h.node) : `${name(h.node)}*${h.weight}`,
+        );
         const list = hops.length === 0 ? 'nothing: the route is gone' : hops.join(', ');
         return step(`the route to ${formatPrefix(event.prefix)} became ${list}`, (e, t) => {
           const route = this.router.state(event.prefix, event.nextHops, t);
@@ -222,10 +228,13 @@ export class Timeline {
         });
       }
       case 'ecmp':
-        return step(`the router now hashes with ${event.settings.hash} and selects by ${event.settings.select}`, (e, t) => {
-          this.router.configure(event.settings, t);
-          this.routesChanged(this.router.routes, e, t);
-        });
+        return step(
+          `the router now hashes with ${event.settings.hash} and selects by ${event.settings.select}`,
+          (e, t) => {
+            this.router.configure(event.settings, t);
+            this.routesChanged(this.router.routes, e, t);
+          },
+        );
     }
   }
 
@@ -246,7 +255,10 @@ export class Timeline {
   private refreshRoutes(event: number, atS: number): void {
     const delayS = this.model.router.bgp.fibDelayS;
     if (delayS === 0) this.routesChanged(this.router.refresh(atS), event, atS);
-    else this.schedule(atS + delayS, event, () => this.routesChanged(this.router.refresh(atS + delayS), event, atS + delayS));
+    else
+      this.schedule(atS + delayS, event, () =>
+        this.routesChanged(this.router.refresh(atS + delayS), event, atS + delayS),
+      );
   }
 
   private speakerDown(node: number, mode: 'silent' | 'close', event: number, atS: number): void {
@@ -330,7 +342,12 @@ export class Timeline {
 
   // -- endpoints
 
-  private endpointChanges(kind: keyof typeof ENDPOINT_DETAIL, name: string, event: number, atS: number): void {
+  private endpointChanges(
+    kind: keyof typeof ENDPOINT_DETAIL,
+    name: string,
+    event: number,
+    atS: number,
+  ): void {
     const pod = this.cluster.podByName.get(name)!;
     if (kind === 'endpointGone') {
       this.stopPods([pod], event, atS);
@@ -388,7 +405,12 @@ export class Timeline {
   private runSync(node: number, event: number, atS: number): void {
     const state = this.sync[node]!;
     if (atS < state.stalledUntilS) {
-      this.schedule(state.stalledUntilS, event, () => this.runSync(node, event, state.stalledUntilS), AFTER_ALL);
+      this.schedule(
+        state.stalledUntilS,
+        event,
+        () => this.runSync(node, event, state.stalledUntilS),
+        AFTER_ALL,
+      );
       return;
     }
     state.scheduled = false;

@@ -59,7 +59,15 @@ export class VerdictTracker {
   }
 
   /** One client packet of a flow and what became of it. */
-  packet(f: number, asks: number, outcome: Outcome, reason: number, event: number, hop: number, atS: number): void {
+  packet(
+    f: number,
+    asks: number,
+    outcome: Outcome,
+    reason: number,
+    event: number,
+    hop: number,
+    atS: number,
+  ): void {
     if (asks === Asks.connection) this.reborn(f);
     else if (this.life[f] === Life.unborn) this.life[f] = Life.open;
     if (asks === Asks.abort) {
@@ -73,7 +81,14 @@ export class VerdictTracker {
         this.answered(f, asks);
         return;
       case Outcome.reset:
-        this.break(f, this.life[f] === Life.connecting ? FateCode.refused : FateCode.reset, reason, event, hop, atS);
+        this.break(
+          f,
+          this.life[f] === Life.connecting ? FateCode.refused : FateCode.reset,
+          reason,
+          event,
+          hop,
+          atS,
+        );
         return;
       case Outcome.unreachable:
         // an ICMP error ends an attempt to connect; an established connection takes it as soft (RFC 1122 4.2.3.9)

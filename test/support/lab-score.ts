@@ -51,7 +51,8 @@ export function scoreLabRun(result: ReplayResult, model: ClusterModel, truthFile
       wrong.push(`${key}: no such flow in the report`);
       continue;
     }
-    if (v.path.some((step) => changes.some((t) => Math.abs(step.at - t) <= NEAR_ROUTE_CHANGE_S))) {
+    const moments = [...v.path.map((step) => step.at), Number(row['t_break'] || Number.NaN)];
+    if (moments.some((at) => changes.some((t) => Math.abs(at - t) <= NEAR_ROUTE_CHANGE_S))) {
       near++;
       continue;
     }
@@ -64,7 +65,8 @@ export function scoreLabRun(result: ReplayResult, model: ClusterModel, truthFile
 
 function compare(row: Record<string, string>, v: FlowVerdict): string | null {
   const outcome = row['outcome']!;
-  if (!FATE[outcome]?.includes(v.fate)) return `fate ${v.fate}, the client saw ${outcome} at ${row['t_break']}`;
+  if (!FATE[outcome]?.includes(v.fate))
+    return `fate ${v.fate}, the client saw ${outcome} at ${row['t_break']}`;
   const path = v.path.map((step) => step.node).join('>');
   if (path !== row['node_path']) return `path ${path}, really ${row['node_path']}`;
   if (row['t_break'] !== '' && v.fate !== 'delivered') {

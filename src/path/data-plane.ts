@@ -1,0 +1,99 @@
+/**
+ * The whole path on bytes: client -> router -> node -> endpoint, and the answer back to the client.
+ *
+ * A packet is rewritten in place as the real hops rewrite it; what the client gets back is built in a buffer of
+ * the data plane's own ({@link DataPlane.answer}), translated back by the node the packet came through. One
+ * packet at a time; nothing is copied but the answer.
+ */
+import type { ClusterModel } from '../cluster/model.js';
+import type { ClusterState } from './cluster-state.js';
+import { HopKind, hopCode, Outcome, ReasonCode } from './disposition.js';
+import { EndpointHop } from './endpoint-hop.js';
+import { buildTcpAnswer } from './forge.js';
+import { NodeHop } from './node-hop.js';
+import { Packet } from './packet.js';
+import { RouterHop } from './router-hop.js';
+import type { RouterState } from './router-state.js';
+import { ServicePorts } from './service-ports.js';
+
+export class DataPlane {
+  readonly nodes: readonly NodeHop[];
+  readonly routerHop: RouterHop;
+  readonly endpoint: EndpointHop;
+
+  // what became of the last packet
+  outcome: Outcome = Outcome.answered;
+  reason = 0;
+  hop = 0;
+  /** node that the router chose, or -1 */
+  node = -1;
+  /** pod that the node chose, or -1 */
+  pod = -1;
+  /** what comes back to the client; see {@link answered} */
+  readonly answer = new Packet();
+  /** whether {@link answer} holds a segment */
+  answered = false;
+
+  private readonly answerBytes = new DataView(new ArrayBuffer(128));
+
+  constructor(model: ClusterModel, cluster: ClusterState, router: RouterState) {
+    const services = new ServicePorts(model.services);
+    const draws = new Map<number, number>();
+    this.nodes = model.nodes.map((_, node) => new NodeHop(node, model, cluster, services, draws));
+    this.routerHop = new RouterHop(router);
+    this.endpoint = new EndpointHop(cluster);
+  }
+
+  /** Sends one client packet; see EndpointHop.receive for `lingersUntilS`. */
+  send(packet: Packet, lingersUntilS: number, nowS: number): void {
+    this.answered = false;
+    this.pod = -1;
+    this.node = this.routerHop.forward(packet, nowS);
+    if (this.node < 0) {
+      this.end(Outcome.unreachable, ReasonCode['no-route'], hopCode(HopKind.router, 0));
+      return;
+    }
+    const hop = this.nodes[this.node]!;
+    if (!hop.fromOutside(packet, nowS)) {
+      this.end(hop.outcome, hop.reason, hop.hop);
+      return;
+    }
+    this.pod = hop.pod;
+    const { endpoint } = this;
+    const entryIsNew = hop.table.createdAtS(hop.entry) === nowS;
+    endpoint.receive(packet, hop.pod, lingersUntilS, entryIsNew, nowS);
+    this.end(endpoint.outcome, endpoint.reason, endpoint.hop);
+    if (packet.proto !== 6) {
+      if (endpoint.outcome === Outcome.answered) hop.answered(hop.entry, nowS);
+      return;
+    }
+    if (endpoint.answerFlags < 0) return;
+    buildTcpAnswer(
+      packet,
+      endpoint.answerFlags,
+      endpoint.answerSeq,
+      endpoint.answerAck,
+      this.answerBytes,
+      this.answer,
+    );
+    this.answered = hop.fromEndpoint(this.answer, nowS);
+  }
+
+  /**
+   * A connection that began before the capture: the node its packet meets, and an endpoint, know it. The packet is
+   * used up. Returns the pod, or -1 where nobody can know the connection.
+   */
+  adopt(packet: Packet, nowS: number): number {
+    const node = this.routerHop.peek(packet);
+    if (node < 0) return -1;
+    const pod = this.nodes[node]!.adopt(packet, nowS);
+    if (pod >= 0) this.endpoint.adopt(packet, pod);
+    return pod;
+  }
+
+  private end(outcome: Outcome, reason: number, hop: number): void {
+    this.outcome = outcome;
+    this.reason = reason;
+    this.hop = hop;
+  }
+}

@@ -1,0 +1,91 @@
+/** Packets of our own making: a client's packet from its tuple, and an endpoint's answer to one. Checksums are real. */
+import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
+import { foldChecksum, sumWords } from '../wire/checksum.js';
+import { type Packet, PROTO_TCP, PROTO_UDP } from './packet.js';
+
+const TTL = 64;
+const TCP_HEADER = 20;
+const UDP_HEADER = 8;
+const WINDOW = 64240;
+
+/** What a forged packet carries besides its tuple. */
+export interface ForgedFields {
+  /** TCP only */
+  flags: number;
+  seq: number;
+  ack: number;
+  payloadBytes: number;
+  flowLabel: number;
+}
+
+/**
+ * Builds a packet at the start of `view` (which must hold 60 bytes and the payload) and describes it in `out`.
+ * The payload is zeros.
+ */
+export function forgePacket(tuple: Tuple, fields: ForgedFields, view: DataView, out: Packet): void {
+  const v6 = tuple.family === 6;
+  const l4 = v6 ? 40 : 20;
+  const header = tuple.proto === PROTO_TCP ? TCP_HEADER : UDP_HEADER;
+  const l4Bytes = header + fields.payloadBytes;
+  const end = l4 + l4Bytes;
+  for (let at = 0; at < end; at++) view.setUint8(at, 0);
+  if (v6) writeIpv6(view, tuple, l4Bytes, fields.flowLabel);
+  else writeIpv4(view, tuple, l4Bytes);
+  view.setUint16(l4, tuple.srcPort);
+  view.setUint16(l4 + 2, tuple.dstPort);
+  const pseudo = sumWords(view, v6 ? 8 : 12, v6 ? 32 : 8) + tuple.proto + l4Bytes;
+  if (tuple.proto === PROTO_TCP) {
+    view.setUint32(l4 + 4, fields.seq);
+    view.setUint32(l4 + 8, fields.ack);
+    view.setUint16(l4 + 12, (5 << 12) | fields.flags);
+    view.setUint16(l4 + 14, WINDOW);
+    view.setUint16(l4 + 16, foldChecksum(pseudo + sumWords(view, l4, l4Bytes)));
+  } else if (tuple.proto === PROTO_UDP) {
+    view.setUint16(l4 + 4, l4Bytes);
+    view.setUint16(l4 + 6, foldChecksum(pseudo + sumWords(view, l4, l4Bytes)) || 0xffff);
+  }
+  out.set(view, tuple.family, tuple.proto, 0, l4, end, fields.payloadBytes);
+}
+
+function writeIpv4(view: DataView, tuple: Tuple, l4Bytes: number): void {
+  view.setUint16(0, 0x4500);
+  view.setUint16(2, 20 + l4Bytes);
+  view.setUint16(6, 0x4000);
+  view.setUint8(8, TTL);
+  view.setUint8(9, tuple.proto);
+  view.setUint32(12, tuple.words[TUPLE_SRC]!);
+  view.setUint32(16, tuple.words[TUPLE_DST]!);
+  view.setUint16(10, foldChecksum(sumWords(view, 0, 20)));
+}
+
+function writeIpv6(view: DataView, tuple: Tuple, l4Bytes: number, flowLabel: number): void {
+  view.setUint32(0, (0x60000000 | (flowLabel & 0xfffff)) >>> 0);
+  view.setUint16(4, l4Bytes);
+  view.setUint8(6, tuple.proto);
+  view.setUint8(7, TTL);
+  for (let i = 0; i < 4; i++) {
+    view.setUint32(8 + 4 * i, tuple.words[TUPLE_SRC + i]!);
+    view.setUint32(24 + 4 * i, tuple.words[TUPLE_DST + i]!);
+  }
+}
+
+/** The TCP segment with which the receiver of `packet` answers: ends swapped, no payload. */
+export function buildTcpAnswer(
+  packet: Packet,
+  flags: number,
+  seq: number,
+  ack: number,
+  view: DataView,
+  out: Packet,
+): void {
+  packet.readTuple(RECEIVED);
+  ANSWER.invert(RECEIVED);
+  ANSWER_FIELDS.flags = flags;
+  ANSWER_FIELDS.seq = seq;
+  ANSWER_FIELDS.ack = ack;
+  forgePacket(ANSWER, ANSWER_FIELDS, view, out);
+}
+
+const RECEIVED = new Tuple();
+const ANSWER = new Tuple();
+const ANSWER_FIELDS: ForgedFields = { flags: 0, seq: 0, ack: 0, payloadBytes: 0, flowLabel: 0 };
