@@ -47,8 +47,10 @@ export class EndpointHop {
     const { node, running, instance } = this.cluster.pods[pod]!;
     const here = hopCode(HopKind.endpoint, pod);
     this.answerFlags = NO_ANSWER;
-    if (!this.cluster.nodeUp[node])
-      return this.end(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, node));
+    if (!this.cluster.nodeUp[node]) {
+      this.end(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, node));
+      return;
+    }
     packet.readTuple(this.tuple);
     const name = connectionName(this.tuple);
     const socket = this.connections(pod).get(name);
@@ -56,17 +58,20 @@ export class EndpointHop {
     const segment = packet.proto === PROTO_TCP ? segmentOf(packet.tcpFlags) : Segment.ack;
     if (!running && !(knows && nowS <= lingersUntilS)) {
       const stale = segment === Segment.syn && entryIsNew;
-      return this.end(Outcome.silent, stale ? ReasonCode['stale-rules'] : ReasonCode['endpoint-gone'], here);
-    }
-    if (packet.proto !== PROTO_TCP) return this.end(Outcome.answered, 0, here);
-    if (segment === Segment.syn) {
+      this.end(Outcome.silent, stale ? ReasonCode['stale-rules'] : ReasonCode['endpoint-gone'], here);
+    } else if (packet.proto !== PROTO_TCP) {
+      this.end(Outcome.answered, 0, here);
+    } else if (segment === Segment.syn) {
       this.accepted = (this.accepted + 0x10001) >>> 0;
       this.connections(pod).set(name, { instance, isn: this.accepted });
-    } else if (!knows) {
-      return this.refuse(packet, segment, here);
+      this.accept(packet, segment, here);
+    } else if (knows) {
+      this.accept(packet, segment, here);
+    } else if (segment === Segment.rst) {
+      this.end(Outcome.silent, ReasonCode['ecmp-rehash'], here);
+    } else {
+      this.refuse(packet, here);
     }
-    this.answer(packet, segment);
-    this.end(Outcome.answered, 0, here);
   }
 
   /** Gives a pod a connection that began before the capture. */
@@ -90,8 +95,7 @@ export class EndpointHop {
     this.hop = hop;
   }
 
-  private refuse(packet: Packet, segment: number, here: number): void {
-    if (segment === Segment.rst) return this.end(Outcome.silent, ReasonCode['ecmp-rehash'], here);
+  private refuse(packet: Packet, here: number): void {
     const flags = packet.tcpFlags;
     const seq = packet.view.getUint32(packet.l4 + 4);
     if ((flags & TCP_ACK) !== 0) {
@@ -106,7 +110,8 @@ export class EndpointHop {
     this.end(Outcome.reset, ReasonCode['endpoint-gone'], here);
   }
 
-  private answer(packet: Packet, segment: number): void {
+  private accept(packet: Packet, segment: number, here: number): void {
+    this.end(Outcome.answered, 0, here);
     if (segment === Segment.rst) return;
     const seq = packet.view.getUint32(packet.l4 + 4);
     const extra = segment === Segment.syn || segment === Segment.fin ? 1 : 0;
