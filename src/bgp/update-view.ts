@@ -19,27 +19,8 @@
 import { type FamilyKey, IPV4_UNICAST } from './address-family.js';
 import { OUTCOME, type Outcome } from './attribute/descriptor.js';
 import type { MessageFault } from './message.js';
+import { MultiprotocolSection } from './multiprotocol-section.js';
 import type { NlriCursor, PathIdBytes } from './nlri-cursor.js';
-
-/** MP_REACH_NLRI or MP_UNREACH_NLRI of the message in hand. */
-export class MultiprotocolSection {
-  /** the message has the attribute, for a family in use on this session */
-  present = false;
-  family: FamilyKey = 0;
-  /** next hop as received, of 4, 12, 16, 24, 32 or 48 octets; MP_REACH only */
-  nextHopAt = 0;
-  nextHopEnd = 0;
-  nlriAt = 0;
-  nlriEnd = 0;
-  /** NLRI in the section; -1 where the family is carried raw */
-  count = 0;
-  pathIdBytes: PathIdBytes = 0;
-
-  clear(): void {
-    this.present = false;
-    this.count = 0;
-  }
-}
 
 /** What is wrong with one attribute, or with the list of them (`code` -1). */
 export interface UpdateFault {
@@ -80,7 +61,7 @@ export class UpdateView {
 
   attributeCount = 0;
   readonly codes = new Uint8Array(ATTRIBUTE_ROWS);
-  /** flags as received */
+  /** flags as received, but with Partial set on what is not recognized and passed on */
   readonly flags = new Uint8Array(ATTRIBUTE_ROWS);
   /** value range of each row */
   readonly valueAt = new Uint32Array(ATTRIBUTE_ROWS);
