@@ -1,0 +1,141 @@
+/**
+ * The survival matrix as text, json and csv: combinations ranked by the flows they break, each with a sentence on
+ * what it costs.
+ */
+import type { Matrix, MatrixRow, Spread } from '../replay/compare.js';
+import { count, counted, percent } from './figures.js';
+import { REPORT_SCHEMA } from './records.js';
+import { BufferedSink, type Sink } from './sink.js';
+import { bar, clipStart, type Palette, padEnd, padStart, printable, wrap } from './terminal.js';
+
+export interface MatrixView {
+  readonly file: string;
+  readonly scenario: string;
+  readonly palette: Palette;
+  readonly columns: number;
+}
+
+const BAR_COLUMNS = 14;
+/** From here on the busiest node's load is worth a word. */
+const UNEVEN = 1.25;
+
+export function writeMatrixText(matrix: Matrix, sink: Sink, view: MatrixView): void {
+  const out = new BufferedSink(sink);
+  const { palette, columns } = view;
+  const combinations = counted(matrix.rows.length, 'combination');
+  out.write(
+    `${palette.bold(clipStart(printable(view.file), 48))}${palette.dim(`  scenario ${printable(view.scenario)}`)}\n` +
+      `${palette.dim(`${combinations}, ${counted(matrix.seeds, 'seed')} each, ${counted(matrix.flows, 'flow')} towards VIPs`)}\n\n`,
+  );
+  const good = matrix.rows.filter((row) => row.refused === null);
+  const most = Math.max(1, ...good.map((row) => row.broken.mean));
+  const nameColumns = Math.max(0, ...matrix.rows.map((row) => nameOf(row).length));
+  const figures = good.map((row) => spreadText(row.broken));
+  const figureColumns = Math.max(0, ...figures.map((figure) => figure.length));
+  good.forEach((row, i) => {
+    const strip = padEnd(bar(row.broken.mean / most, BAR_COLUMNS), BAR_COLUMNS);
+    const name = palette.bold(padEnd(nameOf(row), nameColumns));
+    const broke = `${padStart(figures[i]!, figureColumns)} broke ${padStart(percent(row.broken.mean, matrix.flows), 7)}`;
+    out.write(`${padStart(String(i + 1), 4)}  ${name}  ${palette.paint('red', strip)}  ${broke}\n`);
+    for (const line of wrap(costOf(row), columns - 6)) out.write(`      ${palette.dim(line)}\n`);
+  });
+  const refused = matrix.rows.filter((row) => row.refused !== null);
+  if (refused.length > 0) {
+    out.write(`\n${palette.bold('Not possible')}\n`);
+    for (const row of refused) {
+      const [first = '', ...more] = wrap(`${nameOf(row)}: ${printable(row.refused!)}`, columns - 4);
+      out.write(`  ${palette.dim('·')} ${first}\n${more.map((line) => `    ${line}\n`).join('')}`);
+    }
+  }
+  out.flush();
+}
+
+export function writeMatrixJson(matrix: Matrix, sink: Sink): void {
+  const out = new BufferedSink(sink);
+  const { rows, ...head } = matrix;
+  out.write(`${JSON.stringify({ schema: REPORT_SCHEMA, kind: 'matrix', ...head }).slice(0, -1)},\n"rows":[`);
+  rows.forEach((row, i) => {
+    const { combination, ...figures } = row;
+    const settings = Object.fromEntries(combination.map(({ knob, value }) => [knob, value]));
+    out.write(
+      `${i === 0 ? '\n' : ',\n'}${JSON.stringify({ rank: i + 1, settings, ...figures, cost: costOf(row) })}`,
+    );
+  });
+  out.write(']}\n');
+  out.flush();
+}
+
+const CSV_FIGURES = [
+  'broken',
+  'reset',
+  'hang',
+  'misdelivered',
+  'latent',
+  'maxOverMeanNodes',
+  'maxOverMeanEndpoints',
+  'sourcePreserved',
+] as const;
+
+export function writeMatrixCsv(matrix: Matrix, sink: Sink): void {
+  const out = new BufferedSink(sink);
+  const knobs = (matrix.rows[0]?.combination ?? []).map(({ knob }) => knob);
+  const titles = CSV_FIGURES.flatMap((figure) => [figure, `${figure}Interval`]);
+  out.write(`${['rank', ...knobs, 'flows', ...titles, 'refused'].map(csvCell).join(',')}\n`);
+  matrix.rows.forEach((row, i) => {
+    const figures = CSV_FIGURES.flatMap((figure) =>
+      row.refused === null ? [String(row[figure].mean), String(row[figure].interval)] : ['', ''],
+    );
+    const cells = [
+      String(i + 1),
+      ...row.combination.map(({ value }) => value),
+      String(matrix.flows),
+      ...figures,
+      row.refused ?? '',
+    ];
+    out.write(`${cells.map(csvCell).join(',')}\n`);
+  });
+  out.flush();
+}
+
+/** RFC 4180. */
+function csvCell(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function nameOf({ combination }: MatrixRow): string {
+  if (combination.length === 0) return 'as the scenario says';
+  return printable(combination.map(({ knob, value }) => `${knob}=${value}`).join(' '));
+}
+
+function spreadText({ mean, interval }: Spread): string {
+  return interval === 0 ? figure(mean) : `${figure(mean)} ± ${figure(interval)}`;
+}
+
+function figure(n: number): string {
+  return Number.isInteger(n) ? count(n) : n >= 100 ? count(Math.round(n)) : n.toFixed(1);
+}
+
+/** What a user of this combination pays: kinds of breaks, uneven load, lost addresses. */
+export function costOf(row: MatrixRow): string {
+  if (row.refused !== null) return row.refused;
+  const parts: string[] = [];
+  const kinds = [
+    ...(row.reset.mean > 0 ? [`${figure(row.reset.mean)} reset`] : []),
+    ...(row.hang.mean > 0 ? [`${figure(row.hang.mean)} hang`] : []),
+    ...(row.misdelivered.mean > 0 ? [`${figure(row.misdelivered.mean)} misdelivered`] : []),
+  ];
+  parts.push(kinds.length === 0 ? 'nothing breaks' : kinds.join(', '));
+  if (row.latent.mean > 0) parts.push(`${figure(row.latent.mean)} more would break at their next packet`);
+  if (row.maxOverMeanNodes.mean >= UNEVEN) {
+    parts.push(`the busiest node carries ${row.maxOverMeanNodes.mean.toFixed(2)} times the mean`);
+  }
+  const { mean } = row.sourcePreserved;
+  parts.push(
+    mean === 1
+      ? 'endpoints see the client address'
+      : mean === 0
+        ? 'endpoints do not see the client address'
+        : `endpoints see the client address of ${percent(mean, 1)} of flows`,
+  );
+  return parts.join('; ');
+}
