@@ -7,6 +7,7 @@ import { hostPrefix } from '../../src/addr/prefix.js';
 import type { ClusterModel, TimelineEvent } from '../../src/cluster/model.js';
 import type { CaptureIndex, FlowColumns } from '../../src/flow/flow-columns.js';
 import { META_LENGTH_SHIFT, META_PAYLOAD, PacketIndex } from '../../src/flow/packet-index.js';
+import { Dice as SeededDice } from '../../src/replay/dice.js';
 
 const FIN = 1;
 const SYN = 2;
@@ -14,21 +15,7 @@ const RST = 4;
 const PSH = 8;
 const ACK = 16;
 
-export class Dice {
-  constructor(private state: number) {}
-
-  /** 0 .. 1 */
-  next(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t);
-    return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000;
-  }
-
-  below(n: number): number {
-    return Math.floor(this.next() * n);
-  }
-
+export class Dice extends SeededDice {
   pick<T>(from: readonly T[]): T {
     return from[this.below(from.length)]!;
   }
