@@ -1,0 +1,53 @@
+/**
+ * ICMP header (RFC 792); in errors the packet in question follows, as far as it is quoted.
+ *
+ *     0 type · 1 code · 2 checksum · 4 rest: identifier and sequence (echo), MTU (fragmentation needed), ...
+ */
+export const HEADER_BYTES = 8;
+export const ECHO_REPLY = 0;
+export const UNREACHABLE = 3;
+export const SOURCE_QUENCH = 4;
+export const REDIRECT = 5;
+export const ECHO_REQUEST = 8;
+export const TIME_EXCEEDED = 11;
+export const PARAMETER_PROBLEM = 12;
+
+export function check(at: number, end: number): boolean {
+  return at + HEADER_BYTES <= end;
+}
+
+export function type(view: DataView, at: number): number {
+  return view.getUint8(at);
+}
+
+export function code(view: DataView, at: number): number {
+  return view.getUint8(at + 1);
+}
+
+export function checksum(view: DataView, at: number): number {
+  return view.getUint16(at + 2);
+}
+
+/** of echo requests and replies */
+export function identifier(view: DataView, at: number): number {
+  return view.getUint16(at + 4);
+}
+
+/** Does a message of this type quote a packet? */
+export function isError(type: number): boolean {
+  return (
+    type === UNREACHABLE ||
+    type === SOURCE_QUENCH ||
+    type === REDIRECT ||
+    type === TIME_EXCEEDED ||
+    type === PARAMETER_PROBLEM
+  );
+}
+
+export function setIdentifier(view: DataView, at: number, identifier: number): void {
+  view.setUint16(at + 4, identifier);
+}
+
+export function setChecksum(view: DataView, at: number, checksum: number): void {
+  view.setUint16(at + 2, checksum);
+}
