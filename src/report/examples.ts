@@ -24,22 +24,19 @@ export function chooseExamples(result: ReplayResult, limit: number): FlowVerdict
   searchMissing(result, ways, add);
 
   const ordered = [...ways.values()].sort((x, y) => frequency(result, y[0]!) - frequency(result, x[0]!));
-  const chosen: FlowVerdict[] = [];
-  for (let round = 0; chosen.length < Math.min(limit, 2) || round === 0; round++) {
-    const before = chosen.length;
-    for (const way of ordered) {
-      const verdict = way[round];
-      if (verdict !== undefined && chosen.length < limit) chosen.push(verdict);
-    }
-    if (chosen.length === before) break;
+  const chosen = ordered.map((way) => way[0]!).slice(0, limit);
+  // One way only: a second flow, broken by another event if there is one.
+  const [only] = ordered;
+  if (ordered.length === 1 && only !== undefined && limit > 1) {
+    const other = only.find(({ cause }) => cause?.event !== only[0]!.cause?.event) ?? only[1];
+    if (other !== undefined) chosen.push(other);
   }
   return chosen;
 }
 
-/** Flows that broke in the same way have the same fate, reason and event. */
-function wayOf(verdict: FlowVerdict): string {
-  const { cause } = verdict;
-  return `${verdict.fate} ${verdict.unanswered ?? ''} ${cause?.reason ?? ''} ${cause?.event ?? ''}`;
+/** Flows that broke in the same way have the same fate and reason. */
+function wayOf({ fate, unanswered, cause }: FlowVerdict): string {
+  return `${fate} ${unanswered ?? ''} ${cause?.reason ?? ''}`;
 }
 
 /** How many flows broke as this one did, as near as the summary tells. */

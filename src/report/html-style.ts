@@ -37,6 +37,7 @@ th:first-child, td:first-child { padding-left: 0; }
 .id { white-space: nowrap; }
 .what { min-width: 15rem; }
 .scroll { overflow-x: auto; }
+.tall { max-height: 28rem; overflow-y: auto; }
 .scroll svg { min-width: 40rem; }
 .load { display: grid; grid-template-columns: fit-content(45%) minmax(4rem, 1fr) max-content; gap: .3rem .8rem; align-items: center; font-variant-numeric: tabular-nums; }
 .track { height: .8rem; border-radius: 3px; background: var(--track); }

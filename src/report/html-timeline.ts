@@ -10,8 +10,8 @@ const LEFT = 40;
 const TOP = 34;
 const FLOOR = 160;
 const BINS = 120;
-/** labels closer than this would lie on each other */
-const LABEL_GAP = 46;
+/** what a character of a label takes, a little more than its mean */
+const LABEL_CHARACTER = 6.6;
 
 /** Counts breaks per moment and fate; {@link svg} draws them. */
 export class BreakTimeline {
@@ -74,18 +74,17 @@ export class BreakTimeline {
 
   #events(events: readonly EventRecord[]): string[] {
     const parts: string[] = [];
-    let labelled = Number.NEGATIVE_INFINITY;
+    let freeFrom = Number.NEGATIVE_INFINITY;
     for (const event of events) {
       const x = this.#x(event.at);
       parts.push(
         `<line class="event" x1="${x.toFixed(1)}" y1="${TOP - 12}" x2="${x.toFixed(1)}" y2="${FLOOR}"><title>${escapeHtml(event.detail)}</title></line>`,
       );
-      if (x - labelled < LABEL_GAP) continue;
-      labelled = x;
-      const anchor = x > WIDTH - 80 ? 'end' : 'start';
-      parts.push(
-        `<text x="${x.toFixed(1)}" y="${TOP - 18}" text-anchor="${anchor}">${escapeHtml(`${event.id} ${event.kind}`)}</text>`,
-      );
+      const label = `${event.id} ${event.kind}`;
+      const columns = label.length * LABEL_CHARACTER;
+      if (x < freeFrom || x + columns > WIDTH) continue;
+      freeFrom = x + columns;
+      parts.push(`<text x="${x.toFixed(1)}" y="${TOP - 18}">${escapeHtml(label)}</text>`);
     }
     return parts;
   }

@@ -12,7 +12,7 @@ import { HTML_SCRIPT } from './html-script.js';
 import { HTML_STYLE } from './html-style.js';
 import { BreakTimeline } from './html-timeline.js';
 import { BufferedSink, type Sink } from './sink.js';
-import { digestSources } from './source-digest.js';
+import { digestSources, lossSentence } from './source-digest.js';
 import { printable } from './terminal.js';
 
 /** rows of the table of flows; beyond, a page takes long to load */
@@ -124,7 +124,7 @@ function eventsSection({ events }: ReplayResult): string {
       `<td class="n">${count(event.flowsBroken)}</td><td class="n">${count(event.dropped)}</td></tr>`,
   );
   return `<h2>Events</h2>
-<div class="scroll"><table>
+<div class="scroll tall"><table>
 <thead><tr><th></th><th class="n">when</th><th>what</th><th class="n">open</th><th class="n">moved</th><th class="n">broke</th><th class="n">packets lost</th></tr></thead>
 <tbody>${rows.join('\n')}</tbody>
 </table></div>
@@ -171,20 +171,11 @@ function sourceSection(result: ReplayResult): string {
   const { yes, no, unknown } = result.summary.sourcePreserved;
   if (yes + no === 0) return '';
   const { losses } = digestSources(result);
-  const rows = losses.slice(0, 6).map((loss) => {
-    const remedy =
-      loss.recoverable === null ? 'nothing on this path carries it on' : `recoverable by ${loss.recoverable}`;
-    return `<li>${escapeHtml(`by ${loss.mechanism} at ${few(loss.hops)}; endpoints see ${few(loss.seen)}; ${remedy}`)}</li>`;
-  });
+  const rows = losses.slice(0, 6).map((loss) => `<li>${escapeHtml(lossSentence(loss))}</li>`);
   return `<h2>Client address at the endpoint</h2>
 <p>Preserved for ${counted(yes, 'flow')}, lost for ${counted(no, 'flow')}${unknown > 0 ? `; ${count(unknown)} never reached one` : ''}.</p>
 <ul>${rows.join('\n')}</ul>
 `;
-}
-
-function few(names: readonly string[]): string {
-  const rest = names.length - 5;
-  return names.slice(0, 5).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
 }
 
 function listSection(title: string, sentences: readonly string[]): string {

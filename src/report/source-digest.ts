@@ -6,6 +6,8 @@
 import type { FlowVerdict, ReplayResult } from '../replay/verdict.js';
 
 const LOOKED_AT = 2000;
+/** hops and addresses called by name */
+const NAMES = 4;
 
 export interface SourceLoss {
   /** e.g. "masquerade" */
@@ -74,6 +76,27 @@ function bump(counts: Map<string, number>, key: string): void {
 
 function byFrequency(counts: ReadonlyMap<string, number>): string[] {
   return [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).map(([key]) => key);
+}
+
+/** What changed the source, where, what endpoints see instead, and what brings the address back. */
+export function lossSentence(loss: SourceLoss): string {
+  const remedy =
+    loss.recoverable === null ? 'nothing on this path carries it on' : `recoverable by ${loss.recoverable}`;
+  return `by ${loss.mechanism} at ${hopsText(loss.hops, NAMES)}; endpoints see ${firstOf(loss.seen, NAMES)}; ${remedy}`;
+}
+
+/** "nodes n1, n2 and 4 more", "node n1", "node n1, endpoint p": at most `limit` hops by name. */
+function hopsText(hops: readonly string[], limit: number): string {
+  const nodes = hops.filter((hop) => hop.startsWith('node ')).map((hop) => hop.slice('node '.length));
+  const others = hops.filter((hop) => !hop.startsWith('node '));
+  if (nodes.length < 2) return firstOf(hops, limit);
+  return [`nodes ${firstOf(nodes, limit)}`, ...others.slice(0, limit)].join(', ');
+}
+
+/** "a, b and 4 more". */
+function firstOf(names: readonly string[], limit: number): string {
+  const rest = names.length - limit;
+  return rest > 0 ? `${names.slice(0, limit).join(', ')} and ${rest} more` : names.join(', ');
 }
 
 /** `10.0.0.1:40123` and `[fd00::1]:40123` without the port; bare addresses as they are. */

@@ -20,7 +20,7 @@ import { brokenFlows, FATES } from './fates.js';
 import { addressPort, bytes, count, counted, duration, moment, percent, utc } from './figures.js';
 import type { Timing } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';
-import { digestSources } from './source-digest.js';
+import { digestSources, lossSentence } from './source-digest.js';
 import {
   apportion,
   bar,
@@ -66,8 +66,7 @@ const FATE_GLYPHS: Record<Fate, string> = {
 const EXAMPLES = 4;
 const LOAD_ROWS = 12;
 const NAME_COLUMNS = 24;
-const EVENT_ROWS = 16;
-const NAMES_SHOWN = 4;
+const EVENT_ROWS = 10;
 
 export function writeText(result: ReplayResult, sink: Sink, view: TextView): void {
   const out = new BufferedSink(sink);
@@ -289,22 +288,13 @@ function sourceSection(result: ReplayResult, { palette, columns }: TextView): st
   lines.push(...wrapCells(cells, columns - 2).map((line) => `  ${line}`));
   const { lookedAt, losses } = digestSources(result);
   for (const loss of losses.slice(0, 3)) {
-    const remedy =
-      loss.recoverable === null ? 'nothing on this path carries it on' : `recoverable by ${loss.recoverable}`;
-    const sentence = `by ${printable(loss.mechanism)} at ${few(loss.hops)}; endpoints see ${few(loss.seen)}; ${remedy}`;
+    const sentence = printable(lossSentence(loss));
     lines.push(...wrap(sentence, columns - 4).map((line) => `    ${line}`));
   }
   if (lookedAt > 0 && lookedAt < result.flowCount) {
     lines.push(palette.dim(`    (where and how: every ${Math.ceil(result.flowCount / lookedAt)}th flow)`));
   }
   return lines;
-}
-
-/** `a, b, c and 4 more`. */
-function few(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_SHOWN).map(printable);
-  const rest = names.length - shown.length;
-  return rest > 0 ? `${shown.join(', ')} and ${count(rest)} more` : shown.join(', ');
 }
 
 function examplesSection(result: ReplayResult, view: TextView): string[] {
