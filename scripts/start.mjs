@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
 const given = process.argv.slice(2);
-const tour = ['replay', path('captures/local-add.pcap.gz'), '--scenario', path('captures/local-add.yaml')];
+const tour = ['replay', path('captures/cluster-withdraw.pcap.gz'), '--scenario', path('captures/cluster-withdraw.yaml')];
 const done = spawnSync(
   process.execPath,
   [path('dist/src/cli/main.js'), ...(given.length > 0 ? given : tour)],

@@ -1,0 +1,77 @@
+/**
+ * `npm run bench [-- name…] [--json file]`: every case in turn through benny, with median, spread and rate; the
+ * machine on the first line. A name picks the cases that contain it.
+ */
+import { writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { parseArgs } from 'node:util';
+import benny from 'benny';
+import type { BenchCase } from './bench-case.js';
+import { captureCases } from './capture.bench.js';
+import { conntrackCases } from './conntrack.bench.js';
+import { hashCases } from './hash.bench.js';
+import { replayCases } from './replay.bench.js';
+import { routeCases } from './route.bench.js';
+
+interface Figure {
+  readonly name: string;
+  readonly unit: string;
+  readonly nsPerUnit: number;
+  readonly minNs: number;
+  readonly spreadPercent: number;
+  readonly perSecond: number;
+}
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'string' } },
+  allowPositionals: true,
+});
+
+const machine = `node ${process.version} ${process.arch}, ${cpus().length} x ${cpus()[0]?.model ?? 'cpu'}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
+const all: readonly BenchCase[] = [
+  ...hashCases,
+  ...routeCases,
+  ...conntrackCases,
+  ...captureCases,
+  ...replayCases,
+];
+const chosen = all.filter(({ name }) => positionals.length === 0 || positionals.some((p) => name.includes(p)));
+if (chosen.length === 0) {
+  console.error(`flowfate bench: no case is named like ${positionals.join(', ')}; there are ${all.map((c) => c.name).join(', ')}`);
+  process.exit(2);
+}
+
+console.log(machine);
+console.log(`${'case'.padEnd(34)}${'ns/unit'.padStart(10)}${'min'.padStart(10)}${'spread'.padStart(9)}${'M/s'.padStart(10)}  unit`);
+const figures: Figure[] = [];
+for (const one of chosen) {
+  const figure = await measure(one);
+  figures.push(figure);
+  const { name, nsPerUnit, minNs, spreadPercent, perSecond, unit } = figure;
+  console.log(
+    `${name.padEnd(34)}${nsPerUnit.toFixed(1).padStart(10)}${minNs.toFixed(1).padStart(10)}${`±${spreadPercent.toFixed(1)}%`.padStart(9)}${(perSecond / 1e6).toFixed(2).padStart(10)}  ${unit}`,
+  );
+}
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, figures }, null, 2)}\n`);
+
+async function measure({ name, unit, batch, setup }: BenchCase): Promise<Figure> {
+  const body = setup();
+  let sink: unknown;
+  const summary = await benny.suite(
+    name,
+    benny.add(name, () => {
+      sink = body();
+    }),
+    benny.configure({ cases: { minSamples: 10, maxTime: 2 } }),
+  );
+  if (sink === summary) throw new Error('unreachable: keeps the body from being optimised away');
+  const { median, min, relativeMarginOfError } = summary.results[0]!.details;
+  return {
+    name,
+    unit: unit ?? 'packet',
+    nsPerUnit: (median * 1e9) / batch,
+    minNs: (min * 1e9) / batch,
+    spreadPercent: relativeMarginOfError,
+    perSecond: batch / median,
+  };
+}
