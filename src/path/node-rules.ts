@@ -50,7 +50,7 @@ export class NodeRules {
       };
       const before = this.services[service]!;
       if (sameRows(before.cluster, next.cluster) && sameRows(before.local, next.local)) continue;
-      for (const row of [...before.cluster, ...before.local]) {
+      for (const row of new Set([...before.cluster, ...before.local])) {
         if (!next.cluster.includes(row) && !next.local.includes(row)) {
           this.departures[row] = (this.departures[row] ?? 0) + 1;
         }
