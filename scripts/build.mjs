@@ -13,4 +13,11 @@ function run(script, args) {
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist', { recursive: true });
 run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
+// Shared memory only so that views stay valid when it grows; no threads are involved.
+run('node_modules/assemblyscript/bin/asc.js', [
+  'src/flow/kernel/flow-kernel.as.ts',
+  ...['--outFile', 'dist/flow-kernel.wasm', '--optimizeLevel', '3', '--runtime', 'stub', '--noAssert'],
+  ...['--importMemory', '--sharedMemory', '--initialMemory', '64', '--maximumMemory', '65536'],
+  ...['--enable', 'threads'],
+]);
 writeFileSync('dist/.built', '');

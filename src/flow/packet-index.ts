@@ -33,6 +33,30 @@ export class PacketIndex {
   count = 0;
 
   push(flowDir: number, meta: number, timeNs: number): void {
+    const segment = this.open();
+    const row = segment.count++;
+    segment.flowDir[row] = flowDir;
+    segment.meta[row] = meta;
+    segment.timeNs[row] = timeNs;
+    this.count++;
+  }
+
+  /** Appends the first `count` rows of these columns. */
+  append(count: number, flowDir: Uint32Array, meta: Uint32Array, timeNs: Float64Array): void {
+    for (let from = 0; from < count; ) {
+      const segment = this.open();
+      const to = Math.min(count, from + SEGMENT_PACKETS - segment.count);
+      segment.flowDir.set(flowDir.subarray(from, to), segment.count);
+      segment.meta.set(meta.subarray(from, to), segment.count);
+      segment.timeNs.set(timeNs.subarray(from, to), segment.count);
+      segment.count += to - from;
+      from = to;
+    }
+    this.count += count;
+  }
+
+  /** The last segment, if it has room, or a new one. */
+  private open(): PacketSegment {
     let segment = this.segments[this.segments.length - 1];
     if (segment === undefined || segment.count === SEGMENT_PACKETS) {
       segment = {
@@ -43,10 +67,6 @@ export class PacketIndex {
       };
       this.segments.push(segment);
     }
-    const row = segment.count++;
-    segment.flowDir[row] = flowDir;
-    segment.meta[row] = meta;
-    segment.timeNs[row] = timeNs;
-    this.count++;
+    return segment;
   }
 }

@@ -5,6 +5,9 @@
  * Times are seconds since t = 0; addresses and ports strings and numbers; the client's side comes first.
  */
 import type { CaptureIndex } from '../flow/flow-columns.js';
+import type { FlowRow } from '../flow/flow-rows.js';
+
+export type { FlowRow };
 
 export type Fate =
   | 'delivered'
@@ -69,24 +72,6 @@ export interface SourceVerdict {
   readonly preserved: boolean | null;
   readonly steps: readonly SourceStep[];
   readonly recoverable: string | null;
-}
-
-/** What the flow table alone knows (`flowfate flows`). */
-export interface FlowRow {
-  /** 0-based row */
-  readonly id: number;
-  /** "tcp", "udp", "sctp", "dccp", "udplite" or the number */
-  readonly proto: string | number;
-  readonly src: string;
-  readonly srcPort: number;
-  readonly dst: string;
-  readonly dstPort: number;
-  readonly family: 4 | 6;
-  readonly start: number;
-  readonly end: number;
-  readonly packets: { readonly out: number; readonly in: number };
-  readonly bytes: { readonly out: number; readonly in: number };
-  readonly sawSyn: boolean;
 }
 
 export interface FlowVerdict extends FlowRow {

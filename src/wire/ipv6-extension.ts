@@ -5,20 +5,17 @@
  *     fragment header: 0 next header · 1 reserved · 2 offset in units of 8 (13 bits), reserved (2), more (1) ·
  *     4 identification
  */
-import { DESTINATION_OPTIONS, HIP, HOP_BY_HOP, ROUTING, SHIM6 } from './ip-protocol.js';
+import { DESTINATION_OPTIONS, HOP_BY_HOP, ROUTING } from './ip-protocol.js';
 
 export const MIN_HEADER_BYTES = 8;
 export const FRAGMENT_BYTES = 8;
 
-/** Has the header the common form? (FRAGMENT and AH have their own, ESP ends the chain.) */
+/**
+ * Is it one to skip on the way to the layer-4 header? FRAGMENT and AH are too, in forms of their own. Mobility, HIP
+ * and shim6 share the form but end the chain, as they do in Linux.
+ */
 export function isOptions(protocol: number): boolean {
-  return (
-    protocol === HOP_BY_HOP ||
-    protocol === ROUTING ||
-    protocol === DESTINATION_OPTIONS ||
-    protocol === HIP ||
-    protocol === SHIM6
-  );
+  return protocol === HOP_BY_HOP || protocol === ROUTING || protocol === DESTINATION_OPTIONS;
 }
 
 export function check(at: number, end: number): boolean {

@@ -11,9 +11,16 @@ export const HEADER_BYTES = 16;
 export const PROTOCOL_ETHERNET = 0x0003;
 export const PROTOCOL_LLC = 0x0004;
 export const PROTOCOL_PPP = 0x0007;
+/** ARPHRD_NETLINK: the protocol is then a netlink family */
+export const DEVICE_NETLINK = 824;
 
 export function check(at: number, end: number): boolean {
   return at + HEADER_BYTES <= end;
+}
+
+/** ARPHRD_ value of the interface */
+export function deviceType(view: DataView, at: number): number {
+  return view.getUint16(at + 2);
 }
 
 export function protocol(view: DataView, at: number): number {

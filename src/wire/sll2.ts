@@ -19,3 +19,8 @@ export function protocol(view: DataView, at: number): number {
 export function interfaceIndex(view: DataView, at: number): number {
   return view.getUint32(at + 4);
 }
+
+/** ARPHRD_ value of the interface */
+export function deviceType(view: DataView, at: number): number {
+  return view.getUint16(at + 8);
+}
