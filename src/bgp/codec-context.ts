@@ -13,7 +13,7 @@ export type Peering =
   | 'internal'
   /** eBGP between member ASes of one confederation (RFC 5065) */
   | 'confederation'
-  /** a dump or a capture: nothing is discarded because of who sent it */
+  /** a dump or a capture: nothing is discarded because of who sent it, and every next hop is shown */
   | 'unknown';
 
 export interface CodecContext {

@@ -3,7 +3,7 @@
  *
  * A next hop that can be nobody's address (0.0.0.0, multicast, class E) is semantically incorrect, RFC 4271
  * section 6.3; the route is then treated as withdrawn. Loopback addresses pass here: speakers on one machine
- * use them. Whether the next hop is our own address or lies on a shared subnet is for the session to say.
+ * use them, and in a dump any does. Whether the next hop is our own address or lies on a shared subnet is for the session to say.
  */
 import { formatIpv4 } from '../../addr/address.js';
 import { UPDATE_ERROR } from '../notification-code.js';
@@ -16,9 +16,9 @@ export const NEXT_HOP: AttributeDescriptor<number> = {
   name: 'NEXT_HOP',
   flags: WELL_KNOWN,
   onMalformed: OUTCOME.treatAsWithdraw,
-  check(view, at, end) {
+  check(view, at, end, context) {
     if (end - at !== 4) return UPDATE_ERROR.attributeLength;
-    return isHostIpv4(view.getUint32(at)) ? 0 : UPDATE_ERROR.invalidNextHop;
+    return context.peering === 'unknown' || isHostIpv4(view.getUint32(at)) ? 0 : UPDATE_ERROR.invalidNextHop;
   },
   decode: (view, at) => view.getUint32(at),
   encode: (value, out) => out.u32(value),

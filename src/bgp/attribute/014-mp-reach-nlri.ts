@@ -101,6 +101,7 @@ export function readReach(
   }
   section.count = checkNlri(bytes, section.nlriAt, end, family, section.pathIdBytes);
   if (section.count < 0) return UPDATE_ERROR.optionalAttribute;
+  if (context.peering === 'unknown') return 0;
   return nextHopIsHost(view, section) ? 0 : UPDATE_ERROR.invalidNextHop;
 }
 
