@@ -12,12 +12,8 @@ import {
   FLOW_FIN_OUT,
   FLOW_RST_IN,
   FLOW_RST_OUT,
-  FLOW_SYN_IN,
-  FLOW_SYN_OUT,
-  FLOW_SYNACK_IN,
-  FLOW_SYNACK_OUT,
-  type FlowColumns,
 } from '../flow/flow-columns.js';
+import { clientSide } from '../flow/flow-rows.js';
 import type { Finding, FindingKind } from './flow-autopsy.js';
 import { findBursts, type ResetBurst } from './reset-bursts.js';
 
@@ -70,17 +66,6 @@ export function suspectFlows({ flows }: CaptureIndex): Uint8Array {
     if (reset || !closed) suspect[f] = 1;
   }
   return suspect;
-}
-
-/**
- * Whether a flow's client is its b side: the handshake tells where it was captured; else the side that spoke
- * first is taken for the client, unless the port numbers say plainly that it is a server's.
- */
-export function clientIsB(flows: FlowColumns, f: number): boolean {
-  const marks = flows.marks[f]!;
-  if ((marks & (FLOW_SYN_OUT | FLOW_SYNACK_IN)) !== 0) return false;
-  if ((marks & (FLOW_SYN_IN | FLOW_SYNACK_OUT)) !== 0) return true;
-  return flows.aPort[f]! < 1024 && flows.bPort[f]! >= 1024;
 }
 
 /** `findings`: of the suspects, by row. `events`: the scenario's timeline, if there is one, by time. */
@@ -161,7 +146,7 @@ function activeClients(index: CaptureIndex, bursts: readonly ResetBurst[], origi
         const flowDir = segment.flowDir[row]!;
         const f = flowDir >>> 1;
         if (seen[f] === 1 || flows.proto[f] !== TCP) continue;
-        if (((flowDir & 1) === 1) !== clientIsB(flows, f)) continue;
+        if (((flowDir & 1) === 1) !== (clientSide(flows, f) === 'b')) continue;
         seen[f] = 1;
         active++;
       }

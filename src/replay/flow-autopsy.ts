@@ -21,7 +21,7 @@ export const FINDINGS = {
   'no-answer-to-syn': 'nobody answered the SYN',
   'no-answer-to-data': 'data was never acknowledged',
   'no-answer-to-fin': 'the closing FIN was never acknowledged',
-  'icmp-error': 'an ICMP error told the client that it cannot be reached',
+  'icmp-error': 'nobody answered but an ICMP error',
 } as const;
 export type FindingKind = keyof typeof FINDINGS;
 
@@ -86,6 +86,7 @@ export class FlowAutopsy {
   #openIsFin = false;
   #transmissions = 0;
   #lastS = 0;
+  #icmpError: Finding | null = null;
   #finding: Finding | null = null;
 
   add(segment: SeenSegment): void {
@@ -99,23 +100,33 @@ export class FlowAutopsy {
     else this.#server(segment);
   }
 
-  /** An ICMP error that quotes one of the client's packets. */
+  /** An ICMP error that quotes one of the client's packets: TCP takes it for a hint, and so do we. */
   addIcmpError(timeS: number, sentence: string): void {
-    this.#finding ??= { kind: 'icmp-error', at: timeS, evidence: [sentence] };
+    this.#icmpError ??= { kind: 'icmp-error', at: timeS, evidence: [sentence] };
   }
 
   /** `endS`: the last moment of the capture. */
   conclude(endS: number): Finding {
     if (this.#finding !== null) return this.#finding;
-    if (this.#syns > 0 && !this.#serverSpoke)
-      return this.#silence('no-answer-to-syn', this.#synS, this.#syns, 'SYN');
-    if (endS - this.#openSinceS >= PATIENCE_S) {
-      const kind = this.#openIsFin ? 'no-answer-to-fin' : 'no-answer-to-data';
-      return this.#silence(kind, this.#openSinceS, this.#transmissions, this.#openIsFin ? 'FIN' : 'data');
+    const silence = this.#silent(endS);
+    if (silence !== null) {
+      if (this.#icmpError === null) return silence;
+      return { ...this.#icmpError, evidence: [...this.#icmpError.evidence, ...silence.evidence] };
     }
     if (this.#clientFin && this.#serverFin)
       return { kind: 'ordinary-close', at: this.#lastS, evidence: ['FIN from both sides'] };
     return { kind: 'open', at: this.#lastS, evidence: [] };
+  }
+
+  #silent(endS: number): Finding | null {
+    if (this.#syns > 0 && !this.#serverSpoke) {
+      return this.#silence('no-answer-to-syn', this.#synS, this.#syns, 'SYN');
+    }
+    // NaN, nothing open, compares as false
+    if (!(endS - this.#openSinceS >= PATIENCE_S)) return null;
+    return this.#openIsFin
+      ? this.#silence('no-answer-to-fin', this.#openSinceS, this.#transmissions, 'FIN')
+      : this.#silence('no-answer-to-data', this.#openSinceS, this.#transmissions, 'data');
   }
 
   #isOver(segment: SeenSegment): boolean {

@@ -10,6 +10,7 @@ import type { CaptureIndex } from '../flow/flow-columns.js';
 import { type FlowRow, flowRow } from '../flow/flow-rows.js';
 import { addressOf } from '../path/cluster-state.js';
 import { HopKind, hopKind, hopRow, REASON_NAMES } from '../path/disposition.js';
+import { captureRecord } from './capture-record.js';
 import { causalChain } from './causal-chain.js';
 import { FlowEngine } from './flow-engine.js';
 import { sourceProvenance } from './source-provenance.js';
@@ -219,22 +220,6 @@ class FinishedReplay implements ReplayResult {
       notes: [...(options.notes ?? []), ...absentVips(engine, model)],
     };
   }
-}
-
-export function captureRecord(index: CaptureIndex): CaptureRecord {
-  const { file, format, linkTypes, packets, bytes, baseNs, duration, truncated, decodeFaults } =
-    index.summary;
-  return {
-    file,
-    format,
-    linkTypes,
-    packets,
-    bytes,
-    startTime: Number(baseNs / 1000n) / 1e6,
-    duration: rounded(duration),
-    truncated,
-    decodeFaults,
-  };
 }
 
 /** VIPs no packet goes to: the commonest reason for an empty result. */

@@ -55,13 +55,10 @@ export function summariseFlows(flows: FlowColumns, rowOf: FlowRowMaker): FlowSum
     servers,
     busiestServers: busiest.map((tally) => {
       const row = rowOf(tally.flow);
-      // The row puts the client first by its own lights; the tally knows which port the server has.
-      const serverPort = tally.serverIsA ? flows.aPort[tally.flow]! : flows.bPort[tally.flow]!;
-      const isDst = row.dstPort === serverPort;
       return {
         proto: row.proto,
-        address: isDst ? row.dst : row.src,
-        port: serverPort,
+        address: row.dst,
+        port: row.dstPort,
         flows: tally.flows,
         packets: tally.packets,
         bytes: tally.bytes,

@@ -2,21 +2,14 @@
  * Flows, packets and bytes per server (protocol, address, port), gathered over the flow table's columns: open
  * addressing over integers, so that hundreds of thousands of flows cost milliseconds.
  *
- * The server is the side that a flow's SYN went to, or else the one that did not speak first.
+ * The server is the side that is not the client's (flow/flow-rows.ts).
  */
-import {
-  FLOW_SYN_IN,
-  FLOW_SYN_OUT,
-  FLOW_SYNACK_IN,
-  FLOW_SYNACK_OUT,
-  type FlowColumns,
-} from '../flow/flow-columns.js';
+import type { FlowColumns } from '../flow/flow-columns.js';
+import { clientSide } from '../flow/flow-rows.js';
 
 export interface ServerTally {
   /** a flow that has this server */
   readonly flow: number;
-  /** whether the server is that flow's a side */
-  readonly serverIsA: boolean;
   readonly flows: number;
   readonly packets: number;
   readonly bytes: number;
@@ -55,7 +48,6 @@ export function tallyServers(flows: FlowColumns, limit: number): { servers: numb
     servers: sample.length,
     busiest: order.map((row) => ({
       flow: sample[row]!,
-      serverIsA: serverIsA(flows, sample[row]!),
       flows: flowCount[row]!,
       packets: packetCount[row]!,
       bytes: byteCount[row]!,
@@ -63,10 +55,8 @@ export function tallyServers(flows: FlowColumns, limit: number): { servers: numb
   };
 }
 
-export function serverIsA(flows: FlowColumns, f: number): boolean {
-  const marks = flows.marks[f]!;
-  if ((marks & (FLOW_SYN_OUT | FLOW_SYNACK_IN)) !== 0) return false;
-  return (marks & (FLOW_SYN_IN | FLOW_SYNACK_OUT)) !== 0;
+function serverIsA(flows: FlowColumns, f: number): boolean {
+  return clientSide(flows, f) === 'b';
 }
 
 function hashServer(flows: FlowColumns, f: number): number {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FLOW_FIN_IN, FLOW_FIN_OUT, FLOW_RST_IN, FLOW_SYN_IN } from '../../../src/flow/flow-columns.js';
-import { clientIsB, explain, suspectFlows } from '../../../src/replay/explain.js';
+import { FLOW_FIN_IN, FLOW_FIN_OUT, FLOW_RST_IN } from '../../../src/flow/flow-columns.js';
+import { explain, suspectFlows } from '../../../src/replay/explain.js';
 import type { Finding } from '../../../src/replay/flow-autopsy.js';
 import { madeResult } from '../report/made-result.js';
 
@@ -21,18 +21,6 @@ describe('suspectFlows()', () => {
     index.flows.marks[2] = FLOW_FIN_OUT;
     index.flows.proto[3] = 17;
     expect([...suspectFlows(index)]).toEqual([0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1]);
-  });
-});
-
-describe('clientIsB()', () => {
-  it('follows the handshake, then who spoke first, then well-known ports', () => {
-    const { flows } = madeResult().index;
-    expect(clientIsB(flows, 0)).toBe(false);
-    flows.marks[0] = FLOW_SYN_IN;
-    expect(clientIsB(flows, 0)).toBe(true);
-    flows.aPort[1] = 80;
-    flows.bPort[1] = 40000;
-    expect(clientIsB(flows, 1)).toBe(true);
   });
 });
 

@@ -173,13 +173,20 @@ describe('FlowAutopsy', () => {
     expect(finding.at).toBe(7);
   });
 
-  it('keeps an ICMP error as the reason', () => {
+  it('gives an ICMP error as the reason of a silence, and ignores it where answers come', () => {
     const flow = new FlowAutopsy();
-    flow.addIcmpError(2, 'ICMP port unreachable from 10.0.0.1');
+    const syn = { fromClient: true, flags: SYN, seq: 1, ack: 0, window: 1, ttl: 64, payloadBytes: 0 };
+    flow.add({ ...syn, timeS: 1 });
+    flow.addIcmpError(1.5, 'ICMP port unreachable, from 10.0.0.1');
     expect(flow.conclude(10)).toEqual({
       kind: 'icmp-error',
-      at: 2,
-      evidence: ['ICMP port unreachable from 10.0.0.1'],
+      at: 1.5,
+      evidence: [
+        'ICMP port unreachable, from 10.0.0.1',
+        'SYN sent once, no answer until the end of the capture',
+      ],
     });
+    flow.add({ ...syn, fromClient: false, flags: SYN | ACK, seq: 7, ack: 2, timeS: 2 });
+    expect(flow.conclude(10).kind).toBe('open');
   });
 });
