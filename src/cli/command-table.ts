@@ -1,0 +1,27 @@
+/** The commands there are. A command's module is loaded only when it is called. */
+import type { Command } from 'commander';
+import type { ExitStatus } from './exit-status.js';
+import type { Io } from './io.js';
+
+/** Adds arguments, options, examples and the action to `command`. The action hands its exit status to `done`. */
+export type DeclareCommand = (command: Command, io: Io, done: (status: ExitStatus) => void) => void;
+
+export interface CommandModule {
+  readonly declare: DeclareCommand;
+  /** options that may be given several times, or several values in a row */
+  readonly repeatable?: readonly string[];
+}
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'flows',
+    summary: 'what the decoder and the flow table see in a capture, without any scenario',
+    load: () => import('./flows-command.js'),
+  },
+];

@@ -1,0 +1,59 @@
+/** `flowfate flows <capture>`: the flow table of a capture. */
+import { type Command, Option } from 'commander';
+import { flowRow } from '../flow/flow-rows.js';
+import { captureRecord } from '../replay/capture-record.js';
+import { writeFlowsNdjson, writeFlowsText } from '../report/flow-list.js';
+import { summariseFlows, writeFlowSummaryText } from '../report/flow-summary.js';
+import { recordLine } from '../report/ndjson.js';
+import { REPORT_SCHEMA } from '../report/records.js';
+import type { DeclareCommand } from './command-table.js';
+import { writeOutput } from './output.js';
+import { readWithProgress, statusOfDamage } from './read-input.js';
+import { paletteFor } from './view.js';
+
+interface FlowsOptions {
+  readonly level: 'outer' | 'inner';
+  readonly format: 'text' | 'ndjson';
+  readonly summary?: true;
+  readonly out?: string;
+  readonly color?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  flowfate flows web.pcap.gz                         every flow, a line each
+  flowfate flows --summary web.pcap.gz               protocols, busiest servers and flows
+  flowfate flows --level inner --format ndjson vxlan.pcapng | jq .src
+  tcpdump -w - | flowfate flows --summary -`;
+
+export const declare: DeclareCommand = (command: Command, io, done) => {
+  command
+    .argument('<capture>', 'pcap or pcapng, gzipped or not; - is standard input')
+    .addOption(
+      new Option('--level <level>', 'the IP header that keys a packet: its outermost or its innermost')
+        .choices(['outer', 'inner'])
+        .default('outer'),
+    )
+    .addOption(new Option('--format <format>', 'how to print').choices(['text', 'ndjson']).default('text'))
+    .option('--summary', 'totals and the busiest instead of every flow')
+    .option('--out <file>', 'write to a file instead of standard output')
+    .addHelpText('after', EXAMPLES)
+    .action((capture: string, options: FlowsOptions) => {
+      const index = readWithProgress(capture, io, { level: options.level, index: 'flows' });
+      const rowOf = (f: number) => flowRow(index.flows, f, null);
+      writeOutput(options.out, io, [capture], ({ write }) => {
+        const palette = paletteFor(io, options, options.out);
+        if (options.summary === true && options.format === 'text') {
+          writeFlowSummaryText(index, rowOf, write, palette);
+        } else if (options.summary === true) {
+          write(recordLine('capture', { schema: REPORT_SCHEMA, ...captureRecord(index) }));
+          write(recordLine('summary', summariseFlows(index.flows, rowOf)));
+        } else if (options.format === 'text') {
+          writeFlowsText(index.flows.count, rowOf, write, palette);
+        } else {
+          writeFlowsNdjson(captureRecord(index), index.flows.count, rowOf, write);
+        }
+      });
+      done(statusOfDamage(index, io));
+    });
+};
