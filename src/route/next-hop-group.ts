@@ -38,8 +38,8 @@ export interface NextHopGroup {
 
 export interface GroupSettings {
   readonly select: SelectName;
-  /** 31 or 32: how many bits the hash has */
-  readonly hashBits: 31 | 32;
+  /** how many bits the hash has: 31 for Linux, 16 or 32 for others */
+  readonly hashBits: 16 | 31 | 32;
   /** buckets or table size; selections without a table ignore it */
   readonly buckets: number;
   readonly idleTimerS: number;

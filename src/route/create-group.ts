@@ -1,0 +1,29 @@
+/** A next-hop group by the name of its selection. Impossible settings are a RangeError that gives the reason. */
+import { HashThresholdGroup } from './hash-threshold.js';
+import { MaglevGroup } from './maglev.js';
+import { ModuloGroup } from './modulo.js';
+import type { GroupSettings, NextHopGroup, WeightedNextHop } from './next-hop-group.js';
+import { RendezvousGroup } from './rendezvous.js';
+import { ResilientGroup } from './resilient.js';
+import { RingGroup } from './ring.js';
+
+export function createNextHopGroup(
+  settings: GroupSettings,
+  nextHops: readonly WeightedNextHop[],
+  nowS: number,
+): NextHopGroup {
+  switch (settings.select) {
+    case 'hash-threshold':
+      return new HashThresholdGroup(settings.hashBits, nextHops);
+    case 'modulo':
+      return new ModuloGroup(nextHops);
+    case 'resilient':
+      return new ResilientGroup(settings, nextHops, nowS);
+    case 'maglev':
+      return new MaglevGroup(settings.buckets, nextHops);
+    case 'rendezvous':
+      return new RendezvousGroup(nextHops);
+    case 'ring':
+      return new RingGroup(settings.buckets, nextHops);
+  }
+}

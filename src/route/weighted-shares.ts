@@ -1,0 +1,30 @@
+/** Weights as cumulative shares, and the check that every selection makes of its next hops. */
+import type { WeightedNextHop } from './next-hop-group.js';
+
+/**
+ * Cumulative shares of `whole`, rounded half up as the kernel divides: floor((whole * cum_i + floor(W / 2)) / W).
+ * Exact for whole up to 2^32 and weights that sum to less than 2^20.
+ */
+export function cumulativeShares(nextHops: readonly WeightedNextHop[], whole: number): Float64Array {
+  const total = nextHops.reduce((sum, { weight }) => sum + weight, 0);
+  const shares = new Float64Array(nextHops.length);
+  let cumulative = 0;
+  for (let i = 0; i < nextHops.length; i++) {
+    cumulative += nextHops[i]!.weight;
+    shares[i] = Math.floor((whole * cumulative + Math.floor(total / 2)) / total);
+  }
+  return shares;
+}
+
+/** Throws RangeError where a weight is not 1 .. 65535, or a next hop is listed twice. */
+export function checkNextHops(nextHops: readonly WeightedNextHop[]): void {
+  const seen = new Set<number>();
+  for (const { id, weight } of nextHops) {
+    if (!Number.isInteger(weight) || weight < 1 || weight > 65535) {
+      throw new RangeError(`next-hop group: expected weights from 1 to 65535, got ${weight}`);
+    }
+    if (seen.has(id))
+      throw new RangeError(`next-hop group: next hop ${id} is listed twice; give it a weight instead`);
+    seen.add(id);
+  }
+}
