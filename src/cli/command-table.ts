@@ -24,4 +24,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'what the decoder and the flow table see in a capture, without any scenario',
     load: () => import('./flows-command.js'),
   },
+  {
+    name: 'hash',
+    summary: 'hash, bucket and next hop of five-tuples, or of every packet of a capture',
+    load: () => import('./hash-command.js'),
+  },
 ];

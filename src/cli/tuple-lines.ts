@@ -29,11 +29,6 @@ const PROTOCOLS: Readonly<Record<string, number>> = {
   udplite: 136,
 };
 
-/** Name of a protocol as reports write it: "tcp", or the number where it has none. */
-export function protocolName(proto: number): string | number {
-  return Object.keys(PROTOCOLS).find((name) => PROTOCOLS[name] === proto) ?? proto;
-}
-
 /** `null` for a line that says nothing. `file` and `line` (from 1) are for the error only. */
 export function parseTupleLine(text: string, file: string, line: number): TupleLine | null {
   const trimmed = text.trim();
