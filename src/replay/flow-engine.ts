@@ -117,7 +117,7 @@ export class FlowEngine implements TimelineListener {
     this.timeline.advance(endS);
     this.nowS = endS;
     this.client.finish();
-    this.tracker.finish();
+    this.tracker.finish(endS);
     for (const f of this.plan.flows) this.book(f, 0);
     this.counts.close(this.tracker, this.plan.flows);
   }

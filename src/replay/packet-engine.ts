@@ -96,9 +96,10 @@ export class PacketEngine implements TimelineListener {
         this.step(flowDir[i]! >>> 1, meta[i]!, nowS);
       }
     }
-    this.timeline.advance(Math.max(nowS, (offsetNs + this.index.summary.duration * 1e9) * 1e-9));
+    const endS = Math.max(nowS, (offsetNs + this.index.summary.duration * 1e9) * 1e-9);
+    this.timeline.advance(endS);
     this.client.finish();
-    this.tracker.finish();
+    this.tracker.finish(endS);
   }
 
   private step(f: number, meta: number, nowS: number): void {

@@ -21,6 +21,9 @@ export const FateCode = {
   misdelivered: 5,
 } as const;
 
+/** Linux's least retransmission timeout (TCP_RTO_MIN). */
+const MIN_RETRANSMISSION_S = 0.2;
+
 /** What a client sends, as far as it expects an answer. */
 export const Asks = { nothing: 0, connection: 1, answer: 2, close: 3, abort: 4 } as const;
 
@@ -123,9 +126,20 @@ export class VerdictTracker {
     this.break(f, FateCode.endpointClosed, reason, event, hop, atS);
   }
 
-  /** The capture is over: what is still unanswered is a timeout. */
-  finish(): void {
-    for (let f = 0; f < this.life.length; f++) this.settle(f);
+  /**
+   * The capture is over: what is still unanswered is a timeout, unless the capture ends before the first
+   * retransmission was due. Then silence says nothing yet, and the flow stays what it was.
+   */
+  finish(endS: number): void {
+    for (let f = 0; f < this.life.length; f++) {
+      const waiting = this.waiting[f]!;
+      const tooEarly = endS - this.waitingS[f]! < MIN_RETRANSMISSION_S;
+      if ((waiting === Asks.answer || waiting === Asks.close) && tooEarly) {
+        this.waiting[f] = Asks.nothing;
+        this.life[f] = Life.open;
+      }
+      this.settle(f);
+    }
   }
 
   isOpen(f: number): boolean {

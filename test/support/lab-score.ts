@@ -1,7 +1,8 @@
 /**
  * Scores a replay against what the clients of a recorded run saw (truth.tsv): fate, node path, moment of the
  * break, source preserved. Flows whose path changes within 30 ms of a route change are left out (the moment the
- * kernel announced the change is a few tenths of a millisecond late), and so is what hangs on a random draw.
+ * kernel announced the change is a few tenths of a millisecond late), and so is what hangs on a random draw. Steps of
+ * a path in the capture's last moments are the client program's exit, after truth was taken.
  */
 import { readFileSync } from 'node:fs';
 import type { ClusterModel } from '../../src/cluster/model.js';
@@ -9,6 +10,7 @@ import type { FlowVerdict, ReplayResult } from '../../src/replay/verdict.js';
 
 const NEAR_ROUTE_CHANGE_S = 0.03;
 const BREAK_WITHIN_S = 0.05;
+const EXIT_S = 0.3;
 
 /** fate by the client's outcome */
 const FATE: Record<string, readonly string[]> = {
@@ -44,6 +46,7 @@ export function scoreLabRun(result: ReplayResult, model: ClusterModel, truthFile
   let scored = 0;
   let near = 0;
   const rows = tsv(truthFile);
+  const endS = Math.max(...[...verdicts.values()].map((v) => v.end));
   for (const row of rows) {
     const key = `${row['src']} ${row['sport']} ${row['dst']} ${row['dport']}`;
     const v = verdicts.get(key);
@@ -57,17 +60,20 @@ export function scoreLabRun(result: ReplayResult, model: ClusterModel, truthFile
       continue;
     }
     scored++;
-    const complaint = compare(row, v);
+    const complaint = compare(row, v, endS);
     if (complaint !== null) wrong.push(`${key} (${row['class']}): ${complaint}`);
   }
   return { flows: rows.length, scored, nearRouteChange: near, wrong };
 }
 
-function compare(row: Record<string, string>, v: FlowVerdict): string | null {
+function compare(row: Record<string, string>, v: FlowVerdict, endS: number): string | null {
   const outcome = row['outcome']!;
   if (!FATE[outcome]?.includes(v.fate))
     return `fate ${v.fate}, the client saw ${outcome} at ${row['t_break']}`;
-  const path = v.path.map((step) => step.node).join('>');
+  const path = v.path
+    .filter((step) => step.at < endS - EXIT_S)
+    .map((step) => step.node)
+    .join('>');
   if (path !== row['node_path']) return `path ${path}, really ${row['node_path']}`;
   if (row['t_break'] !== '' && v.fate !== 'delivered') {
     const late = Math.abs(v.brokenAt! - Number(row['t_break']));
