@@ -1,0 +1,87 @@
+/**
+ * What a scenario that is silent means: what the real software does when nobody configures it.
+ *
+ * | key                         | default           | whose                                                       |
+ * |-----------------------------|-------------------|-------------------------------------------------------------|
+ * | seed                        | 1                 | ours: a number, so that runs can be repeated                |
+ * | router.ecmp.hash            | linux-l4          | fib_multipath_hash_policy=1, what every guide sets          |
+ * | router.ecmp.fields          | 0x7               | kernel: source, destination, protocol                       |
+ * | router.ecmp.seed            | drawn from `seed` | kernel: random at boot                                      |
+ * | router.ecmp.select          | hash-threshold    | kernel groups (RFC 2992)                                    |
+ * | router.ecmp.order           | address           | FRR at first install, BIRD always                           |
+ * | router.ecmp.buckets         | 64                | the contract's example                                      |
+ * | router.ecmp.idleTimer       | 120s              | kernel NH_RES_DEFAULT_IDLE_TIMER                            |
+ * | router.ecmp.unbalancedTimer | 0s                | kernel: never force                                         |
+ * | router.ecmp.replace         | in-place          | ip nexthop replace                                          |
+ * | router.bgp.holdTime         | 90s               | MetalLB native mode                                         |
+ * | router.bgp.bfd              | off               | MetalLB; `on` is FRR's 3 x 300 ms                           |
+ * | router.bgp.gracefulRestart  | off               | MetalLB; `on` is FRR's restart time, 120 s                  |
+ * | router.bgp.fibDelay         | 0s                | ours                                                        |
+ * | dataplane.conntrack.max     | 262144            | kube-proxy: 32768 a core, eight cores                       |
+ * | … timeouts.established      | 86400s            | kube-proxy --conntrack-tcp-timeout-established              |
+ * | … timeouts.closeWait        | 3600s             | kube-proxy --conntrack-tcp-timeout-close-wait               |
+ * | … other timeouts            | below             | kernel                                                      |
+ * | dataplane.dropInvalid       | not beLiberal     | kube-proxy leaves the rule out with be_liberal              |
+ * | dataplane.sync              | 0s, minPeriod 1s  | kube-proxy --iptables-min-sync-period                       |
+ * | dataplane.nodeGrace         | 40s               | kube-controller-manager --node-monitor-grace-period (to 1.31) |
+ * | nodes[].podGateway          | first of podCIDR  | the bridge address of host-local IPAM (cni0)                |
+ * | nodes[].announces           | auto              | MetalLB's ShouldAnnounce                                    |
+ * | services[].sessionAffinityTimeout | 10800s      | Kubernetes                                                  |
+ * | drain gracePeriod           | 30s               | terminationGracePeriodSeconds                               |
+ */
+import type { ClusterModel, ConntrackTimeouts, DataplaneModel, EcmpSettings, RouterBgp } from './model.js';
+
+export const DEFAULT_SEED: ClusterModel['seed'] = 1;
+
+export function defaultEcmp(seed: number): EcmpSettings {
+  return {
+    hash: 'linux-l4',
+    fields: 0x7,
+    seed: bootSeed(seed),
+    select: 'hash-threshold',
+    order: 'address',
+    buckets: 64,
+    idleTimerS: 120,
+    unbalancedTimerS: 0,
+    replace: 'in-place',
+  };
+}
+
+export const DEFAULT_BGP: RouterBgp = { holdTimeS: 90, bfdS: null, gracefulRestartS: null, fibDelayS: 0 };
+
+/** FRR's and MetalLB's BFD without a profile of its own: three times 300 ms. */
+export const USUAL_BFD_S = 0.9;
+/** FRR `bgp graceful-restart restart-time`. */
+export const USUAL_GRACEFUL_RESTART_S = 120;
+
+export const DEFAULT_TIMEOUTS: ConntrackTimeouts = {
+  synSent: 120,
+  synRecv: 60,
+  established: 86400,
+  finWait: 120,
+  closeWait: 3600,
+  lastAck: 30,
+  timeWait: 120,
+  close: 10,
+  unacknowledged: 300,
+  udp: 30,
+  udpStream: 120,
+  icmp: 30,
+  generic: 600,
+};
+
+export const DEFAULT_CONNTRACK_MAX = 262144;
+export const DEFAULT_SYNC: DataplaneModel['sync'] = { delayS: 0, minPeriodS: 1 };
+export const DEFAULT_NODE_GRACE_S = 40;
+export const DEFAULT_AFFINITY_TIMEOUT_S = 10800;
+export const DEFAULT_GRACE_PERIOD_S = 30;
+export const DEFAULT_ROLLING_REDEPLOY = { everyS: 60, downForS: 20 };
+
+/** The hash seed that a kernel draws at boot, from the scenario's seed: murmur3's finaliser, never 0. */
+function bootSeed(seed: number): number {
+  let word = (seed ^ Math.floor(seed / 0x1_0000_0000) ^ 0x9e3779b9) >>> 0;
+  word = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
+  word = Math.imul(word ^ (word >>> 13), 0xc2b2ae35);
+  word = (word ^ (word >>> 16)) >>> 0;
+  return word === 0 ? 1 : word;
+}

@@ -1,0 +1,82 @@
+/**
+ * Text to model: scenario documents and Kubernetes objects, from one file or several, in any order.
+ *
+ *   text ─► yaml-source ─► objects ─► scenario-facts / kubernetes-facts ─► overlay ─► resolve-model ─► check-model
+ *
+ * What a Scenario says wins over what objects say about the same thing; a later Scenario wins over an earlier
+ * one. Every fault names file, line and column; up to ten are found in one go.
+ */
+import { FlowfateError } from '../errors.js';
+import { checkModel } from './check-model.js';
+import { parseEventText } from './event-text.js';
+import { type ClusterFacts, overlay, type TimelineFacts } from './facts.js';
+import type { ClusterModel } from './model.js';
+import { Problems } from './problems.js';
+import { resolveModel } from './resolve-model.js';
+import { scenarioFacts } from './scenario-facts.js';
+import { objectsOf } from './source-objects.js';
+import { readYaml, type ScenarioInput, type SourceDocument } from './yaml-source.js';
+
+export type { ScenarioInput } from './yaml-source.js';
+
+export interface LoadOptions {
+  /** further events, as `--event` takes them: "5s withdraw n2" */
+  readonly events?: readonly string[];
+}
+
+export interface LoadedScenario {
+  readonly model: ClusterModel;
+  /** what was chosen, left out or looks odd: sentences for standard error or the report */
+  readonly notes: readonly string[];
+}
+
+/** Throws a {@link FlowfateError} (mostly a ScenarioError) of code `config` for whatever is wrong. */
+export function loadScenario(inputs: readonly ScenarioInput[], options: LoadOptions = {}): LoadedScenario {
+  const problems = new Problems();
+  const documents = inputs.flatMap((input) => readNonEmpty(input, problems));
+  problems.throwIfAny();
+  const scenarios: ClusterFacts[] = [];
+  for (const object of documents.flatMap((document) => objectsOf(document, problems))) {
+    const facts = scenarioFacts(object.document, object.path, object.data, problems);
+    if (facts !== null) scenarios.push(facts);
+  }
+  const events = (options.events ?? []).map((text) => eventFacts(text));
+  problems.throwIfAny();
+  const facts = [...scenarios, { timeline: events }].reduce(overlay, {});
+  const file = inputs[0]?.name ?? 'scenario';
+  const model = resolveModel(facts, nameOf(file), problems);
+  const notes = [...orderNote(facts), ...checkModel(model, facts, file, problems)];
+  problems.throwIfAny();
+  return { model, notes };
+}
+
+function readNonEmpty(input: ScenarioInput, problems: Problems): SourceDocument[] {
+  const before = problems.count;
+  const documents = readYaml(input, problems);
+  if (documents.length === 0 && problems.count === before) {
+    throw new FlowfateError(
+      'config',
+      `${input.name}: is empty; a scenario begins with "apiVersion: flowfate.dev/v1" and "kind: Scenario"`,
+      { file: input.name },
+    );
+  }
+  return documents;
+}
+
+/** An `--event` has no lines; its faults name it instead. */
+export function eventFacts(text: string): TimelineFacts {
+  const place = { document: { positionOf: () => ({ file: `--event "${text}"` }) }, path: [] };
+  return { place, entry: parseEventText(text) };
+}
+
+function orderNote({ timeline = [] }: ClusterFacts): string[] {
+  const late = timeline.find(({ entry }, i) => i > 0 && entry.at < timeline[i - 1]!.entry.at);
+  if (late === undefined) return [];
+  return [`The timeline is not in the order of time (${late.entry.at} s stands late); it was sorted.`];
+}
+
+/** `runs/withdraw-one.yaml` is called withdraw-one. */
+function nameOf(file: string): string {
+  const base = file.split(/[/\\]/).at(-1) ?? file;
+  return base.replace(/\.(ya?ml|json)$/i, '') || file;
+}

@@ -1,0 +1,137 @@
+/** Documents of `kind: Scenario` as facts. */
+import { type ClusterFacts, type NodeFacts, type Place, positionIn, type ServiceFacts } from './facts.js';
+import { PROTOCOLS } from './limits.js';
+import type { EcmpSettings } from './model.js';
+import { refuseEdge, refuseProxy } from './not-modelled.js';
+import type { Problems } from './problems.js';
+import { type RawSpec, scenarioSchema } from './scenario-schema.js';
+import { readWith } from './schema-issues.js';
+import type { RawEcmp } from './timeline-schema.js';
+import type { Path, SourceDocument } from './yaml-source.js';
+
+/** What the Scenario at `root` says, or null where it is wrong. */
+export function scenarioFacts(
+  document: SourceDocument,
+  root: Path,
+  data: unknown,
+  problems: Problems,
+): ClusterFacts | null {
+  const raw = readWith(scenarioSchema, document, root, data, problems);
+  if (raw === null) return null;
+  const spec = raw.spec ?? {};
+  const place = (...inner: Path): Place => ({ document, path: [...root, 'spec', ...inner] });
+  refuseUnmodelled(spec, place, problems);
+  const { router } = spec;
+  return {
+    name: raw.metadata?.name,
+    seed: spec.seed,
+    epochNs: epochNs(spec, document, [...root, 'spec', 'epoch']),
+    routerAddresses: router?.address,
+    ecmp: router?.ecmp && ecmpSettings(router.ecmp),
+    ecmpPlace: router?.ecmp && place('router', 'ecmp'),
+    bgp: router?.bgp && {
+      holdTimeS: router.bgp.holdTime,
+      bfdS: router.bgp.bfd,
+      gracefulRestartS: router.bgp.gracefulRestart,
+      fibDelayS: router.bgp.fibDelay,
+    },
+    routes: (router?.routes ?? []).map((route, i) => ({ ...route, place: place('router', 'routes', i) })),
+    dataplane: dataplaneFacts(spec.dataplane, place('dataplane', 'overlay')),
+    nodes: (spec.nodes ?? []).map((node, i) => nodeFacts(node, place('nodes', i))),
+    services: (spec.services ?? []).map((service, i) => serviceFacts(service, place('services', i))),
+    timeline: (spec.timeline ?? []).map((entry, i) => ({ entry, place: place('timeline', i) })),
+  };
+}
+
+/** Only what is stated; the keys of the model. */
+export function ecmpSettings(raw: RawEcmp): Partial<EcmpSettings> {
+  const { hash, fields, seed, select, order, buckets, replace, idleTimer, unbalancedTimer } = raw;
+  const settings = {
+    hash,
+    fields,
+    seed,
+    select,
+    order,
+    buckets,
+    replace,
+    idleTimerS: idleTimer,
+    unbalancedTimerS: unbalancedTimer,
+  };
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+function refuseUnmodelled(spec: RawSpec, place: (...inner: Path) => Place, problems: Problems): void {
+  const proxy = spec.dataplane?.proxy;
+  const refusals = [
+    { at: ['dataplane', 'proxy'], sentence: proxy && refuseProxy(proxy) },
+    { at: ['edge'], sentence: spec.edge && refuseEdge(spec.edge) },
+  ];
+  for (const { at, sentence } of refusals) if (sentence) problems.add(positionIn(place(...at)), sentence);
+}
+
+function dataplaneFacts(raw: RawSpec['dataplane'], overlayPlace: Place): ClusterFacts['dataplane'] {
+  if (raw === undefined) return undefined;
+  const { proxy, conntrack, masqueradeRandomFully, dropInvalid, sync, overlay, nodeGrace } = raw;
+  return {
+    proxy,
+    conntrack: conntrack && {
+      tcpLoose: conntrack.tcpLoose,
+      beLiberal: conntrack.beLiberal,
+      max: conntrack.max,
+    },
+    timeouts: conntrack?.timeouts,
+    masqueradeRandomFully,
+    dropInvalid,
+    sync: sync && { delayS: sync.delay, minPeriodS: sync.minPeriod },
+    overlay: overlay && { kind: overlay, place: overlayPlace },
+    nodeGraceS: nodeGrace,
+  };
+}
+
+function nodeFacts(raw: NonNullable<RawSpec['nodes']>[number], place: Place): NodeFacts {
+  return {
+    name: raw.name,
+    place,
+    addresses: raw.address,
+    podCidrs: raw.podCIDR,
+    podGateways: raw.podGateway,
+    rack: raw.rack,
+    announces: raw.announces,
+  };
+}
+
+function serviceFacts(raw: NonNullable<RawSpec['services']>[number], place: Place): ServiceFacts {
+  return {
+    name: raw.name,
+    place,
+    vips: raw.vip,
+    ports: raw.ports?.map(({ name, protocol, port, targetPort }) => ({
+      name: name ?? null,
+      proto: PROTOCOLS[protocol ?? 'TCP']!,
+      port,
+      targetPort: targetPort ?? port,
+    })),
+    externalTrafficPolicy: raw.externalTrafficPolicy,
+    sessionAffinity: raw.sessionAffinity,
+    affinityTimeoutS: raw.sessionAffinityTimeout,
+    endpoints: raw.endpoints?.map(({ pod, node, address, ready, serving, terminating = false }, i) => ({
+      pod,
+      node,
+      addresses: address,
+      // A terminating endpoint is never ready; it goes on serving unless somebody says otherwise.
+      ready: ready ?? !terminating,
+      serving: serving ?? ready ?? true,
+      terminating,
+      place: { document: place.document, path: [...place.path, 'endpoints', i] },
+    })),
+  };
+}
+
+/** To the nanosecond: from the text, for a number has lost the last digits. */
+function epochNs(spec: RawSpec, document: SourceDocument, path: Path): bigint | undefined {
+  if (spec.epoch === undefined) return undefined;
+  const written = document.sourceTextOf(path) ?? String(spec.epoch);
+  const text = /^\d{1,12}(\.\d+)?$/.test(written) ? written : Number(spec.epoch).toFixed(9);
+  const [seconds = '0', fraction = ''] = text.split('.');
+  return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0'));
+}

@@ -1,0 +1,184 @@
+/**
+ * Timeline entries as events of the model: names become rows, `[n1, n2]` becomes two events, a partial `ecmp`
+ * becomes the whole settings in force from then on.
+ */
+import { formatPrefix, type Prefix } from '../addr/prefix.js';
+import { type Place, positionIn, type TimelineFacts } from './facts.js';
+import type { RawNextHop } from './field-schemas.js';
+import type { EcmpSettings, NodeModel, RouteNextHop, ServiceModel, TimelineEvent } from './model.js';
+import { NameTable, NodeTable } from './name-table.js';
+import { refuseVerb } from './not-modelled.js';
+import type { Problems } from './problems.js';
+import { ecmpSettings } from './scenario-facts.js';
+import { VERBS, type Verb } from './timeline-schema.js';
+
+type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;
+type What = WithoutTime<TimelineEvent>;
+
+export interface NamedParts {
+  readonly nodes: readonly Pick<NodeModel, 'name' | 'addresses'>[];
+  readonly services: readonly Pick<ServiceModel, 'name' | 'endpoints'>[];
+}
+
+export class TimelineReader {
+  readonly nodes: NodeTable;
+  private readonly services: NameTable;
+  private readonly pods: NameTable;
+
+  constructor(
+    parts: NamedParts,
+    private readonly problems: Problems,
+  ) {
+    this.nodes = new NodeTable(parts.nodes);
+    this.nodeParts = parts.nodes;
+    this.services = new NameTable(
+      'service',
+      parts.services.map((service) => service.name),
+    );
+    this.serviceCount = parts.services.length;
+    this.pods = new NameTable(
+      'pod',
+      parts.services.flatMap((service) => service.endpoints.map((endpoint) => endpoint.pod)),
+    );
+  }
+
+  private readonly nodeParts: NamedParts['nodes'];
+  private readonly serviceCount: number;
+
+  /** The events in time order; `initial` are the router's settings at t = 0. */
+  read(entries: readonly TimelineFacts[], initial: EcmpSettings): TimelineEvent[] {
+    let settings = initial;
+    const sorted = [...entries].sort((a, b) => a.entry.at - b.entry.at);
+    return sorted.flatMap((facts) => {
+      const verb = this.verbOf(facts);
+      if (verb === null) return [];
+      if (verb === 'ecmp') settings = { ...settings, ...ecmpSettings(facts.entry.ecmp ?? {}) };
+      return this.eventsOf(verb, facts, settings).map((event) => ({ at: facts.entry.at, ...event }));
+    });
+  }
+
+  /** Next hops of a route: names or addresses of nodes that have an address of the prefix's family. */
+  nextHops(prefix: Prefix, raw: readonly RawNextHop[], place: Place): RouteNextHop[] {
+    const seen = new Set<number>();
+    return raw.flatMap(({ node: name, weight }, i) => {
+      const position = positionIn(place, 'nextHops', i);
+      const node = this.nodes.rowOf(name);
+      if (node === null) {
+        this.problems.add(position, `next hop: ${this.nodes.unknown(name)}`);
+        return [];
+      }
+      const { family } = prefix.address;
+      if (!this.nodeParts[node]!.addresses.some((address) => address.family === family)) {
+        const sentence = `next hop ${name} has no IPv${family} address, which ${formatPrefix(prefix)} needs`;
+        this.problems.add(position, sentence);
+      }
+      if (seen.has(node)) {
+        this.problems.add(
+          position,
+          `next hop ${name} stands twice in one route; write "${name}*2" for weight 2`,
+        );
+      }
+      seen.add(node);
+      return [{ node, weight }];
+    });
+  }
+
+  private verbOf({ entry, place }: TimelineFacts): Verb | null {
+    const verbs = VERBS.filter((verb) => entry[verb] !== undefined);
+    const verb = verbs[0];
+    if (verb === undefined) {
+      this.problems.add(positionIn(place), `an entry of the timeline needs a verb: ${VERBS.join(', ')}`);
+      return null;
+    }
+    if (verbs.length > 1) {
+      const sentence = `an entry of the timeline has one verb, this one has ${verbs.join(' and ')}; write an entry for each`;
+      this.problems.add(positionIn(place, verbs[1]!), sentence);
+      return null;
+    }
+    if (entry.mode !== undefined && verb !== 'speakerDown') {
+      this.problems.add(positionIn(place, 'mode'), 'mode belongs to speakerDown');
+    }
+    return verb;
+  }
+
+  private eventsOf(verb: Verb, { entry, place }: TimelineFacts, settings: EcmpSettings): What[] {
+    const position = positionIn(place, verb);
+    switch (verb) {
+      case 'withdraw':
+      case 'announce':
+      case 'speakerUp':
+      case 'nodeDown':
+      case 'nodeUp':
+      case 'uncordon':
+        return this.nodeRows(entry[verb] ?? [], place, verb).map((node) => ({ kind: verb, node }));
+      case 'speakerDown': {
+        const { node = [], mode = entry.mode ?? 'close' } = entry.speakerDown ?? {};
+        return this.nodeRows(node, place, verb).map((row) => ({ kind: verb, node: row, mode }));
+      }
+      case 'drain': {
+        const { node, gracePeriod } = entry.drain!;
+        return this.nodeRows(node, place, verb).map((row) => ({
+          kind: verb,
+          node: row,
+          gracePeriodS: gracePeriod,
+        }));
+      }
+      case 'scale': {
+        const { service: name, replicas } = entry.scale!;
+        if (name === undefined && this.serviceCount !== 1) {
+          this.problems.add(position, 'scale needs a service where there is more than one');
+          return [];
+        }
+        const service = name === undefined ? 0 : this.services.rowOf(name);
+        if (service === null)
+          this.problems.add(positionIn(place, verb, 'service'), this.services.unknown(name!));
+        return service === null ? [] : [{ kind: verb, service, replicas }];
+      }
+      case 'endpointReady':
+      case 'endpointUnready':
+      case 'endpointTerminating':
+      case 'endpointGone':
+        return (entry[verb] ?? []).flatMap((pod): What[] => {
+          if (this.pods.has(pod)) return [{ kind: verb, pod }];
+          this.problems.add(position, this.pods.unknown(pod));
+          return [];
+        });
+      case 'rollingRedeploy': {
+        const { nodes, every, downFor } = entry.rollingRedeploy!;
+        const rows =
+          nodes === undefined
+            ? this.nodeParts.map((_, row) => row)
+            : this.nodeRows(nodes, place, verb, 'nodes');
+        return [{ kind: verb, nodes: rows, everyS: every, downForS: downFor }];
+      }
+      case 'proxyStall': {
+        const { node = [], nodes = [], for: forS } = entry.proxyStall!;
+        const rows = [
+          ...this.nodeRows(node, place, verb, 'node'),
+          ...this.nodeRows(nodes, place, verb, 'nodes'),
+        ];
+        return [{ kind: verb, nodes: rows, forS }];
+      }
+      case 'poolMember':
+        this.problems.add(position, refuseVerb(verb)!);
+        return [];
+      case 'route': {
+        const { prefix, nextHops } = entry.route!;
+        const inner = { ...place, path: [...place.path, 'route'] };
+        return [{ kind: verb, prefix, nextHops: this.nextHops(prefix, nextHops, inner) }];
+      }
+      case 'ecmp':
+        return [{ kind: verb, settings }];
+    }
+  }
+
+  private nodeRows(names: readonly string[], place: Place, ...inner: string[]): number[] {
+    return names.flatMap((name, i) => {
+      const row = this.nodes.rowOf(name);
+      if (row !== null) return [row];
+      const path = names.length > 1 ? [...inner, i] : inner;
+      this.problems.add(positionIn(place, ...path), this.nodes.unknown(name));
+      return [];
+    });
+  }
+}

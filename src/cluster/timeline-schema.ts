@@ -1,0 +1,116 @@
+/**
+ * Entries of the timeline as they are written: `at` and one verb with its object. Which verbs there are, and the
+ * short and long form of each, is this file; what they mean in a cluster is timeline-events.ts.
+ *
+ *   { at: 5s, withdraw: n2 }                                  also announce, speakerUp, nodeDown, nodeUp, uncordon
+ *   { at: 5s, withdraw: [n1, n2] }                            the same for each of them
+ *   { at: 5s, speakerDown: n2, mode: silent }                 or speakerDown: { node: n2, mode: silent }; else close
+ *   { at: 5s, drain: { node: n2, gracePeriod: 30s } }         or drain: n2
+ *   { at: 5s, scale: { service: web, replicas: 5 } }          the service may be left out where there is only one
+ *   { at: 5s, endpointGone: n1-p0 }                           also endpointReady, -Unready, -Terminating
+ *   { at: 0s, rollingRedeploy: { nodes: [n1, n2], every: 60s, downFor: 20s } }     without nodes: all, in order
+ *   { at: 5s, proxyStall: { node: n1, for: 30s } }            nodes: [..] as well; without: all
+ *   { at: 5s, route: { prefix: 203.0.113.10/32, nextHops: [n1, n3, "n4*2"] } }
+ *   { at: 5s, ecmp: { select: resilient } }                   what is not named stays as it is
+ */
+import { z } from 'zod';
+import { DEFAULT_GRACE_PERIOD_S, DEFAULT_ROLLING_REDEPLOY } from './defaults.js';
+import {
+  duration,
+  listOf,
+  mapping,
+  name,
+  names,
+  nextHop,
+  numberOrHex,
+  oneOf,
+  positiveDuration,
+  prefix,
+  wholeNumber,
+} from './field-schemas.js';
+import { HASH_NAMES, MAX_BUCKETS, MAX_HASH_FIELDS, MAX_WORD, SELECT_NAMES } from './limits.js';
+
+/** The router's settings, every one optional: absent ones take their default, or stay as they are. */
+export const ecmpSchema = mapping({
+  hash: oneOf(HASH_NAMES).optional(),
+  fields: numberOrHex(MAX_HASH_FIELDS).optional(),
+  seed: numberOrHex(MAX_WORD).optional(),
+  select: oneOf(SELECT_NAMES).optional(),
+  order: oneOf(['address', 'arrival']).optional(),
+  buckets: wholeNumber(1, MAX_BUCKETS).optional(),
+  idleTimer: duration.optional(),
+  unbalancedTimer: duration.optional(),
+  replace: oneOf(['in-place', 'fresh-group']).optional(),
+});
+export type RawEcmp = z.output<typeof ecmpSchema>;
+
+export const routeSchema = mapping({ prefix, nextHops: listOf(nextHop) });
+
+const SPEAKER_MODES = ['silent', 'close'] as const;
+const NODES = 'expected a node, a list of nodes, or a mapping with the key node';
+const PODS = 'expected a pod, a list of pods, or a mapping with the key pod';
+
+const onNodes = z.union([names, mapping({ node: names }).transform((given) => given.node)], { error: NODES });
+const onPods = z.union([names, mapping({ pod: names }).transform((given) => given.pod)], { error: PODS });
+
+const speakerDown = z.union(
+  [
+    names.transform((node) => ({ node, mode: undefined })),
+    mapping({ node: names, mode: oneOf(SPEAKER_MODES).optional() }),
+  ],
+  { error: NODES },
+);
+
+const drain = z.union(
+  [
+    names.transform((node) => ({ node, gracePeriod: DEFAULT_GRACE_PERIOD_S })),
+    mapping({ node: names, gracePeriod: duration.default(DEFAULT_GRACE_PERIOD_S) }),
+  ],
+  { error: NODES },
+);
+
+const rollingRedeploy = mapping({
+  nodes: names.optional(),
+  every: positiveDuration.default(DEFAULT_ROLLING_REDEPLOY.everyS),
+  downFor: positiveDuration.default(DEFAULT_ROLLING_REDEPLOY.downForS),
+});
+
+const STALL = 'expected a duration, or a mapping with the keys nodes and for';
+const proxyStall = z.union(
+  [
+    positiveDuration.transform((forS) => ({ node: undefined, nodes: undefined, for: forS })),
+    mapping({ node: names.optional(), nodes: names.optional(), for: positiveDuration }),
+  ],
+  { error: STALL },
+);
+
+const verbs = {
+  withdraw: onNodes,
+  announce: onNodes,
+  speakerDown,
+  speakerUp: onNodes,
+  nodeDown: onNodes,
+  nodeUp: onNodes,
+  drain,
+  uncordon: onNodes,
+  scale: mapping({ service: name.optional(), replicas: wholeNumber(0, 10_000) }),
+  endpointReady: onPods,
+  endpointUnready: onPods,
+  endpointTerminating: onPods,
+  endpointGone: onPods,
+  rollingRedeploy,
+  proxyStall,
+  poolMember: z.unknown(),
+  route: routeSchema,
+  ecmp: ecmpSchema,
+};
+
+export type Verb = keyof typeof verbs;
+export const VERBS = Object.keys(verbs) as readonly Verb[];
+
+export const timelineEntrySchema = mapping({
+  at: duration,
+  ...(z.object(verbs).partial().shape as { [V in Verb]: z.ZodOptional<(typeof verbs)[V]> }),
+  mode: oneOf(SPEAKER_MODES).optional(),
+});
+export type RawTimelineEntry = z.output<typeof timelineEntrySchema>;
