@@ -11,6 +11,8 @@ export interface WalkedPacket {
   /** nanoseconds since the capture's first record */
   timeNs: number;
   view: DataView;
+  /** the same memory */
+  bytes: Uint8Array;
   /** offset of the frame in `view` */
   at: number;
   capLen: number;
@@ -28,6 +30,7 @@ export function walkPackets(path: string, level: Level, visit: (packet: WalkedPa
     number: 0,
     timeNs: 0,
     view: batch.view,
+    bytes: batch.bytes,
     at: 0,
     capLen: 0,
     wireLen: 0,
@@ -37,6 +40,7 @@ export function walkPackets(path: string, level: Level, visit: (packet: WalkedPa
   try {
     while (reader.next(batch)) {
       packet.view = batch.view;
+      packet.bytes = batch.bytes;
       for (let row = 0; row < batch.count; row++) {
         packet.number++;
         packet.timeNs = batch.timeNs[row]!;

@@ -1,0 +1,97 @@
+/**
+ * `--pcapng f`: the capture again, as pcapng, with a comment on every packet at which a flow's path changed or the
+ * flow broke, so that Wireshark shows verdicts where they happened (filter: `frame.comment`).
+ *
+ * A second pass over the file; packets are copied as they are. A comment belongs to the first packet of the
+ * client's at or after the moment of the verdict.
+ */
+import { PcapngWriter } from '../capture/pcapng-writer.js';
+import { clientSide } from '../flow/flow-rows.js';
+import { FlowLookup } from '../replay/flow-lookup.js';
+import type { FlowVerdict, ReplayResult } from '../replay/verdict.js';
+import { walkPackets } from '../replay/walk-packets.js';
+import { isBroken } from './fates.js';
+
+interface Remark {
+  readonly timeNs: number;
+  readonly text: string;
+}
+
+/** Times in a verdict are rounded to nanoseconds of a Float64 of seconds. */
+const ROUNDING_NS = 1000;
+
+/** Returns how many packets got a comment. `path` must be the capture of the result, readable twice. */
+export function annotateCapture(
+  path: string,
+  result: ReplayResult,
+  write: (octets: Uint8Array) => void,
+): number {
+  const { flows, summary } = result.index;
+  const remarks = new Map<number, Remark[]>();
+  const wanted = new Uint8Array(flows.count);
+  for (let f = 0; f < result.flowCount; f++) {
+    const ofFlow = remarksOf(result.flowVerdict(f), flows.firstNs[f]!);
+    if (ofFlow.length === 0) continue;
+    remarks.set(f, ofFlow);
+    wanted[f] = 1;
+  }
+  const lookup = new FlowLookup(flows, wanted);
+  const writer = new PcapngWriter(write, {
+    baseNs: summary.baseNs,
+    application: 'flowfate',
+    comment: `scenario ${result.summary.scenario.name}, seed ${result.summary.scenario.seed}`,
+  });
+  const interfaces = new Map<number, number>();
+  let commented = 0;
+  walkPackets(path, 'outer', ({ decoder, bytes, at, capLen, wireLen, linkType, timeNs }) => {
+    let number = interfaces.get(linkType);
+    if (number === undefined) {
+      number = writer.addInterface({ linkType });
+      interfaces.set(linkType, number);
+    }
+    const flowDir = decoder.layers > 0 && decoder.outer.hasPorts ? lookup.find(decoder.outer) : -1;
+    let comment: string | undefined;
+    if (flowDir >= 0 && ((flowDir & 1) === 1) === (clientSide(flows, flowDir >>> 1) === 'b')) {
+      comment = dueRemarks(remarks.get(flowDir >>> 1)!, timeNs);
+      if (comment !== undefined) commented++;
+    }
+    writer.write(number, timeNs, bytes, at, capLen, wireLen, comment);
+  });
+  writer.flush();
+  return commented;
+}
+
+/** In the order of time. */
+function remarksOf(verdict: FlowVerdict, firstNs: number): Remark[] {
+  const originNs = firstNs - verdict.start * 1e9;
+  const moved = verdict.path.slice(1).map((step, i): Remark => {
+    const before = verdict.path[i]!;
+    const endpoint = step.endpoint === null ? '' : `, endpoint ${step.endpoint}`;
+    return {
+      timeNs: step.at * 1e9 + originNs,
+      text: `flowfate: path changed from ${before.node ?? 'nowhere'} to ${step.node ?? 'nowhere'}${endpoint}`,
+    };
+  });
+  if (isBroken(verdict.fate) && verdict.brokenAt !== null) {
+    const { cause, unanswered } = verdict;
+    const why =
+      cause === null
+        ? ''
+        : `: ${cause.reason} at ${cause.hop}${cause.event === null ? '' : ` (${cause.event})`}`;
+    moved.push({
+      timeNs: verdict.brokenAt * 1e9 + originNs,
+      text: `flowfate: ${verdict.fate}${unanswered === undefined ? '' : ` (${unanswered} unanswered)`}${why}`,
+    });
+  }
+  return moved.sort((x, y) => x.timeNs - y.timeNs);
+}
+
+/** Takes the remarks whose moment has come. */
+function dueRemarks(remarks: Remark[], timeNs: number): string | undefined {
+  let due: string | undefined;
+  while (remarks.length > 0 && remarks[0]!.timeNs <= timeNs + ROUNDING_NS) {
+    const { text } = remarks.shift()!;
+    due = due === undefined ? text : `${due}\n${text}`;
+  }
+  return due;
+}
