@@ -3,8 +3,8 @@
  * identifiers or none. A guess, as every offline decoder makes it; where OPENs are known they decide instead.
  *
  * Four octets are right unless only two make AS_PATH well-formed. Path identifiers are assumed where the
- * prefixes are not valid without them, or hold the default route more than once: the zero octets of a small
- * identifier read as 0.0.0.0/0 each.
+ * prefixes are not valid without them, or hold the default route more than once (the zero octets of a small
+ * identifier read as 0.0.0.0/0 each) and no identifier would be 0, which nobody assigns.
  */
 import { AFI, type FamilyKey, familyKey, SAFI } from './address-family.js';
 import { segmentsAreValid } from './attribute/002-as-path.js';
@@ -36,10 +36,13 @@ const CURSOR = new NlriCursor();
 export function guessContext(bytes: Uint8Array, view: DataView, at: number, end: number): CodecContext {
   readUpdate(bytes, view, at, end, OFFLINE, VIEW);
   let base = OFFLINE;
-  if (VIEW.outcome === OUTCOME.sessionReset || repeatsDefaultRoute()) {
+  const isUnreadable = VIEW.outcome === OUTCOME.sessionReset;
+  if (isUnreadable || countPrefixes((cursor) => cursor.length === 0) > 1) {
     readUpdate(bytes, view, at, end, OFFLINE_ADD_PATH, VIEW);
-    if (VIEW.outcome !== OUTCOME.sessionReset) base = OFFLINE_ADD_PATH;
-    else readUpdate(bytes, view, at, end, OFFLINE, VIEW);
+    const isReadable = VIEW.outcome !== OUTCOME.sessionReset;
+    if (isReadable && (isUnreadable || countPrefixes((cursor) => cursor.pathId === 0) === 0)) {
+      base = OFFLINE_ADD_PATH;
+    } else readUpdate(bytes, view, at, end, OFFLINE, VIEW);
   }
   const row = VIEW.rowOf[AS_PATH]!;
   if (row < 0) return base;
@@ -49,20 +52,20 @@ export function guessContext(bytes: Uint8Array, view: DataView, at: number, end:
   return segmentsAreValid(view, valueAt, valueEnd, 2) ? { ...base, asn4: false } : base;
 }
 
-function repeatsDefaultRoute(): boolean {
-  let defaults = 0;
-  if (VIEW.nlriCount > 1) {
-    VIEW.openNlri(CURSOR);
-    while (CURSOR.next()) if (CURSOR.length === 0) defaults++;
-  }
-  if (VIEW.withdrawnCount > 1) {
-    VIEW.openWithdrawn(CURSOR);
-    while (CURSOR.next()) if (CURSOR.length === 0) defaults++;
-  }
+/** How many prefixes in {@link VIEW}, of all its fields, are as `isSuch` says. */
+function countPrefixes(isSuch: (cursor: NlriCursor) => boolean): number {
+  let count = 0;
+  const walk = (): void => {
+    while (CURSOR.next()) if (isSuch(CURSOR)) count++;
+  };
+  VIEW.openNlri(CURSOR);
+  walk();
+  VIEW.openWithdrawn(CURSOR);
+  walk();
   for (const section of [VIEW.reach, VIEW.unreach]) {
-    if (!section.present || section.count < 2) continue;
+    if (!section.present || section.count < 1) continue;
     VIEW.openSection(CURSOR, section);
-    while (CURSOR.next()) if (CURSOR.length === 0) defaults++;
+    walk();
   }
-  return defaults > 1;
+  return count;
 }
