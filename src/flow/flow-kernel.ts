@@ -49,7 +49,9 @@ const ROW_PORTS = 8;
 const ROW_LABEL = 9;
 const ROW_META = 10;
 const ROW_KIND = 11;
-const FLOW_BYTES = 128;
+/** flows come in chunks: 1024 halves of 64 octets that are hot, then 1024 that are cold */
+const CHUNK_FLOWS = 1024;
+const CHUNK_BYTES = 131072;
 
 let compiled: object | undefined;
 
@@ -150,7 +152,7 @@ export class FlowKernel {
   flows(): FlowColumns {
     const count = this.kernel.flowCount();
     const at = this.kernel.flowRecordsAt() >>> 0;
-    const bytes = count * FLOW_BYTES;
+    const bytes = Math.ceil(count / CHUNK_FLOWS) * CHUNK_BYTES;
     const { buffer } = this.memory;
     return extractFlows(
       count,
@@ -194,28 +196,29 @@ function extractFlows(count: number, u32: Uint32Array, u16: Uint16Array, f64: Fl
   };
   const { addresses } = flows;
   for (let f = 0; f < count; f++) {
-    const w = 32 * f;
-    const kind = u16[64 * f + 22]!;
+    const hot = (Math.floor(f / CHUNK_FLOWS) * CHUNK_BYTES + (f % CHUNK_FLOWS) * 64) / 4;
+    const cold = hot + 16384;
+    const kind = u16[2 * hot + 22]!;
     flows.family[f] = kind >> 8;
     flows.proto[f] = kind;
-    addresses[8 * f] = u32[w + 8]!;
-    addresses[8 * f + 4] = u32[w + 9]!;
+    flows.marks[f] = u16[2 * hot + 23]!;
+    addresses[8 * f] = u32[hot + 8]!;
+    addresses[8 * f + 4] = u32[hot + 9]!;
     for (let i = 0; i < 3; i++) {
-      addresses[8 * f + 1 + i] = u32[w + 16 + i]!;
-      addresses[8 * f + 5 + i] = u32[w + 20 + i]!;
+      addresses[8 * f + 1 + i] = u32[cold + 8 + i]!;
+      addresses[8 * f + 5 + i] = u32[cold + 12 + i]!;
     }
-    flows.bPort[f] = u16[64 * f + 20]!;
-    flows.aPort[f] = u16[64 * f + 21]!;
-    flows.marks[f] = u16[64 * f + 23]!;
-    flows.lastNs[f] = f64[16 * f]!;
-    flows.bytesOut[f] = f64[16 * f + 1]!;
-    flows.bytesIn[f] = f64[16 * f + 2]!;
-    flows.packetsOut[f] = u32[w + 6]!;
-    flows.packetsIn[f] = u32[w + 7]!;
-    flows.firstNs[f] = f64[16 * f + 6]!;
-    flows.labelOut[f] = u32[w + 14]!;
-    flows.labelIn[f] = u32[w + 15]!;
-    flows.firstPacket[f] = f64[16 * f + 12]!;
+    flows.bPort[f] = u16[2 * hot + 20]!;
+    flows.aPort[f] = u16[2 * hot + 21]!;
+    flows.lastNs[f] = f64[hot / 2]!;
+    flows.bytesOut[f] = f64[hot / 2 + 1]!;
+    flows.bytesIn[f] = f64[hot / 2 + 2]!;
+    flows.packetsOut[f] = u32[hot + 6]!;
+    flows.packetsIn[f] = u32[hot + 7]!;
+    flows.firstNs[f] = f64[cold / 2]!;
+    flows.firstPacket[f] = f64[cold / 2 + 1]!;
+    flows.labelOut[f] = u32[cold + 4]!;
+    flows.labelIn[f] = u32[cold + 5]!;
   }
   return flows;
 }

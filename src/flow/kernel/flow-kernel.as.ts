@@ -9,14 +9,17 @@
  *     ROWS       a packet row of 64 octets per record of the batch, written by `decode` or by the TypeScript decoder
  *     SLOW       numbers of the rows that `decode` leaves to the TypeScript decoder
  *     OUT_...    index columns, an entry for each row that belongs to a flow
+ *     PROBES     address of the first slot to look at, by row
  *     PORTS      bit set of UDP ports that may hide a tunnel
  *     slots      open-addressing table: hash (4), flow + 1 (4); a power of two, at most half full
- *     flows      a record of 128 octets per flow, in order of appearance; what every packet touches in the first 64
+ *     flows      a record of 128 octets per flow, in order of appearance, in two halves of a cache line each
  *
  * When the slots double, the flows behind them move up. No allocator, no collector, no exceptions.
  */
 
 const BATCH: u32 = 1024;
+/** rows that go through the stages of `account` together: their own lines stay in the first-level cache */
+const BLOCK: u32 = 256;
 const BUFFER_BYTES: u32 = 1 << 20;
 const BUFFER: u32 = 65536;
 const AT: u32 = BUFFER + BUFFER_BYTES;
@@ -30,7 +33,8 @@ const SLOW: u32 = ROWS + 64 * BATCH;
 const OUT_FLOW_DIR: u32 = SLOW + 4 * BATCH;
 const OUT_META: u32 = OUT_FLOW_DIR + 4 * BATCH;
 const OUT_TIME: u32 = OUT_META + 4 * BATCH;
-const PORTS: u32 = OUT_TIME + 8 * BATCH;
+const PROBES: u32 = OUT_TIME + 8 * BATCH;
+const PORTS: u32 = PROBES + 4 * BATCH;
 const SLOTS: u32 = (PORTS + 8192 + 65535) & ~65535;
 
 /** packet row */
@@ -43,10 +47,9 @@ const ROW_META: u32 = 40;
 /** family << 8 | protocol; 0: the packet belongs to no flow */
 const ROW_KIND: u32 = 44;
 const ROW_HASH: u32 = 48;
-const ROW_SLOT: u32 = 52;
 
-/** flow record; `DIR` fields come in pairs, from a to b and from b to a */
-const FLOW_BYTES: u32 = 128;
+/** flow record: the hot half, that every packet touches; `DIR` fields come in pairs, from a to b and from b to a */
+const HALF_BYTES: u32 = 64;
 const FLOW_LAST: u32 = 0;
 const FLOW_BYTES_DIR: u32 = 8;
 const FLOW_PACKETS_DIR: u32 = 24;
@@ -56,12 +59,16 @@ const FLOW_B: u32 = 36;
 const FLOW_PORTS: u32 = 40;
 const FLOW_KIND: u32 = 44;
 const FLOW_MARKS: u32 = 46;
-const FLOW_FIRST: u32 = 48;
-const FLOW_LABEL_DIR: u32 = 56;
-const FLOW_A_REST: u32 = 64;
-const FLOW_B_REST: u32 = 80;
-const FLOW_FIRST_PACKET: u32 = 96;
-const FLOW_HASH: u32 = 104;
+/** the cold half lies this far behind: flows come in chunks of 1024 hot halves and then 1024 cold ones */
+const COLD: u32 = 65536;
+const CHUNK_FLOWS: u32 = 1024;
+const CHUNK_BYTES: u32 = 131072;
+const FLOW_FIRST: u32 = COLD;
+const FLOW_FIRST_PACKET: u32 = COLD + 8;
+const FLOW_LABEL_DIR: u32 = COLD + 16;
+const FLOW_HASH: u32 = COLD + 24;
+const FLOW_A_REST: u32 = COLD + 32;
+const FLOW_B_REST: u32 = COLD + 48;
 
 const META_PAYLOAD: u32 = 0x100;
 const META_FLAGS_CUT: u32 = 0x400;
@@ -117,6 +124,16 @@ export function touchedSum(): u32 {
 }
 export function flowCount(): u32 {
   return flows;
+}
+
+/** Where the record of a flow begins. */
+function recordOf(flow: u32): u32 {
+  return flowsAt + (flow >> 10) * CHUNK_BYTES + (flow & (CHUNK_FLOWS - 1)) * HALF_BYTES;
+}
+
+/** Octets that the records of `count` flows take. */
+function recordBytes(count: u32): u64 {
+  return <u64>((count + CHUNK_FLOWS - 1) >> 10) * CHUNK_BYTES;
 }
 
 function be16(at: u32): u32 {
@@ -247,25 +264,37 @@ function hashOf(row: u32): u32 {
  */
 export function account(count: u32, firstNumber: f64, index: u32): i32 {
   if (!reserve(count)) return -1;
-  let touched: u32 = 0;
-  for (let i: u32 = 0; i < count; i++) {
-    const row: u32 = ROWS + i * ROW_BYTES;
-    if (load<u32>(row, ROW_KIND) === 0) continue;
-    const hash = hashOf(row);
-    const slot: u32 = SLOTS + ((hash & slotMask) << 3);
-    store<u32>(row, hash, ROW_HASH);
-    store<u32>(row, slot, ROW_SLOT);
-    touched += load<u32>(slot, 4);
-  }
-  for (let i: u32 = 0; i < count; i++) {
-    const row: u32 = ROWS + i * ROW_BYTES;
-    if (load<u32>(row, ROW_KIND) === 0) continue;
-    const flow = load<u32>(load<u32>(row, ROW_SLOT), 4);
-    if (flow !== 0) touched += load<u32>(flowsAt + (flow - 1) * FLOW_BYTES, FLOW_PORTS);
-  }
-  sink = touched;
   let out: u32 = 0;
-  for (let i: u32 = 0; i < count; i++) {
+  for (let from: u32 = 0; from < count; from += BLOCK) {
+    const to = min<u32>(count, from + BLOCK);
+    touch(from, to);
+    out = accountBlock(from, to, out, firstNumber, index);
+  }
+  return out;
+}
+
+/**
+ * Brings slots and flow records of a block's rows into the cache. Three loops, so that those which miss the cache
+ * are short: the processor then has many of their loads under way at a time.
+ */
+function touch(from: u32, to: u32): void {
+  for (let i = from; i < to; i++) {
+    const row: u32 = ROWS + i * ROW_BYTES;
+    const hash = hashOf(row);
+    store<u32>(row, hash, ROW_HASH);
+    store<u32>(PROBES + 4 * i, SLOTS + ((hash & slotMask) << 3));
+  }
+  let touched: u32 = 0;
+  for (let i = from; i < to; i++) touched += load<u32>(load<u32>(PROBES + 4 * i), 4);
+  for (let i = from; i < to; i++) {
+    const flow = load<u32>(load<u32>(PROBES + 4 * i), 4);
+    touched += load<u32>(recordOf(flow - u32(flow !== 0)), FLOW_PORTS);
+  }
+  sink += touched;
+}
+
+function accountBlock(from: u32, to: u32, out: u32, firstNumber: f64, index: u32): u32 {
+  for (let i = from; i < to; i++) {
     const row: u32 = ROWS + i * ROW_BYTES;
     if (load<u32>(row, ROW_KIND) === 0) continue;
     const flowDir = find(row, i, firstNumber);
@@ -286,44 +315,45 @@ export function account(count: u32, firstNumber: f64, index: u32): i32 {
 /** Row of the flow << 1 | direction. */
 function find(row: u32, i: u32, firstNumber: f64): u32 {
   const hash = load<u32>(row, ROW_HASH);
-  let slot = load<u32>(row, ROW_SLOT);
+  let slot = load<u32>(PROBES + 4 * i);
   const last: u32 = SLOTS + (slotMask << 3);
   while (true) {
     const flow = load<u32>(slot, 4);
     if (flow === 0) return create(row, slot, i, firstNumber) << 1;
     if (load<u32>(slot) === hash) {
-      const direction = compare(row, flowsAt + (flow - 1) * FLOW_BYTES);
+      const direction = compare(row, recordOf(flow - 1));
       if (direction < 2) return ((flow - 1) << 1) | direction;
     }
     slot = slot === last ? SLOTS : slot + 8;
   }
 }
 
-/** 0: the row runs from a to b; 1: from b to a; 2: another flow. */
+/** 0: the row runs from a to b; 1: from b to a; 2: another flow. Without a branch on the direction: it is a coin. */
 function compare(row: u32, flow: u32): u32 {
   const kind = load<u32>(row, ROW_KIND);
-  if (load<u16>(flow, FLOW_KIND) !== kind) return 2;
   const ports = load<u32>(row, ROW_PORTS);
   const flowPorts = load<u32>(flow, FLOW_PORTS);
   const src = load<u32>(row, ROW_SRC);
   const dst = load<u32>(row, ROW_DST);
   const a = load<u32>(flow, FLOW_A);
   const b = load<u32>(flow, FLOW_B);
-  if (src === a && dst === b && ports === flowPorts) {
-    if (
-      kind >> 8 === 4 ||
-      (sameRest(row + ROW_SRC, flow + FLOW_A_REST) && sameRest(row + ROW_DST, flow + FLOW_B_REST))
-    ) {
-      return 0;
-    }
+  const onward = (src ^ a) | (dst ^ b) | (ports ^ flowPorts);
+  const back = (src ^ b) | (dst ^ a) | (ports ^ rotl<u32>(flowPorts, 16));
+  if (load<u16>(flow, FLOW_KIND) !== kind || (u32(onward !== 0) & u32(back !== 0)) !== 0) return 2;
+  if (kind >> 8 === 4) return u32(onward !== 0);
+  if (
+    onward === 0 &&
+    sameRest(row + ROW_SRC, flow + FLOW_A_REST) &&
+    sameRest(row + ROW_DST, flow + FLOW_B_REST)
+  ) {
+    return 0;
   }
-  if (src === b && dst === a && ports === rotl<u32>(flowPorts, 16)) {
-    if (
-      kind >> 8 === 4 ||
-      (sameRest(row + ROW_SRC, flow + FLOW_B_REST) && sameRest(row + ROW_DST, flow + FLOW_A_REST))
-    ) {
-      return 1;
-    }
+  if (
+    back === 0 &&
+    sameRest(row + ROW_SRC, flow + FLOW_B_REST) &&
+    sameRest(row + ROW_DST, flow + FLOW_A_REST)
+  ) {
+    return 1;
   }
   return 2;
 }
@@ -334,8 +364,9 @@ function sameRest(row: u32, rest: u32): bool {
 }
 
 function create(row: u32, slot: u32, i: u32, firstNumber: f64): u32 {
-  const flow: u32 = flowsAt + flows * FLOW_BYTES;
-  memory.fill(flow, 0, FLOW_BYTES);
+  const flow: u32 = recordOf(flows);
+  memory.fill(flow, 0, HALF_BYTES);
+  memory.fill(flow + COLD, 0, HALF_BYTES);
   const kind = load<u32>(row, ROW_KIND);
   store<u16>(flow, kind, FLOW_KIND);
   store<u32>(flow, load<u32>(row, ROW_PORTS), FLOW_PORTS);
@@ -354,7 +385,7 @@ function create(row: u32, slot: u32, i: u32, firstNumber: f64): u32 {
 }
 
 function add(row: u32, flowDir: u32, wire: u32, time: f64, meta: u32): void {
-  const flow: u32 = flowsAt + (flowDir >> 1) * FLOW_BYTES;
+  const flow: u32 = recordOf(flowDir >> 1);
   const direction = flowDir & 1;
   store<f64>(flow, time, FLOW_LAST);
   const bytes: u32 = flow + direction * 8;
@@ -378,21 +409,21 @@ function reserve(count: u32): bool {
   while (<u64>(flows + count) * 2 > <u64>slotMask + 1) {
     if (!doubleSlots(count)) return false;
   }
-  return growTo(<u64>flowsAt + <u64>(flows + count) * FLOW_BYTES);
+  return growTo(<u64>flowsAt + recordBytes(flows + count));
 }
 
 function doubleSlots(count: u32): bool {
   const bytes: u64 = (<u64>slotMask + 1) << 3;
-  const end = <u64>flowsAt + bytes + <u64>(flows + count) * FLOW_BYTES;
+  const end = <u64>flowsAt + bytes + recordBytes(flows + count);
   if (!growTo(end)) return false;
   const moved = flowsAt + <u32>bytes;
-  memory.copy(moved, flowsAt, flows * FLOW_BYTES);
+  memory.copy(moved, flowsAt, <u32>recordBytes(flows));
   memory.fill(SLOTS, 0, <u32>bytes * 2);
   flowsAt = moved;
   slotMask = slotMask * 2 + 1;
   const last: u32 = SLOTS + (slotMask << 3);
   for (let flow: u32 = 0; flow < flows; flow++) {
-    const hash = load<u32>(flowsAt + flow * FLOW_BYTES, FLOW_HASH);
+    const hash = load<u32>(recordOf(flow), FLOW_HASH);
     let slot: u32 = SLOTS + ((hash & slotMask) << 3);
     while (load<u32>(slot, 4) !== 0) slot = slot === last ? SLOTS : slot + 8;
     store<u32>(slot, hash);
