@@ -9,6 +9,7 @@
  * Words become the entry that a scenario file would hold, so that one schema judges both.
  */
 import { FlowfateError } from '../errors.js';
+import type { TimelineFacts } from './facts.js';
 import { nearest } from './nearest.js';
 import { described, pathText } from './schema-issues.js';
 import { type RawTimelineEntry, timelineEntrySchema, VERBS, type Verb } from './timeline-schema.js';
@@ -42,6 +43,12 @@ export function parseEventText(text: string): RawTimelineEntry {
   const where = pathText(inner.path.slice(1) as (string | number)[]);
   const unknown = inner.code === 'unrecognized_keys' ? `it knows no "${inner.keys.join('", "')}"` : null;
   throw wrong(text, `${where === '' ? '' : `${where}: `}${unknown ?? inner.message}`);
+}
+
+/** The same with its place: an `--event` has no lines, so its faults name it instead. */
+export function eventFacts(text: string): TimelineFacts {
+  const place = { document: { positionOf: () => ({ file: `--event "${text}"` }) }, path: [] };
+  return { place, entry: parseEventText(text) };
 }
 
 /** What the verb acts on, as a scenario file would write it. */

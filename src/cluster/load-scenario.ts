@@ -8,8 +8,8 @@
  */
 import { FlowfateError } from '../errors.js';
 import { checkModel } from './check-model.js';
-import { parseEventText } from './event-text.js';
-import { type ClusterFacts, overlay, type TimelineFacts } from './facts.js';
+import { eventFacts } from './event-text.js';
+import { type ClusterFacts, overlay } from './facts.js';
 import type { ClusterModel } from './model.js';
 import { Problems } from './problems.js';
 import { resolveModel } from './resolve-model.js';
@@ -61,12 +61,6 @@ function readNonEmpty(input: ScenarioInput, problems: Problems): SourceDocument[
     );
   }
   return documents;
-}
-
-/** An `--event` has no lines; its faults name it instead. */
-export function eventFacts(text: string): TimelineFacts {
-  const place = { document: { positionOf: () => ({ file: `--event "${text}"` }) }, path: [] };
-  return { place, entry: parseEventText(text) };
 }
 
 function orderNote({ timeline = [] }: ClusterFacts): string[] {

@@ -1,0 +1,274 @@
+/**
+ * A model as the text of a scenario, complete: every setting is there, with a word on those that need one, so
+ * that it can be edited. Loading the text yields the same model again.
+ */
+import { type Address, formatAddress } from '../addr/address.js';
+import { formatPrefix, type Prefix } from '../addr/prefix.js';
+import { protocolName } from './check-model.js';
+import { formatDuration } from './duration.js';
+import { API_VERSION } from './limits.js';
+import type {
+  ClusterModel,
+  DataplaneModel,
+  EcmpSettings,
+  EndpointModel,
+  NodeModel,
+  RouteEntry,
+  RouterModel,
+  ServiceModel,
+  ServicePort,
+  TimelineEvent,
+} from './model.js';
+
+export function printScenario(model: ClusterModel): string {
+  const lines = [
+    `apiVersion: ${API_VERSION}`,
+    'kind: Scenario',
+    `metadata: { name: ${scalar(model.name)} }`,
+    'spec:',
+    `  seed: ${model.seed}   # of every draw that the real system makes at random`,
+    '  router:',
+    ...routerLines(model),
+    '  dataplane:',
+    ...dataplaneLines(model.dataplane),
+    ...listLines('  nodes:', model.nodes.map(nodeText)),
+    ...servicesLines(model),
+    ...(model.epochNs === null
+      ? []
+      : [`  epoch: ${epochText(model.epochNs)}   # t = 0, seconds since 1970; without it the first packet`]),
+    ...listLines(
+      '  timeline:',
+      model.timeline.map((event) => eventText(event, model)),
+    ),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function routerLines(model: ClusterModel): string[] {
+  const { addresses, ecmp, bgp, routes } = model.router;
+  return [
+    ...(addresses.length === 0 ? [] : [`    address: ${addressList(addresses)}`]),
+    '    ecmp:',
+    ...ecmpPairs(ecmp).map(([key, value, remark]) => withRemark(`      ${key}: ${value}`, remark)),
+    ...bgpLines(bgp),
+    ...(routes.length === 0
+      ? []
+      : [
+          '    routes:   # the FIB at t = 0, next hops in the order of the table',
+          ...routes.map((route) => `      - ${routeText(route, model)}`),
+        ]),
+  ];
+}
+
+function ecmpPairs(ecmp: EcmpSettings): [key: string, value: string, remark: string][] {
+  return [
+    ['hash', ecmp.hash, ''],
+    ['fields', `0x${ecmp.fields.toString(16)}`, 'linux-custom'],
+    ['seed', String(ecmp.seed), ''],
+    ['select', ecmp.select, 'modulo, hash-threshold, resilient, rendezvous, maglev'],
+    ['order', ecmp.order, 'how next hops stand in the group: address or arrival'],
+    ['buckets', String(ecmp.buckets), 'resilient, maglev'],
+    ['idleTimer', formatDuration(ecmp.idleTimerS), 'resilient'],
+    ['unbalancedTimer', formatDuration(ecmp.unbalancedTimerS), 'resilient; 0s = never force'],
+    ['replace', ecmp.replace, 'resilient: in-place or fresh-group'],
+  ];
+}
+
+function bgpLines({ holdTimeS, bfdS, gracefulRestartS, fibDelayS }: RouterModel['bgp']): string[] {
+  const values = {
+    holdTime: formatDuration(holdTimeS),
+    bfd: switchText(bfdS),
+    gracefulRestart: switchText(gracefulRestartS),
+    fibDelay: formatDuration(fibDelayS),
+  };
+  return [`    bgp: ${flow(values)}`];
+}
+
+function dataplaneLines(dataplane: DataplaneModel): string[] {
+  const { tcpLoose, beLiberal, max, timeouts } = dataplane.conntrack;
+  const times = Object.fromEntries(
+    Object.entries(timeouts).map(([key, seconds]) => [key, formatDuration(seconds as number)]),
+  );
+  const sync = {
+    delay: formatDuration(dataplane.sync.delayS),
+    minPeriod: formatDuration(dataplane.sync.minPeriodS),
+  };
+  return [
+    `    proxy: ${dataplane.proxy}`,
+    '    conntrack:',
+    `      tcpLoose: ${tcpLoose}   # pick up connections in the middle: a moved flow is reset, else it hangs`,
+    `      beLiberal: ${beLiberal}`,
+    `      max: ${max}`,
+    `      timeouts: ${flow(times)}`,
+    `    masqueradeRandomFully: ${dataplane.masqueradeRandomFully}`,
+    `    dropInvalid: ${dataplane.dropInvalid}   # kube-proxy leaves this rule out where beLiberal is set`,
+    `    sync: ${flow(sync)}   # kube-proxy, from the changed endpoints to the changed rules`,
+    `    overlay: ${dataplane.overlay}`,
+    `    nodeGrace: ${formatDuration(dataplane.nodeGraceS)}   # until the endpoints of a silent node are taken out`,
+  ];
+}
+
+function nodeText({ name, addresses, podCidrs, podGateways, rack, announces }: NodeModel): string {
+  return flow({
+    name: scalar(name),
+    address: addressList(addresses),
+    podCIDR: list(podCidrs.map(prefixText)),
+    podGateway: addressList(podGateways),
+    ...(rack === null ? {} : { rack: scalar(rack) }),
+    announces: String(announces),
+  });
+}
+
+function servicesLines(model: ClusterModel): string[] {
+  if (model.services.length === 0) return ['  services: []'];
+  return ['  services:', ...model.services.flatMap((service) => serviceLines(service, model))];
+}
+
+function serviceLines(service: ServiceModel, model: ClusterModel): string[] {
+  const { name, vips, ports, externalTrafficPolicy, sessionAffinity, affinityTimeoutS } = service;
+  return [
+    `    - name: ${scalar(name)}`,
+    `      vip: ${addressList(vips)}`,
+    `      ports: ${list(ports.map(portText))}`,
+    `      externalTrafficPolicy: ${externalTrafficPolicy}   # Cluster or Local`,
+    `      sessionAffinity: ${sessionAffinity}   # None or ClientIP`,
+    `      sessionAffinityTimeout: ${formatDuration(affinityTimeoutS)}`,
+    ...listLines(
+      '      endpoints:',
+      service.endpoints.map((endpoint) => endpointText(endpoint, model)),
+    ),
+  ];
+}
+
+function portText({ name, proto, port, targetPort }: ServicePort): string {
+  return flow({
+    ...(name === null ? {} : { name: scalar(name) }),
+    protocol: protocolName(proto),
+    port: String(port),
+    targetPort: String(targetPort),
+  });
+}
+
+function endpointText(endpoint: EndpointModel, model: ClusterModel): string {
+  const { pod, node, addresses, ready, serving, terminating } = endpoint;
+  const usual = ready && serving && !terminating;
+  return flow({
+    pod: scalar(pod),
+    node: nodeName(node, model),
+    address: addressList(addresses),
+    ...(usual ? {} : { ready: String(ready), serving: String(serving), terminating: String(terminating) }),
+  });
+}
+
+function routeText({ prefix, nextHops }: RouteEntry, model: ClusterModel): string {
+  const hops = nextHops.map(({ node, weight }) => {
+    const { name } = model.nodes[node]!;
+    return weight === 1 ? scalar(name) : scalar(`${name}*${weight}`);
+  });
+  return flow({ prefix: prefixText(prefix), nextHops: list(hops) });
+}
+
+function eventText(event: TimelineEvent, model: ClusterModel): string {
+  return flow({ at: formatDuration(event.at), [event.kind]: objectText(event, model) });
+}
+
+function objectText(event: TimelineEvent, model: ClusterModel): string {
+  switch (event.kind) {
+    case 'withdraw':
+    case 'announce':
+    case 'speakerUp':
+    case 'nodeDown':
+    case 'nodeUp':
+    case 'uncordon':
+      return nodeName(event.node, model);
+    case 'speakerDown':
+      return flow({ node: nodeName(event.node, model), mode: event.mode });
+    case 'drain':
+      return flow({ node: nodeName(event.node, model), gracePeriod: formatDuration(event.gracePeriodS) });
+    case 'scale':
+      return flow({ service: scalar(model.services[event.service]!.name), replicas: String(event.replicas) });
+    case 'endpointReady':
+    case 'endpointUnready':
+    case 'endpointTerminating':
+    case 'endpointGone':
+      return scalar(event.pod);
+    case 'rollingRedeploy':
+      return flow({
+        nodes: nodeNames(event.nodes, model),
+        every: formatDuration(event.everyS),
+        downFor: formatDuration(event.downForS),
+      });
+    case 'proxyStall':
+      return flow({
+        ...(event.nodes.length === 0 ? {} : { nodes: nodeNames(event.nodes, model) }),
+        for: formatDuration(event.forS),
+      });
+    case 'route':
+      return routeText(event, model);
+    case 'ecmp':
+      return flow(Object.fromEntries(ecmpPairs(event.settings).map(([key, value]) => [key, value])));
+  }
+}
+
+// -- YAML
+
+function listLines(head: string, items: readonly string[]): string[] {
+  if (items.length === 0) return [`${head} []`];
+  const indent = ' '.repeat(head.length - head.trimStart().length + 2);
+  return [head, ...items.map((item) => `${indent}- ${item}`)];
+}
+
+function flow(pairs: Readonly<Record<string, string>>): string {
+  return `{ ${Object.entries(pairs)
+    .map(([key, value]) => `${key}: ${value}`)
+    .join(', ')} }`;
+}
+
+function list(items: readonly string[]): string {
+  return `[${items.join(', ')}]`;
+}
+
+function withRemark(line: string, remark: string): string {
+  return remark === '' ? line : `${line}   # ${remark}`;
+}
+
+/**
+ * Text that YAML reads back as this text: plain where it cannot be taken for anything else, quoted otherwise.
+ * A JSON string is a YAML double-quoted scalar, apart from the line separators that YAML folds.
+ */
+function scalar(text: string): string {
+  if (/^[A-Za-z][\w./-]*$/.test(text) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text)) return text;
+  return JSON.stringify(text).replace(
+    /[\u007f-\u009f\u2028\u2029\ufeff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function addressList(addresses: readonly Address[]): string {
+  return list(addresses.map((address) => colonsQuoted(formatAddress(address))));
+}
+
+function prefixText(prefix: Prefix): string {
+  return colonsQuoted(formatPrefix(prefix));
+}
+
+function colonsQuoted(text: string): string {
+  return text.includes(':') ? `"${text}"` : text;
+}
+
+function nodeName(node: number, model: ClusterModel): string {
+  return scalar(model.nodes[node]!.name);
+}
+
+function nodeNames(nodes: readonly number[], model: ClusterModel): string {
+  return list(nodes.map((node) => nodeName(node, model)));
+}
+
+function switchText(seconds: number | null): string {
+  return seconds === null ? 'off' : formatDuration(seconds);
+}
+
+function epochText(ns: bigint): string {
+  const fraction = String(ns % 1_000_000_000n).padStart(9, '0');
+  return `${ns / 1_000_000_000n}.${fraction}`;
+}
