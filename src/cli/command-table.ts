@@ -20,6 +20,21 @@ export interface CommandEntry {
 
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'replay',
+    summary: 'the fate of every flow of a capture when routes, nodes and endpoints change',
+    load: () => import('./replay-command.js'),
+  },
+  {
+    name: 'compare',
+    summary: 'the survival matrix: combinations of settings over one capture, ranked by what they break',
+    load: () => import('./compare-command.js'),
+  },
+  {
+    name: 'explain',
+    summary: 'post-mortem: which resets and hangs in the capture itself mean what, with the evidence',
+    load: () => import('./explain-command.js'),
+  },
+  {
     name: 'flows',
     summary: 'what the decoder and the flow table see in a capture, without any scenario',
     load: () => import('./flows-command.js'),

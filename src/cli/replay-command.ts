@@ -1,0 +1,129 @@
+/** `flowfate replay <capture>`: the main job. */
+import { type Command, Option } from 'commander';
+import { FlowfateError } from '../errors.js';
+import type { CaptureIndex } from '../flow/flow-columns.js';
+import type { ReplayResult } from '../replay/verdict.js';
+import { type Budget, exceeded, parseBudget } from '../report/budget.js';
+import { writeJson } from '../report/json.js';
+import { writeNdjson } from '../report/ndjson.js';
+import type { Timing } from '../report/records.js';
+import { writeText } from '../report/text.js';
+import type { DeclareCommand } from './command-table.js';
+import { ExitStatus } from './exit-status.js';
+import type { Io } from './io.js';
+import { writeOutput } from './output.js';
+import { readWithProgress, statusOfDamage, warn } from './read-input.js';
+import { addScenarioOptions, type ScenarioOptions, statedScenario } from './scenario-input.js';
+import { columnsFor, paletteFor } from './view.js';
+
+interface ReplayCommandOptions extends ScenarioOptions {
+  readonly format: 'text' | 'json' | 'ndjson';
+  readonly out?: string;
+  readonly html?: string;
+  readonly pcapng?: string;
+  readonly failOn: readonly string[];
+  readonly timing?: true;
+  readonly color?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  flowfate replay web.pcap.gz --scenario withdraw-one.yaml
+  flowfate replay web.pcap.gz --scenario mine.yaml --event "5s withdraw n2" --event "11s announce n2"
+  flowfate replay web.pcap.gz --cluster nodes.yaml --cluster services.yaml --format ndjson | jq 'select(.fate=="reset")'
+  flowfate replay web.pcap.gz --scenario mine.yaml --fail-on 'broken>1%'`;
+
+const gather = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+export const repeatable = ['--scenario', '--cluster', '--event', '--fail-on'];
+
+export const declare: DeclareCommand = (command: Command, io, done) => {
+  command.argument('<capture>', 'pcap or pcapng, gzipped or not; - is standard input');
+  addScenarioOptions(command)
+    .addOption(
+      new Option('--format <format>', 'how to print').choices(['text', 'json', 'ndjson']).default('text'),
+    )
+    .option('--out <file>', 'write to a file instead of standard output')
+    .option('--html <file>', 'write the report as a self-contained page, too')
+    .option(
+      '--pcapng <file>',
+      'write the capture again, with a comment on each packet where a flow moved or broke',
+    )
+    .option(
+      '--fail-on <budget>',
+      "exit with 1 where this holds, like 'broken>0' or 'timeout>=1%'; may be repeated",
+      gather,
+      [],
+    )
+    .option('--timing', 'wall time and rate in the summary')
+    .addHelpText('after', EXAMPLES)
+    .action(async (capture: string, options: ReplayCommandOptions) => {
+      done(await replayCapture(capture, options, io));
+    });
+};
+
+async function replayCapture(capture: string, options: ReplayCommandOptions, io: Io): Promise<ExitStatus> {
+  const startMs = performance.now();
+  const budgets = options.failOn.map(parseBudget);
+  if (options.pcapng !== undefined && capture === '-') {
+    throw new FlowfateError('usage', '--pcapng reads the capture twice; save it to a file first');
+  }
+  // Configuration first: a typing error must not cost the reading of a large capture.
+  const stated = statedScenario(options, io);
+  if (stated === null)
+    throw new FlowfateError('usage', 'replay needs a scenario: give --scenario, --cluster or both');
+  for (const note of stated.notes) warn(io, note);
+  const index = readWithProgress(capture, io, {});
+  const { replay } = await import('../replay/replay.js');
+  const result = replay(index, stated.model, { notes: stated.notes });
+  const wallS = (performance.now() - startMs) / 1000;
+  const timing = options.timing === true ? { wallS, packetsPerS: index.summary.packets / wallS } : null;
+  writeResult(result, timing, capture, options, io);
+  if (options.html !== undefined) {
+    const { writeHtml } = await import('../report/html.js');
+    writeOutput(options.html, io, inputsOf(capture, options), ({ write }) => writeHtml(result, write));
+  }
+  if (options.pcapng !== undefined) {
+    const { annotateCapture } = await import('../report/annotate.js');
+    writeOutput(options.pcapng, io, inputsOf(capture, options), ({ writeBytes }) => {
+      annotateCapture(capture, result, writeBytes);
+    });
+  }
+  return statusOf(result, budgets, index, io);
+}
+
+function writeResult(
+  result: ReplayResult,
+  timing: Timing | null,
+  capture: string,
+  options: ReplayCommandOptions,
+  io: Io,
+): void {
+  writeOutput(options.out, io, inputsOf(capture, options), ({ write }) => {
+    switch (options.format) {
+      case 'json':
+        return writeJson(result, write, timing);
+      case 'ndjson':
+        return writeNdjson(result, write, timing);
+      case 'text':
+        return writeText(result, write, {
+          palette: paletteFor(io, options, options.out),
+          columns: columnsFor(io, options.out),
+          timing,
+        });
+    }
+  });
+}
+
+/** Damaged input weighs more than an exceeded budget: the figures are not those of the whole capture. */
+function statusOf(result: ReplayResult, budgets: readonly Budget[], index: CaptureIndex, io: Io): ExitStatus {
+  const sentences = budgets.map((budget) => exceeded(budget, result)).filter((sentence) => sentence !== null);
+  for (const sentence of sentences) warn(io, sentence);
+  const damage = statusOfDamage(index, io);
+  if (damage !== ExitStatus.done) return damage;
+  return sentences.length > 0 ? ExitStatus.budgetExceeded : ExitStatus.done;
+}
+
+function inputsOf(capture: string, options: ReplayCommandOptions): string[] {
+  return [capture, ...options.scenario, ...options.cluster];
+}

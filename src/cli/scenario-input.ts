@@ -1,0 +1,71 @@
+/** The scenario that a command runs: from files and options. */
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { type LoadedScenario, loadScenario, type ScenarioInput } from '../cluster/load-scenario.js';
+import type { ClusterModel } from '../cluster/model.js';
+import { FlowfateError } from '../errors.js';
+import type { CaptureIndex } from '../flow/flow-columns.js';
+import type { Io } from './io.js';
+import { parseUint32 } from './option-values.js';
+import { readLines } from './read-lines.js';
+
+export interface ScenarioOptions {
+  readonly scenario: readonly string[];
+  readonly cluster: readonly string[];
+  readonly event: readonly string[];
+  readonly seed?: number;
+}
+
+const gather = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+export function addScenarioOptions(command: Command): Command {
+  return command
+    .option('--scenario <file>', 'scenario in YAML; may be repeated', gather, [])
+    .option(
+      '--cluster <file>',
+      'Kubernetes objects as `kubectl get -o yaml` prints them; may be repeated',
+      gather,
+      [],
+    )
+    .option('--event <event>', 'a line of the timeline, like "5s withdraw n2"; may be repeated', gather, [])
+    .option('--seed <n>', "source of every random draw, instead of the scenario's", parseUint32('--seed'));
+}
+
+/** What the files and options say, or null where there is no file. Throws on whatever is wrong with them. */
+export function statedScenario(options: ScenarioOptions, io: Io): LoadedScenario | null {
+  const files = [...options.scenario, ...options.cluster];
+  if (files.length === 0) return null;
+  if (files.filter((file) => file === '-').length > 1) {
+    throw new FlowfateError('usage', 'only one of --scenario and --cluster can be standard input');
+  }
+  const loaded = loadScenario(
+    files.map((file) => readInput(file, io)),
+    { events: options.event },
+  );
+  return { ...loaded, model: reseeded(loaded.model, options.seed) };
+}
+
+export function reseeded(model: ClusterModel, seed: number | undefined): ClusterModel {
+  return seed === undefined ? model : { ...model, seed };
+}
+
+/** t = 0 in seconds after the capture's first record. */
+export function originOf({ epochNs }: ClusterModel, { summary }: CaptureIndex): number {
+  return epochNs === null ? 0 : Number(epochNs - summary.baseNs) / 1e9;
+}
+
+function readInput(file: string, io: Io): ScenarioInput {
+  if (file === '-') return { name: 'standard input', text: [...readLines('-', io)].join('\n') };
+  try {
+    return { name: file, text: readFileSync(file, 'utf8') };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    const why =
+      code === 'ENOENT'
+        ? 'does not exist: check the path'
+        : code === 'EISDIR'
+          ? 'is a directory: name a file in it'
+          : `cannot be read (${code})`;
+    throw new FlowfateError('config', `${file} ${why}`, { file });
+  }
+}

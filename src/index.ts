@@ -1,0 +1,50 @@
+/**
+ * The library: what the command line does, as typed functions.
+ *
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { loadScenario, readCapture, replay } from 'flowfate';
+ *
+ * const { model } = loadScenario([{ name: 's.yaml', text: readFileSync('s.yaml', 'utf8') }]);
+ * const result = replay(readCapture('web.pcap.gz'), model);
+ * console.log(result.summary.byFate);
+ * ```
+ */
+export {
+  type LoadedScenario,
+  type LoadOptions,
+  loadScenario,
+  type ScenarioInput,
+} from './cluster/load-scenario.js';
+export type { ClusterModel, EcmpSettings, TimelineEvent } from './cluster/model.js';
+export { type ErrorCode, type ErrorPosition, FlowfateError } from './errors.js';
+export type { CaptureIndex, CaptureSummary, FlowColumns } from './flow/flow-columns.js';
+export { type FlowRow, flowRow } from './flow/flow-rows.js';
+export { type ReadCaptureOptions, type ReadProgress, readCapture } from './flow/read-capture.js';
+export { createFlowHash, type FlowHash, type FlowHashSettings } from './hash/flow-hash.js';
+export { type CompareOptions, compare, type Matrix, type MatrixRow } from './replay/compare.js';
+export type { Explanation, TimedEvent } from './replay/explain.js';
+export { type ExplainOptions, explainCapture } from './replay/explain-capture.js';
+export type { Finding, FindingKind } from './replay/flow-autopsy.js';
+export { type ReplayOptions, replay } from './replay/replay.js';
+export { type Combination, parseVariation, type Variation } from './replay/variation.js';
+export * from './replay/verdict.js';
+export { annotateCapture } from './report/annotate.js';
+export { type Budget, exceeded, parseBudget } from './report/budget.js';
+export { writeHtml } from './report/html.js';
+export { writeJson } from './report/json.js';
+export { writeNdjson } from './report/ndjson.js';
+export type { Timing } from './report/records.js';
+export type { Sink } from './report/sink.js';
+export { ANSI, type Palette, PLAIN } from './report/terminal.js';
+export { type TextView, writeText } from './report/text.js';
+export { createNextHopGroup } from './route/create-group.js';
+export type { GroupSettings, NextHopGroup, WeightedNextHop } from './route/next-hop-group.js';
+
+import type { CaptureIndex } from './flow/flow-columns.js';
+import { type FlowRow, flowRow } from './flow/flow-rows.js';
+
+/** The flows of a capture as objects, one at a time, in the order of their first packets. */
+export function* flows(index: CaptureIndex): Generator<FlowRow, void, undefined> {
+  for (let f = 0; f < index.flows.count; f++) yield flowRow(index.flows, f, null);
+}
