@@ -44,4 +44,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'hash, bucket and next hop of five-tuples, or of every packet of a capture',
     load: () => import('./hash-command.js'),
   },
+  {
+    name: 'bgp',
+    summary: 'BGP messages as JSON lines: from octets, hexadecimal text, or the sessions inside a capture',
+    load: () => import('./bgp-command.js'),
+  },
+  {
+    name: 'mrt',
+    summary: 'MRT dumps of routing tables and updates as JSON lines',
+    load: () => import('./mrt-command.js'),
+  },
 ];

@@ -1,14 +1,13 @@
 /** `flowfate compare <capture>`: the survival matrix. */
 import { type Command, Option } from 'commander';
-import { FlowfateError } from '../errors.js';
 import type { DeclareCommand } from './command-table.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
 import { parseWhole } from './option-values.js';
 import { writeOutput } from './output.js';
 import { Progress } from './progress.js';
-import { readWithProgress, statusOfDamage, warn } from './read-input.js';
-import { addScenarioOptions, type ScenarioOptions, statedScenario } from './scenario-input.js';
+import { readWithProgress, statusOfDamage } from './read-input.js';
+import { addScenarioOptions, type ScenarioOptions, scenarioFor } from './scenario-input.js';
 import { columnsFor, paletteFor } from './view.js';
 
 interface CompareOptions extends ScenarioOptions {
@@ -57,13 +56,9 @@ async function compareCapture(capture: string, options: CompareOptions, io: Io):
   const { parseVariation } = await import('../replay/variation.js');
   const { writeMatrixCsv, writeMatrixJson, writeMatrixText } = await import('../report/matrix.js');
   const variations = options.vary.map(parseVariation);
-  const stated = statedScenario(options, io);
-  if (stated === null) {
-    throw new FlowfateError('usage', 'compare needs a scenario: give --scenario, --cluster or both');
-  }
-  for (const note of stated.notes) warn(io, note);
-  const { model } = stated;
+  const scenario = scenarioFor(options, io);
   const index = readWithProgress(capture, io, {});
+  const { model } = await scenario(index);
   const progress = new Progress(io, 'comparing');
   const matrix = await compare(index, model, variations, {
     seeds: options.seeds,

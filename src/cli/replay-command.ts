@@ -13,7 +13,7 @@ import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
 import { writeOutput } from './output.js';
 import { readWithProgress, statusOfDamage, warn } from './read-input.js';
-import { addScenarioOptions, type ScenarioOptions, statedScenario } from './scenario-input.js';
+import { addScenarioOptions, type ScenarioOptions, scenarioFor } from './scenario-input.js';
 import { columnsFor, paletteFor } from './view.js';
 
 interface ReplayCommandOptions extends ScenarioOptions {
@@ -21,13 +21,19 @@ interface ReplayCommandOptions extends ScenarioOptions {
   readonly out?: string;
   readonly html?: string;
   readonly pcapng?: string;
+  readonly printScenario?: true;
   readonly failOn: readonly string[];
   readonly timing?: true;
   readonly color?: boolean;
 }
 
 const EXAMPLES = `
+With no scenario at all one is made from the capture: the busiest server addresses become VIPs behind three
+nodes with one endpoint each, and one node is withdrawn mid-capture. --print-scenario prints it to start from.
+
 Examples:
+  flowfate replay web.pcap.gz
+  flowfate replay web.pcap.gz --print-scenario > mine.yaml
   flowfate replay web.pcap.gz --scenario withdraw-one.yaml
   flowfate replay web.pcap.gz --scenario mine.yaml --event "5s withdraw n2" --event "11s announce n2"
   flowfate replay web.pcap.gz --cluster nodes.yaml --cluster services.yaml --format ndjson | jq 'select(.fate=="reset")'
@@ -49,6 +55,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       '--pcapng <file>',
       'write the capture again, with a comment on each packet where a flow moved or broke',
     )
+    .option('--print-scenario', 'print the scenario, complete, instead of replaying it')
     .option(
       '--fail-on <budget>',
       "exit with 1 where this holds, like 'broken>0' or 'timeout>=1%'; may be repeated",
@@ -69,13 +76,16 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
     throw new FlowfateError('usage', '--pcapng reads the capture twice; save it to a file first');
   }
   // Configuration first: a typing error must not cost the reading of a large capture.
-  const stated = statedScenario(options, io);
-  if (stated === null)
-    throw new FlowfateError('usage', 'replay needs a scenario: give --scenario, --cluster or both');
-  for (const note of stated.notes) warn(io, note);
+  const scenario = scenarioFor(options, io);
   const index = readWithProgress(capture, io, {});
+  const { model, madeFromCapture, notes } = await scenario(index);
+  if (options.printScenario === true) {
+    const { printScenario } = await import('../cluster/print-scenario.js');
+    writeOutput(options.out, io, inputsOf(capture, options), ({ write }) => write(printScenario(model)));
+    return statusOfDamage(index, io);
+  }
   const { replay } = await import('../replay/replay.js');
-  const result = replay(index, stated.model, { notes: stated.notes });
+  const result = replay(index, model, { madeFromCapture, notes });
   const wallS = (performance.now() - startMs) / 1000;
   const timing = options.timing === true ? { wallS, packetsPerS: index.summary.packets / wallS } : null;
   writeResult(result, timing, capture, options, io);

@@ -7,6 +7,7 @@ import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import type { Io } from './io.js';
 import { parseUint32 } from './option-values.js';
+import { warn } from './read-input.js';
 import { readLines } from './read-lines.js';
 
 export interface ScenarioOptions {
@@ -42,10 +43,39 @@ export function statedScenario(options: ScenarioOptions, io: Io): LoadedScenario
     files.map((file) => readInput(file, io)),
     { events: options.event },
   );
-  return { ...loaded, model: reseeded(loaded.model, options.seed) };
+  return loaded;
 }
 
-export function reseeded(model: ClusterModel, seed: number | undefined): ClusterModel {
+/** The scenario that a command runs over a capture, stated or made. */
+export interface ChosenScenario extends LoadedScenario {
+  readonly madeFromCapture: boolean;
+}
+
+/**
+ * Judges what the user states at once, so that a mistake costs no reading, and returns what yields the scenario
+ * once the capture is read: the stated one, or else one made from the capture. Notes go to standard error.
+ */
+export function scenarioFor(
+  options: ScenarioOptions,
+  io: Io,
+): (index: CaptureIndex) => Promise<ChosenScenario> {
+  const stated = statedScenario(options, io);
+  const chosen = (scenario: ChosenScenario): ChosenScenario => {
+    for (const note of scenario.notes) warn(io, note);
+    return { ...scenario, model: reseeded(scenario.model, options.seed) };
+  };
+  if (stated !== null) return async () => chosen({ ...stated, madeFromCapture: false });
+  return async (index) => {
+    const { scenarioFromCapture } = await import('../cluster/scenario-from-capture.js');
+    const { withEvents } = await import('../cluster/with-events.js');
+    const { seenTraffic } = await import('./seen-traffic.js');
+    const event = options.event.length > 0 ? 'none' : 'withdraw-one';
+    const { model, notes } = scenarioFromCapture(seenTraffic(index), { event });
+    return chosen({ model: withEvents(model, options.event), notes, madeFromCapture: true });
+  };
+}
+
+function reseeded(model: ClusterModel, seed: number | undefined): ClusterModel {
   return seed === undefined ? model : { ...model, seed };
 }
 

@@ -111,6 +111,27 @@ describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel'
     expect(details).toContain('2 announce');
   });
 
+  it('makes a scenario where none is given, says so, and prints one that gives the same result', () =>
+    inFolder(async (folder) => {
+      const made = await runCommand(['replay', run('capture.pcap'), '--format', 'json']);
+      expect(made.status).toBe(0);
+      expect(made.err).toContain('No scenario was given');
+      const { summary } = JSON.parse(made.out);
+      expect(summary.scenario.madeFromCapture).toBe(true);
+      expect(summary.notes.join()).toContain('No scenario was given');
+
+      const file = join(folder, 'from-capture.yaml');
+      const printed = await runCommand(['replay', run('capture.pcap'), '--print-scenario', '--out', file]);
+      expect(printed.status).toBe(0);
+      const again = await runCommand(['replay', run('capture.pcap'), '--scenario', file, '--format', 'json']);
+      expect(JSON.parse(again.out).flows).toEqual(JSON.parse(made.out).flows);
+    }));
+
+  it("takes --seed instead of the scenario's", async () => {
+    const { out } = await runCommand(replay('--format', 'json', '--seed', '7'));
+    expect(JSON.parse(out).summary.scenario.seed).toBe(7);
+  });
+
   it('does not overwrite its capture', () =>
     inFolder(async (folder) => {
       const capture = join(folder, 'c.pcap');
