@@ -358,6 +358,8 @@ export class PcapngReader extends WindowReader {
 
   #failOnPacket(type: number, at: number): void {
     const { view } = this.window;
+    const totalLength = view.getUint32(at + TOTAL_LENGTH_AT, this.#littleEndian);
+    if (!this.#isLengthSound(type, totalLength, at)) return;
     const id = this.#interfaceOf(type, at);
     const known = this.#table.count - this.#firstInterface;
     if (id >= known) {
@@ -365,7 +367,6 @@ export class PcapngReader extends WindowReader {
       return;
     }
     const capLen = view.getUint32(at + CAPLEN_AT, this.#littleEndian);
-    const totalLength = view.getUint32(at + TOTAL_LENGTH_AT, this.#littleEndian);
     this.fail(`a packet of ${capLen} octets in a block of ${totalLength}`, at);
   }
 
