@@ -166,7 +166,10 @@ export class VerdictTracker {
   }
 
   private wait(f: number, asks: number, reason: number, event: number, hop: number, atS: number): void {
-    if (asks === Asks.nothing || this.waiting[f] !== Asks.nothing) return;
+    if (asks === Asks.nothing) return;
+    // a client that closes no longer waits for its answer, only for the acknowledgement of its FIN
+    const closes = asks === Asks.close && this.waiting[f] === Asks.answer;
+    if (this.waiting[f] !== Asks.nothing && !closes) return;
     this.waiting[f] = asks;
     this.waitingS[f] = atS;
     this.waitingReason[f] = reason;

@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest';
+import { ResilientGroup } from '../../../src/route/resilient.js';
+
+const equal = (...ids: number[]): { id: number; weight: number }[] => ids.map((id) => ({ id, weight: 1 }));
+const settings = { buckets: 12, idleTimerS: 120, unbalancedTimerS: 0, replace: 'in-place' as const };
+const tableOf = (group: ResilientGroup): string => [...group.table()].join(',');
+
+describe('bucket tables of a real kernel', () => {
+  test('a fresh table is filled in reverse order of listing', () => {
+    expect(tableOf(new ResilientGroup({ ...settings, buckets: 8 }, equal(1, 2, 3), 0))).toBe(
+      '3,3,3,2,2,1,1,1',
+    );
+    expect(tableOf(new ResilientGroup(settings, equal(1, 2, 3, 4), 0))).toBe('4,4,4,3,3,3,2,2,2,1,1,1');
+  });
+
+  test('removing a next hop in place moves its buckets and no other', () => {
+    const group = new ResilientGroup(settings, equal(1, 2, 3, 4), 0);
+    group.replace(equal(1, 3, 4), 1);
+    expect(tableOf(group)).toBe('4,4,4,3,3,3,4,3,1,1,1,1');
+  });
+
+  test('adding it again takes idle buckets at once', () => {
+    const group = new ResilientGroup(settings, equal(1, 2, 3, 4), 0);
+    group.replace(equal(1, 3, 4), 1);
+    group.replace(equal(1, 2, 3, 4), 2);
+    expect(tableOf(group)).toBe('2,4,4,2,3,3,4,3,2,1,1,1');
+  });
+
+  test('a fresh group of the survivors deals again, and moves survivors', () => {
+    expect(tableOf(new ResilientGroup(settings, equal(1, 3, 4), 0))).toBe('4,4,4,4,3,3,3,3,1,1,1,1');
+    const group = new ResilientGroup({ ...settings, replace: 'fresh-group' }, equal(1, 2, 3, 4), 0);
+    group.replace(equal(1, 3, 4), 1);
+    expect(tableOf(group)).toBe('4,4,4,4,3,3,3,3,1,1,1,1');
+  });
+});
+
+describe('timers', () => {
+  test('a busy bucket stays until it has been idle for the idle timer, and upkeep is half a second apart', () => {
+    const group = new ResilientGroup({ ...settings, buckets: 4, idleTimerS: 3 }, equal(1, 2), 0);
+    for (let bucket = 0; bucket < 4; bucket++) group.choose(bucket, 10);
+    group.replace(equal(1, 2, 3, 4), 11);
+    expect(new Set(group.table())).toEqual(new Set([1, 2]));
+    expect(group.deadlineS).toBe(13);
+    group.choose(0, 12.9);
+    group.choose(1, 12.9);
+    expect(group.advance(12.99)).toBe(false);
+    expect(group.advance(13)).toBe(true);
+    expect(new Set(group.table()).size).toBe(3);
+    expect(group.deadlineS).toBeGreaterThanOrEqual(13.5);
+    expect(group.advance(16)).toBe(true);
+    expect(new Set(group.table()).size).toBe(4);
+    expect(group.deadlineS).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test('without an unbalanced timer a busy bucket is never forced; with one it is', () => {
+    const nextHopsAfter60S = (unbalancedTimerS: number): number => {
+      const group = new ResilientGroup(
+        { ...settings, buckets: 2, idleTimerS: 5, unbalancedTimerS },
+        equal(1),
+        0,
+      );
+      group.choose(0, 0.4);
+      group.choose(1, 0.4);
+      group.replace(equal(1, 2), 0.5);
+      for (let t = 1; t < 60; t += 0.5) {
+        group.choose(0, t);
+        group.choose(1, t);
+        group.advance(t);
+      }
+      return new Set(group.table()).size;
+    };
+    expect(nextHopsAfter60S(0)).toBe(1);
+    expect(nextHopsAfter60S(10)).toBe(2);
+  });
+});
+
+test('shares follow weights, rounded as the kernel rounds them', () => {
+  const group = new ResilientGroup(
+    { ...settings, buckets: 10 },
+    [
+      { id: 1, weight: 2 },
+      { id: 2, weight: 1 },
+    ],
+    0,
+  );
+  expect([...group.table()].filter((id) => id === 1).length).toBe(7);
+});
+
+test('bucket counts that the kernel refuses are refused with the reason', () => {
+  for (const buckets of [0, -1, 1.5, 65536]) {
+    expect(() => new ResilientGroup({ ...settings, buckets }, equal(1), 0)).toThrow(
+      /expected 1 to 65535 buckets/,
+    );
+  }
+  expect(() => new ResilientGroup({ ...settings, buckets: 2 }, equal(1, 2, 3), 0)).toThrow(
+    /at least as many buckets/,
+  );
+});
