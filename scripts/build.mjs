@@ -20,4 +20,8 @@ run('node_modules/assemblyscript/bin/asc.js', [
   ...['--importMemory', '--sharedMemory', '--initialMemory', '64', '--maximumMemory', '65536'],
   ...['--enable', 'threads'],
 ]);
+run('node_modules/assemblyscript/bin/asc.js', [
+  'src/replay/recover-seed.as.ts',
+  ...['--outFile', 'dist/seed-kernel.wasm', '--optimizeLevel', '3', '--runtime', 'stub', '--noAssert'],
+]);
 writeFileSync('dist/.built', '');

@@ -39,30 +39,46 @@ export function linuxFlowHash(
   dstPort: number,
   label: number,
 ): number {
+  const count = writeFlowKey(block, family, words, src, dst, proto, srcPort, dstPort, label);
+  return sipHash24(seed, block, count) || 1;
+}
+
+/** Writes the key block itself, put in order, as little-endian words into `out` (18 of them); returns how many. */
+export function writeFlowKey(
+  out: Int32Array,
+  family: 4 | 6,
+  words: Uint32Array,
+  src: number,
+  dst: number,
+  proto: number,
+  srcPort: number,
+  dstPort: number,
+  label: number,
+): number {
   const count = family === 4 ? WORDS_V4 : WORDS_V6;
-  block[0] = proto << 16;
-  block[1] = swap32(label);
+  out[0] = proto << 16;
+  out[1] = swap32(label);
   const p = swap16(srcPort);
   const q = swap16(dstPort);
-  block[7] = q < p ? q | (p << 16) : p | (q << 16);
+  out[7] = q < p ? q | (p << 16) : p | (q << 16);
   if (family === 4) {
     const a = swap32(words[src]!);
     const b = swap32(words[dst]!);
     const swapped = b >>> 0 < a >>> 0;
-    block[9] = swapped ? b : a;
-    block[10] = swapped ? a : b;
-    block[11] = 0;
+    out[9] = swapped ? b : a;
+    out[10] = swapped ? a : b;
+    out[11] = 0;
   } else {
     const swapped = isBelow(words, dst, src);
     const first = swapped ? dst : src;
     const second = swapped ? src : dst;
     for (let i = 0; i < 4; i++) {
-      block[9 + i] = swap32(words[first + i]!);
-      block[13 + i] = swap32(words[second + i]!);
+      out[9 + i] = swap32(words[first + i]!);
+      out[13 + i] = swap32(words[second + i]!);
     }
-    block[17] = 0;
+    out[17] = 0;
   }
-  return sipHash24(seed, block, count) || 1;
+  return count;
 }
 
 function isBelow(words: Uint32Array, a: number, b: number): boolean {
