@@ -9,6 +9,7 @@
  * "Data Compression: The Complete Reference" (Salomon).
  */
 import type { ByteSource, SourceFault } from '../capture/byte-source.js';
+import { peekSource } from './peek-source.js';
 
 const BLOCK_MAGIC_HI = 0x314159;
 const BLOCK_MAGIC_LO = 0x265359;
@@ -56,11 +57,8 @@ export class Bunzip2Source implements ByteSource {
   #isInStream = false;
   #isDone = false;
 
-  /** `head` are octets already taken from `compressed`. */
-  constructor(compressed: ByteSource, head: Uint8Array) {
+  constructor(compressed: ByteSource) {
     this.#compressed = compressed;
-    this.#input.set(head);
-    this.#inputEnd = head.length;
   }
 
   get name(): string {
@@ -359,54 +357,8 @@ const MAGIC_BYTES = 4;
 
 /** `source`, decompressed where it is bzip2: told by content, never by name. */
 export function bunzip2IfNeeded(source: ByteSource): ByteSource {
-  const head = new Uint8Array(MAGIC_BYTES);
-  let have = 0;
-  while (have < MAGIC_BYTES) {
-    const count = source.read(head, have, MAGIC_BYTES - have);
-    if (count <= 0) break;
-    have += count;
-  }
+  const { head, whole } = peekSource(source, MAGIC_BYTES);
   const level = head[3]! - 0x30;
   const isBzip2 = head[0] === 0x42 && head[1] === 0x5a && head[2] === 0x68 && level >= 1 && level <= 9;
-  const taken = head.subarray(0, have);
-  return isBzip2 ? new Bunzip2Source(source, taken) : new ReplayedSource(source, taken);
-}
-
-/** Gives back what was taken for a look. */
-class ReplayedSource implements ByteSource {
-  readonly #source: ByteSource;
-  #head: Uint8Array;
-
-  constructor(source: ByteSource, head: Uint8Array) {
-    this.#source = source;
-    this.#head = head;
-  }
-
-  get name(): string {
-    return this.#source.name;
-  }
-
-  get sizeBytes(): number | null {
-    return this.#source.sizeBytes;
-  }
-
-  get positionBytes(): number {
-    return this.#source.positionBytes;
-  }
-
-  get fault(): SourceFault | null {
-    return this.#source.fault;
-  }
-
-  read(into: Uint8Array, at: number, length: number): number {
-    if (this.#head.length === 0) return this.#source.read(into, at, length);
-    const part = this.#head.subarray(0, length);
-    into.set(part, at);
-    this.#head = this.#head.subarray(part.length);
-    return part.length;
-  }
-
-  close(): void {
-    this.#source.close();
-  }
+  return isBzip2 ? new Bunzip2Source(whole) : whole;
 }

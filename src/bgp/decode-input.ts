@@ -16,7 +16,7 @@ import {
   type OpenMessage,
 } from './message.js';
 import { decodeMessage } from './message-codec.js';
-import { MAX_EXTENDED_MESSAGE_BYTES, MessageFramer } from './message-framer.js';
+import { MAX_EXTENDED_MESSAGE_BYTES, MessageFramer, type MessageVisitor } from './message-framer.js';
 import { faultToJson, type JsonObject, messageToJson } from './message-json.js';
 import { negotiate } from './negotiate.js';
 import { readUpdate } from './read-update.js';
@@ -85,34 +85,47 @@ export function offlineContext(sender: OpenMessage, receiver: OpenMessage): Code
   };
 }
 
+/** what is decoded before it is handed on; keeps memory small on long inputs */
+const CHUNK_BYTES = 1 << 14;
+
+/** All messages of `bytes`, in order: {@link decodeBgpChunks} over one chunk. */
+export function decodeBgpBytes(bytes: Uint8Array): Generator<DecodedMessage> {
+  return decodeBgpChunks([bytes]);
+}
+
 /**
- * All messages of `bytes`, in order. After octets that are no BGP message a record with the fault ends it.
+ * All messages of a stream, in order. Octets that are no BGP message end it with a record that has the fault.
  * The first two OPENs, from whichever side, are taken for the two sides of one session.
  */
-export function* decodeBgpBytes(bytes: Uint8Array): Generator<DecodedMessage> {
+export function* decodeBgpChunks(chunks: Iterable<Uint8Array>): Generator<DecodedMessage> {
   const decoder = new OfflineDecoder();
-  let firstOpen: OpenMessage | null = null;
   const framer = new MessageFramer();
   framer.maxBytes = MAX_EXTENDED_MESSAGE_BYTES;
-  const found: DecodedMessage[] = [];
-  const fault = framer.push(bytes, (type, chunk, view, at, end) => {
-    const decoded = decoder.decode(type, chunk, view, at, end);
+  let firstOpen: OpenMessage | null = null;
+  let found: DecodedMessage[] = [];
+  const visit: MessageVisitor = (type, bytes, view, at, end) => {
+    const decoded = decoder.decode(type, bytes, view, at, end);
     if (decoded.message?.type === MESSAGE_TYPE.open) {
       if (firstOpen !== null) decoder.agree(firstOpen, decoded.message);
       firstOpen ??= decoded.message;
     }
     found.push(decoded);
     return true;
-  });
-  yield* found;
-  if (fault !== null) yield unreadable(fault);
-  else if (framer.pendingBytes > 0) {
-    yield unreadable({
-      code: 1,
-      subcode: 2,
-      data: NO_BYTES,
-      reason: `the input ends inside a message, after ${framer.pendingBytes} of its octets`,
-    });
+  };
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += CHUNK_BYTES) {
+      found = [];
+      const fault = framer.push(chunk.subarray(at, at + CHUNK_BYTES), visit);
+      yield* found;
+      if (fault !== null) {
+        yield unreadable(fault);
+        return;
+      }
+    }
+  }
+  if (framer.pendingBytes > 0) {
+    const reason = `the input ends inside a message, after ${framer.pendingBytes} of its octets`;
+    yield unreadable({ code: 1, subcode: 2, data: NO_BYTES, reason });
   }
 }
 
