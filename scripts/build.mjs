@@ -12,7 +12,6 @@ function run(script, args) {
 
 rmSync('dist', { recursive: true, force: true });
 mkdirSync('dist', { recursive: true });
-run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
 // Shared memory only so that views stay valid when it grows; no threads are involved.
 run('node_modules/assemblyscript/bin/asc.js', [
   'src/flow/kernel/flow-kernel.as.ts',
@@ -24,4 +23,5 @@ run('node_modules/assemblyscript/bin/asc.js', [
   'src/replay/recover-seed.as.ts',
   ...['--outFile', 'dist/seed-kernel.wasm', '--optimizeLevel', '3', '--runtime', 'stub', '--noAssert'],
 ]);
+run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
 writeFileSync('dist/.built', '');
