@@ -10,11 +10,12 @@ import { FlowfateError } from '../errors.js';
 import { checkModel } from './check-model.js';
 import { eventFacts } from './event-text.js';
 import { type ClusterFacts, overlay } from './facts.js';
+import { kubernetesFacts } from './kubernetes-facts.js';
 import type { ClusterModel } from './model.js';
 import { Problems } from './problems.js';
 import { resolveModel } from './resolve-model.js';
 import { scenarioFacts } from './scenario-facts.js';
-import { objectsOf } from './source-objects.js';
+import { isScenario, objectsOf } from './source-objects.js';
 import { readYaml, type ScenarioInput, type SourceDocument } from './yaml-source.js';
 
 export type { ScenarioInput } from './yaml-source.js';
@@ -22,6 +23,8 @@ export type { ScenarioInput } from './yaml-source.js';
 export interface LoadOptions {
   /** further events, as `--event` takes them: "5s withdraw n2" */
   readonly events?: readonly string[];
+  /** instead of the scenario's; the router's hash seed is drawn from it, too, where none is stated */
+  readonly seed?: number;
 }
 
 export interface LoadedScenario {
@@ -35,17 +38,23 @@ export function loadScenario(inputs: readonly ScenarioInput[], options: LoadOpti
   const problems = new Problems();
   const documents = inputs.flatMap((input) => readNonEmpty(input, problems));
   problems.throwIfAny();
-  const scenarios: ClusterFacts[] = [];
-  for (const object of documents.flatMap((document) => objectsOf(document, problems))) {
-    const facts = scenarioFacts(object.document, object.path, object.data, problems);
-    if (facts !== null) scenarios.push(facts);
-  }
-  const events = (options.events ?? []).map((text) => eventFacts(text));
+  const objects = documents.flatMap((document) => objectsOf(document, problems));
+  const notes: string[] = [];
+  const cluster = kubernetesFacts(
+    objects.filter((object) => !isScenario(object)),
+    problems,
+    notes,
+  );
+  const scenarios = objects
+    .filter(isScenario)
+    .flatMap(({ document, path, data }) => scenarioFacts(document, path, data, problems) ?? []);
   problems.throwIfAny();
-  const facts = [...scenarios, { timeline: events }].reduce(overlay, {});
+  const events = (options.events ?? []).map(eventFacts);
+  const seed = options.seed === undefined ? {} : { seed: options.seed };
+  const facts = [cluster, ...scenarios, { timeline: events, ...seed }].reduce(overlay, {});
   const file = inputs[0]?.name ?? 'scenario';
   const model = resolveModel(facts, nameOf(file), problems);
-  const notes = [...orderNote(facts), ...checkModel(model, facts, file, problems)];
+  notes.push(...orderNote(scenarios), ...checkModel(model, facts, file, problems));
   problems.throwIfAny();
   return { model, notes };
 }
@@ -63,7 +72,9 @@ function readNonEmpty(input: ScenarioInput, problems: Problems): SourceDocument[
   return documents;
 }
 
-function orderNote({ timeline = [] }: ClusterFacts): string[] {
+/** Entries that do not stand in the order of time; those of the command line may. */
+function orderNote(scenarios: readonly ClusterFacts[]): string[] {
+  const timeline = scenarios.flatMap((facts) => facts.timeline ?? []);
   const late = timeline.find(({ entry }, i) => i > 0 && entry.at < timeline[i - 1]!.entry.at);
   if (late === undefined) return [];
   return [`The timeline is not in the order of time (${late.entry.at} s stands late); it was sorted.`];
