@@ -2,7 +2,7 @@
  * The resilient next-hop group of Linux (type resilient, 5.12 and later): a table of buckets that keeps its flows
  * together when next hops come and go. Rules as observed on a running 6.18 kernel:
  *
- * - a next hop wants the difference of its rounded cumulative shares of the buckets;
+ * - a next hop wants the difference of its rounded cumulative shares of the buckets: none, where there are too few;
  * - next hops with fewer than they want stand on a list, the last listed first; buckets are walked in ascending
  *   order, and each bucket to be moved goes to the head of the list until that has what it wants: a fresh table is
  *   therefore filled in reverse order of listing;
@@ -81,11 +81,6 @@ export class ResilientGroup implements NextHopGroup {
 
   replace(nextHops: readonly WeightedNextHop[], nowS: number): void {
     checkNextHops(nextHops);
-    if (nextHops.length > this.owner.length) {
-      throw new RangeError(
-        `resilient group: ${nextHops.length} next hops need at least as many buckets, got ${this.owner.length}`,
-      );
-    }
     if (this.settings.replace === 'fresh-group' && this.nextHops.length > 0) {
       this.owner.fill(UNOCCUPIED);
       this.underweight = [];

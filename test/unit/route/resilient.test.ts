@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { ResilientGroup } from '../../../src/route/resilient.js';
 
@@ -92,7 +93,35 @@ test('bucket counts that the kernel refuses are refused with the reason', () => 
       /expected 1 to 65535 buckets/,
     );
   }
-  expect(() => new ResilientGroup({ ...settings, buckets: 2 }, equal(1, 2, 3), 0)).toThrow(
-    /at least as many buckets/,
+});
+
+interface RecordedTables {
+  readonly buckets: number;
+  readonly steps: readonly {
+    readonly hops: readonly [number, number][];
+    readonly table: readonly number[];
+  }[];
+}
+
+describe('tables that a kernel showed after group replaces (test/golden/resilient-tables)', () => {
+  const file = new URL('../../golden/resilient-tables/tables.json', import.meta.url);
+  const runs = JSON.parse(readFileSync(file, 'utf8')) as RecordedTables[];
+
+  test.each(runs.map((run, i) => [i, run] as const))(
+    'sequence %i comes out bucket by bucket',
+    (_, { buckets, steps }) => {
+      const hopsOf = (step: number): { id: number; weight: number }[] =>
+        steps[step]!.hops.map(([id, weight]) => ({ id, weight }));
+      const group = new ResilientGroup({ ...settings, buckets }, hopsOf(0), 0);
+      steps.forEach(({ table }, step) => {
+        if (step > 0) group.replace(hopsOf(step), step / 100);
+        expect([...group.table()]).toEqual(table);
+      });
+    },
   );
+});
+
+test('more next hops than buckets are no error: the kernel leaves some without', () => {
+  const group = new ResilientGroup({ ...settings, buckets: 2 }, equal(1, 2, 3), 0);
+  expect(new Set(group.table()).size).toBe(2);
 });
