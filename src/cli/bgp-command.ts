@@ -9,7 +9,7 @@ import { isPcap } from '../capture/pcap-reader.js';
 import { isPcapng } from '../capture/pcapng-reader.js';
 import { FlowfateError } from '../errors.js';
 import { readBgpSessions } from './bgp-segments.js';
-import type { DeclareCommand } from './command-table.js';
+import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
 import { writeOutput } from './output.js';
@@ -30,6 +30,7 @@ const MAX_TEXT_BYTES = 1 << 28;
 
 export const declare: DeclareCommand = (command: Command, io, done) => {
   command
+    .addHelpText('after', EXAMPLES)
     .command('decode')
     .description('BGP messages as JSON lines.')
     .argument(

@@ -1,16 +1,5 @@
 /** The commands there are. A command's module is loaded only when it is called. */
-import type { Command } from 'commander';
-import type { ExitStatus } from './exit-status.js';
-import type { Io } from './io.js';
-
-/** Adds arguments, options, examples and the action to `command`. The action hands its exit status to `done`. */
-export type DeclareCommand = (command: Command, io: Io, done: (status: ExitStatus) => void) => void;
-
-export interface CommandModule {
-  readonly declare: DeclareCommand;
-  /** options that may be given several times, or several values in a row */
-  readonly repeatable?: readonly string[];
-}
+import type { CommandModule } from './declare-command.js';
 
 export interface CommandEntry {
   readonly name: string;
@@ -28,6 +17,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'compare',
     summary: 'the survival matrix: combinations of settings over one capture, ranked by what they break',
     load: () => import('./compare-command.js'),
+  },
+  {
+    name: 'plan',
+    summary: 'plan drain: the node order that breaks the fewest flows, and why',
+    load: () => import('./plan-command.js'),
   },
   {
     name: 'explain',

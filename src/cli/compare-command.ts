@@ -1,6 +1,6 @@
 /** `flowfate compare <capture>`: the survival matrix. */
 import { type Command, Option } from 'commander';
-import type { DeclareCommand } from './command-table.js';
+import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
 import { parseWhole } from './option-values.js';

@@ -13,7 +13,7 @@ import { writeExplainText } from '../report/explain-text.js';
 import { recordLine } from '../report/ndjson.js';
 import { REPORT_SCHEMA } from '../report/records.js';
 import { BufferedSink, type Sink } from '../report/sink.js';
-import type { DeclareCommand } from './command-table.js';
+import type { DeclareCommand } from './declare-command.js';
 import { writeOutput } from './output.js';
 import { readWithProgress, statusOfDamage } from './read-input.js';
 import { addScenarioOptions, originOf, type ScenarioOptions, statedScenario } from './scenario-input.js';

@@ -6,7 +6,7 @@ import { writeFlowsNdjson, writeFlowsText } from '../report/flow-list.js';
 import { summariseFlows, writeFlowSummaryText } from '../report/flow-summary.js';
 import { recordLine } from '../report/ndjson.js';
 import { REPORT_SCHEMA } from '../report/records.js';
-import type { DeclareCommand } from './command-table.js';
+import type { DeclareCommand } from './declare-command.js';
 import { writeOutput } from './output.js';
 import { readWithProgress, statusOfDamage } from './read-input.js';
 import { paletteFor } from './view.js';

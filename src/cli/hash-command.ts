@@ -16,7 +16,7 @@ import { walkPackets } from '../replay/walk-packets.js';
 import { BufferedSink, type Sink } from '../report/sink.js';
 import { createNextHopGroup } from '../route/create-group.js';
 import type { NextHopGroup, SelectName } from '../route/next-hop-group.js';
-import type { DeclareCommand } from './command-table.js';
+import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
 import { type NamedNextHops, parseNextHops } from './next-hop-list.js';

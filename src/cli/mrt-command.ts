@@ -4,7 +4,7 @@ import { bunzip2IfNeeded } from '../bgp/bunzip2-source.js';
 import { mrtToJson } from '../bgp/mrt/mrt-json.js';
 import { readMrt } from '../bgp/mrt/read-mrt.js';
 import { openByteSource } from '../capture/byte-source.js';
-import type { DeclareCommand } from './command-table.js';
+import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
 import { writeOutput } from './output.js';

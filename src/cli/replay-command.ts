@@ -8,7 +8,7 @@ import { writeJson } from '../report/json.js';
 import { writeNdjson } from '../report/ndjson.js';
 import type { Timing } from '../report/records.js';
 import { writeText } from '../report/text.js';
-import type { DeclareCommand } from './command-table.js';
+import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
 import { writeOutput } from './output.js';

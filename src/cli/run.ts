@@ -58,8 +58,11 @@ function spreadWords(
   command: Command,
   repeatable: readonly string[],
 ): string[] {
-  const after = words.indexOf(name) + 1;
-  const valued = command.options.filter((option) => option.required).map((option) => option.long ?? '');
+  const nested = command.commands.find((inner) => words.includes(inner.name()));
+  const after = words.indexOf(nested?.name() ?? name) + 1;
+  const valued = (nested ?? command).options
+    .filter((option) => option.required)
+    .map((option) => option.long ?? '');
   return [
     ...words.slice(0, after),
     ...spreadRepeated(words.slice(after), new Set(repeatable), new Set(valued)),

@@ -1,0 +1,78 @@
+/** `flowfate plan drain <capture>`: the node order that breaks the fewest flows, and why. */
+import { type Command, Option } from 'commander';
+import { parseDuration } from '../cluster/duration.js';
+import { FlowfateError } from '../errors.js';
+import { planDrain } from '../replay/drain-plan.js';
+import { writeDrainText } from '../report/drain-text.js';
+import { REPORT_SCHEMA } from '../report/records.js';
+import type { DeclareCommand } from './declare-command.js';
+import { writeOutput } from './output.js';
+import { Progress } from './progress.js';
+import { readWithProgress, statusOfDamage } from './read-input.js';
+import { addScenarioOptions, type ScenarioOptions, scenarioFor } from './scenario-input.js';
+import { columnsFor, paletteFor } from './view.js';
+
+interface DrainCommandOptions extends ScenarioOptions {
+  readonly every?: number;
+  readonly down?: number;
+  readonly start?: number;
+  readonly format: 'text' | 'json';
+  readonly out?: string;
+  readonly color?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  flowfate plan drain web.pcap.gz --scenario mine.yaml
+  flowfate plan drain web.pcap.gz --scenario mine.yaml --every 60s --down 20s --format json`;
+
+export const repeatable = ['--scenario', '--cluster', '--event'];
+
+export const declare: DeclareCommand = (command: Command, io, done) => {
+  const drain = command
+    .addHelpText('after', EXAMPLES)
+    .command('drain')
+    .description('The node order that breaks the fewest flows, and why.')
+    .argument('<capture>', 'pcap or pcapng, gzipped or not; - is standard input');
+  addScenarioOptions(drain)
+    .option('--every <time>', 'between the beginnings of two drains, like 60s', duration('--every'))
+    .option('--down <time>', 'how long a node is out, like 20s', duration('--down'))
+    .option('--start <time>', 'when the first drain begins', duration('--start'))
+    .addOption(new Option('--format <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .option('--out <file>', 'write to a file instead of standard output')
+    .option('--no-color', 'print without colours, as NO_COLOR does')
+    .allowExcessArguments(false)
+    .addHelpText('after', EXAMPLES)
+    .action(async (capture: string, options: DrainCommandOptions) => {
+      const scenario = scenarioFor(options, io);
+      const index = readWithProgress(capture, io, {});
+      const { model } = await scenario(index);
+      const progress = new Progress(io, 'planning');
+      const plan = planDrain(index, model, {
+        ...(options.every === undefined ? {} : { everyS: options.every }),
+        ...(options.down === undefined ? {} : { downS: options.down }),
+        ...(options.start === undefined ? {} : { startS: options.start }),
+        onProgress: (tried, total) => progress.updateCount(tried, total, 'orders'),
+      });
+      progress.done();
+      writeOutput(options.out, io, [capture, ...options.scenario, ...options.cluster], ({ write }) => {
+        if (options.format === 'json') {
+          write(`${JSON.stringify({ schema: REPORT_SCHEMA, kind: 'drain-plan', ...plan })}\n`);
+        } else {
+          const palette = paletteFor(io, options, options.out);
+          writeDrainText(plan, write, { palette, columns: columnsFor(io, options.out) });
+        }
+      });
+      done(statusOfDamage(index, io));
+    });
+};
+
+function duration(option: string): (text: string) => number {
+  return (text) => {
+    const seconds = parseDuration(text);
+    if (seconds === null) {
+      throw new FlowfateError('usage', `${option} ${text}: expected a duration like 250ms, 5s or 2m`);
+    }
+    return seconds;
+  };
+}
