@@ -22,7 +22,7 @@ function replayCase(name: string, capture: () => string): BenchCase {
       return packets;
     },
     setup() {
-      const index = readCapture(capture(), { index: true });
+      const index = readCapture(capture());
       const text = readFileSync(path('cluster-withdraw.yaml'), 'utf8').replace(/^ *epoch:.*$/m, '');
       const { model } = loadScenario([{ name: 'cluster-withdraw.yaml', text }]);
       packets = index.packets.count;

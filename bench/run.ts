@@ -35,14 +35,20 @@ const all: readonly BenchCase[] = [
   ...captureCases,
   ...replayCases,
 ];
-const chosen = all.filter(({ name }) => positionals.length === 0 || positionals.some((p) => name.includes(p)));
+const chosen = all.filter(
+  ({ name }) => positionals.length === 0 || positionals.some((p) => name.includes(p)),
+);
 if (chosen.length === 0) {
-  console.error(`flowfate bench: no case is named like ${positionals.join(', ')}; there are ${all.map((c) => c.name).join(', ')}`);
+  console.error(
+    `flowfate bench: no case is named like ${positionals.join(', ')}; there are ${all.map((c) => c.name).join(', ')}`,
+  );
   process.exit(2);
 }
 
 console.log(machine);
-console.log(`${'case'.padEnd(34)}${'ns/unit'.padStart(10)}${'min'.padStart(10)}${'spread'.padStart(9)}${'M/s'.padStart(10)}  unit`);
+console.log(
+  `${'case'.padEnd(34)}${'ns/unit'.padStart(10)}${'min'.padStart(10)}${'spread'.padStart(9)}${'M/s'.padStart(10)}  unit`,
+);
 const figures: Figure[] = [];
 for (const one of chosen) {
   const figure = await measure(one);
@@ -52,16 +58,23 @@ for (const one of chosen) {
     `${name.padEnd(34)}${nsPerUnit.toFixed(1).padStart(10)}${minNs.toFixed(1).padStart(10)}${`±${spreadPercent.toFixed(1)}%`.padStart(9)}${(perSecond / 1e6).toFixed(2).padStart(10)}  ${unit}`,
   );
 }
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, figures }, null, 2)}\n`);
+if (values.json !== undefined)
+  writeFileSync(values.json, `${JSON.stringify({ machine, figures }, null, 2)}\n`);
 
-async function measure({ name, unit, batch, setup }: BenchCase): Promise<Figure> {
-  const body = setup();
+async function measure(one: BenchCase): Promise<Figure> {
+  const { name, unit } = one;
+  const body = one.setup();
+  const { batch } = one;
   let sink: unknown;
   const summary = await benny.suite(
     name,
-    benny.add(name, () => {
-      sink = body();
-    }),
+    body() instanceof Promise
+      ? benny.add(name, async () => {
+          sink = await body();
+        })
+      : benny.add(name, () => {
+          sink = body();
+        }),
     benny.configure({ cases: { minSamples: 10, maxTime: 2 } }),
   );
   if (sink === summary) throw new Error('unreachable: keeps the body from being optimised away');

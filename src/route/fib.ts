@@ -1,8 +1,9 @@
 /**
  * The forwarding table: longest prefix match to next-hop groups.
  *
- * Each family's prefixes are flattened into sorted, disjoint intervals of the address space, rebuilt when the set of
- * prefixes changes (not when a group changes inside); a lookup is one binary search over at most four words.
+ * Each family's prefixes are flattened into sorted, disjoint intervals of the address space; a lookup is one binary
+ * search over at most four words. The intervals are rebuilt at the first lookup after the set of prefixes has changed
+ * (not when a group changes inside), so that loading many prefixes costs one rebuild.
  */
 import type { Prefix } from '../addr/prefix.js';
 import { formatPrefix, prefixBits } from '../addr/prefix.js';
@@ -17,12 +18,14 @@ export class Fib {
   /** changes whenever a prefix or its group does */
   version = 0;
   private readonly entries = new Map<string, FibEntry>();
-  private v4 = new Intervals([]);
-  private v6 = new Intervals([]);
+  /** null: out of date */
+  private v4: Intervals | null = null;
+  private v6: Intervals | null = null;
 
-  /** The group of the longest prefix that covers the address, or null. Allocates nothing. */
+  /** The group of the longest prefix that covers the address, or null. Allocates nothing but at the first call after a change. */
   lookup(family: 4 | 6, w0: number, w1: number, w2: number, w3: number): NextHopGroup | null {
-    return (family === 4 ? this.v4 : this.v6).find(w0, w1, w2, w3);
+    const intervals = family === 4 ? this.v4 : this.v6;
+    return (intervals ?? this.flatten(family)).find(w0, w1, w2, w3);
   }
 
   set(prefix: Prefix, group: NextHopGroup): void {
@@ -32,13 +35,13 @@ export class Fib {
       return;
     }
     this.entries.set(name, { prefix, group });
-    this.rebuild(prefix.address.family);
+    this.outdate(prefix.address.family);
   }
 
   /** Returns whether there was such a prefix. */
   remove(prefix: Prefix): boolean {
     if (!this.entries.delete(formatPrefix(prefix))) return false;
-    this.rebuild(prefix.address.family);
+    this.outdate(prefix.address.family);
     return true;
   }
 
@@ -51,11 +54,17 @@ export class Fib {
     return [...this.entries.values()];
   }
 
-  private rebuild(family: 4 | 6): void {
-    const intervals = new Intervals(this.list().filter(({ prefix }) => prefix.address.family === family));
-    if (family === 4) this.v4 = intervals;
-    else this.v6 = intervals;
+  private outdate(family: 4 | 6): void {
+    if (family === 4) this.v4 = null;
+    else this.v6 = null;
     this.version++;
+  }
+
+  private flatten(family: 4 | 6): Intervals {
+    const fresh = new Intervals(this.list().filter(({ prefix }) => prefix.address.family === family));
+    if (family === 4) this.v4 = fresh;
+    else this.v6 = fresh;
+    return fresh;
   }
 }
 
