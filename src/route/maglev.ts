@@ -64,7 +64,10 @@ export function maglevTable(
   weights: Int32Array,
 ): Int32Array<ArrayBuffer> {
   const backends = offsets.length;
-  const table = new Int32Array(size).fill(-1);
+  const table = new Int32Array(size);
+  // a bit a position: the last positions take thousands of probes each, and a bit set stays in the nearest cache
+  const taken = new Int32Array((size + 31) >>> 5);
+  const last = size - 1;
   const position = Int32Array.from(offsets);
   const heaviest = Math.max(...weights);
   const equal = weights.every((weight) => weight === heaviest);
@@ -79,13 +82,15 @@ export function maglevTable(
       }
       let at = position[row]!;
       const skip = skips[row]!;
-      while (table[at]! >= 0) {
+      while ((taken[at >>> 5]! & (1 << at)) !== 0) {
         at += skip;
-        if (at >= size) at -= size;
+        // modulo without a branch that would be mispredicted every other time: the mask is all ones beyond the end
+        at -= size & ((last - at) >> 31);
       }
+      taken[at >>> 5]! |= 1 << at;
       table[at] = row;
       at += skip;
-      position[row] = at >= size ? at - size : at;
+      position[row] = at - (size & ((last - at) >> 31));
       if (++filled === size) return table;
     }
   }
