@@ -4,6 +4,7 @@
  * Whole messages are handed on where they lie in the chunk; only one that is split over chunks is put together
  * in a buffer of the framer's own. So a message is valid during the call that hands it on, and no longer.
  */
+import { copyOctets } from './copy-octets.js';
 import { HEADER_BYTES, MESSAGE_TYPE, type MessageFault } from './message.js';
 import { ERROR_CODE, HEADER_ERROR } from './notification-code.js';
 
@@ -133,7 +134,7 @@ function longest(type: number, maxBytes: number): number {
 
 /** RFC 4271 section 6.1: the data is the length field. */
 function lengthFault(bytes: Uint8Array, at: number, reason: string): FrameFault {
-  const lengthField = bytes.slice(at + 16, at + 18);
+  const lengthField = copyOctets(bytes, at + 16, at + 18);
   return headerFault(HEADER_ERROR.badLength, bytes[at + 18]!, reason, lengthField);
 }
 

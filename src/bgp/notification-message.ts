@@ -1,7 +1,9 @@
 /**
  * NOTIFICATION: RFC 4271 section 4.5, shutdown communication RFC 9003, hard reset RFC 8538.
  */
+
 import type { ByteWriter } from './byte-writer.js';
+import { copyOctets } from './copy-octets.js';
 import { MESSAGE_TYPE, type NotificationMessage } from './message.js';
 import { CEASE, ERROR_CODE } from './notification-code.js';
 
@@ -63,7 +65,7 @@ export function shutdownCommunication(message: NotificationMessage): string | nu
 export function hardResetCause(message: NotificationMessage): NotificationMessage | null {
   const { code, subcode, data } = message;
   if (code !== ERROR_CODE.cease || subcode !== CEASE.hardReset || data.length < 2) return null;
-  return makeNotification(data[0]!, data[1]!, data.slice(2));
+  return makeNotification(data[0]!, data[1]!, copyOctets(data, 2, data.length));
 }
 
 /** `cause` as a hard reset: it ends the session without graceful restart. */

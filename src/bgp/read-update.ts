@@ -12,12 +12,14 @@
  * Promises: never throws and never reads outside of `[at, end)`, whatever the octets; allocates only where
  * something is wrong.
  */
+
 import { type FamilyKey, IPV4_UNICAST } from './address-family.js';
 import { readReach } from './attribute/014-mp-reach-nlri.js';
 import { readUnreach } from './attribute/015-mp-unreach-nlri.js';
 import { FLAG, OUTCOME, type Outcome } from './attribute/descriptor.js';
 import { attributeName, CHECK_OF, DESCRIPTOR_OF, FLAGS_OF, IS_INTERNAL_ONLY } from './attribute/registry.js';
 import type { CodecContext } from './codec-context.js';
+import { copyOctets } from './copy-octets.js';
 import { checkNlri } from './nlri-cursor.js';
 import { ERROR_CODE, UPDATE_ERROR } from './notification-code.js';
 import type { UpdateView } from './update-view.js';
@@ -316,7 +318,7 @@ function wholeAttribute(out: UpdateView, code: number): Uint8Array {
   const row = out.rowOf[code]!;
   if (row < 0) return Uint8Array.of(code);
   const headBytes = (out.flags[row]! & FLAG.extendedLength) !== 0 ? 4 : 3;
-  return out.bytes.slice(out.valueAt[row]! - headBytes, out.valueEnd[row]!);
+  return copyOctets(out.bytes, out.valueAt[row]! - headBytes, out.valueEnd[row]!);
 }
 
 const EMPTY = new Uint8Array(0);

@@ -6,6 +6,8 @@
  * it, and its reader is told to find its footing again.
  */
 
+import { copyOctets } from './copy-octets.js';
+
 /** What waits behind a hole before it is given up: more than any sender has in flight to a BGP peer. */
 const MAX_WAITING_BYTES = 1 << 20;
 
@@ -59,7 +61,10 @@ export class TcpStream {
 
   #wait(seq: number, bytes: Uint8Array): void {
     const index = this.#waiting.findIndex((w) => ((w.seq - seq) | 0) > 0);
-    this.#waiting.splice(index < 0 ? this.#waiting.length : index, 0, { seq, bytes: bytes.slice() });
+    this.#waiting.splice(index < 0 ? this.#waiting.length : index, 0, {
+      seq,
+      bytes: copyOctets(bytes, 0, bytes.length),
+    });
     this.#waitingBytes += bytes.length;
     while (this.#waitingBytes > MAX_WAITING_BYTES) this.#giveUpHole();
   }

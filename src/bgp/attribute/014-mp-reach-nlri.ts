@@ -8,6 +8,7 @@
  * Malformed: RFC 7606 sections 5.3 and 7.11. NLRI that cannot be located reset the session; a next hop that
  * is no host's address only withdraws.
  */
+
 import { formatIpv4, formatIpv6 } from '../../addr/address.js';
 import {
   addressBits,
@@ -21,6 +22,7 @@ import {
 } from '../address-family.js';
 import type { ByteWriter } from '../byte-writer.js';
 import type { CodecContext } from '../codec-context.js';
+import { copyOctets } from '../copy-octets.js';
 import { toHex } from '../hex.js';
 import { MultiprotocolSection } from '../multiprotocol-section.js';
 import { decodeNlri, encodeNlri, nlriToJson, type PrefixNlri } from '../nlri.js';
@@ -48,7 +50,7 @@ export const MP_REACH_NLRI: AttributeDescriptor<MpReach> = {
   decode(view, at, end, context) {
     const bytes = bytesOf(view);
     readReach(bytes, view, at, end, { ...context, families: null }, SCRATCH);
-    const nextHop = bytes.slice(SCRATCH.nextHopAt, SCRATCH.nextHopEnd);
+    const nextHop = copyOctets(bytes, SCRATCH.nextHopAt, SCRATCH.nextHopEnd);
     return { family: SCRATCH.family, nextHop, nlri: sectionNlri(bytes, SCRATCH) };
   },
   encode({ family, nextHop, nlri }, out, context) {
@@ -134,7 +136,7 @@ export function bytesOf(view: DataView): Uint8Array {
 
 export function sectionNlri(bytes: Uint8Array, section: MultiprotocolSection): MultiprotocolNlri {
   const { nlriAt, nlriEnd, family, pathIdBytes } = section;
-  if (nlriShape(family) === NLRI_SHAPE.raw) return bytes.slice(nlriAt, nlriEnd);
+  if (nlriShape(family) === NLRI_SHAPE.raw) return copyOctets(bytes, nlriAt, nlriEnd);
   return decodeNlri(bytes, nlriAt, nlriEnd, family, pathIdBytes);
 }
 
