@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ipv4, ipv6 } from '../../../src/addr/address.js';
+import { ipv4, ipv6, parseAddress } from '../../../src/addr/address.js';
 import { createFlowHash } from '../../../src/hash/flow-hash.js';
 import {
   type Observation,
@@ -8,6 +9,7 @@ import {
   recoverSeed,
 } from '../../../src/replay/recover-seed.js';
 import { mixPair } from '../../../src/route/mix.js';
+import { hasShared, sharedPath } from '../../support/shared.js';
 
 /** The recipe for bounds and buckets is written out again here, so that the search is not its own judge. */
 function choose(group: ObservedGroup, hash: number): number {
@@ -120,4 +122,50 @@ describe('recoverSeed', () => {
       RangeError,
     );
   });
+
+  it.skipIf(!hasShared).each([
+    ['cluster-withdraw', 0x5eedc0de],
+    ['cluster-resilient-withdraw-readd', 0x12345678],
+  ])(
+    'finds the seed of the recorded run %s, whose kernel chose (needs the shared recordings)',
+    async (name, seed) => {
+      const run = (file: string): string => readFileSync(sharedPath('lab', 'runs', name, file), 'utf8');
+      const { resilient } = JSON.parse(run('topology.json')) as {
+        resilient?: { initial_buckets: Record<string, number[]> };
+      };
+      const tables = Object.values(resilient?.initial_buckets ?? {}).map((table) =>
+        Int32Array.from(table, (id) => id % 100),
+      );
+      const groups: ObservedGroup[] =
+        tables.length > 0
+          ? tables.map((table) => ({ kind: 'table', table }))
+          : [4, 6].map(() => ({ kind: 'hash-threshold', weights: [1, 1, 1, 1] }));
+      const seen = run('paths.tsv')
+        .split('\n')
+        .map((line) => line.split('\t'))
+        // what flows took before the next hops changed at 5 s
+        .filter(([, , , , t]) => Number(t) < 4.9)
+        .map(([src, srcPort, dst, dstPort, , node]): Observation => {
+          const address = parseAddress(src!)!;
+          const group = address.family === 4 ? 0 : 1;
+          const place = Number(node!.slice(1));
+          const chosen = tables.length > 0 ? place : place - 1;
+          return {
+            src: address,
+            dst: parseAddress(dst!)!,
+            proto: 6,
+            srcPort: Number(srcPort),
+            dstPort: Number(dstPort),
+            label: 0,
+            group,
+            chosen,
+          };
+        });
+      const range = { from: seed - 100_000, to: seed + 100_000, threads: 1 };
+      const result = await recoverSeed(seen, { hash: 'linux-l4', fields: 7, groups, ...range });
+      expect(result.seed).toBe(seed);
+      expect(result.verified.of).toBeGreaterThan(300);
+      expect(result.verified.agree).toBe(result.verified.of);
+    },
+  );
 });
