@@ -5,5 +5,7 @@
  * buffer that is about to be overwritten.
  */
 export function copyOctets(bytes: Uint8Array, at: number, end: number): Uint8Array {
-  return Uint8Array.prototype.slice.call(bytes, at, end);
+  const copy = new Uint8Array(end - at);
+  copy.set(bytes.subarray(at, end));
+  return copy;
 }
