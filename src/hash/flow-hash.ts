@@ -43,6 +43,11 @@ export interface FlowHashSettings {
   readonly seed: number;
   /** FIELD_ bits, for linux-custom; the other non-Linux hashes take the whole five-tuple where this is the default */
   readonly fields: number;
+  /**
+   * Of the hashes that are not Linux's: both directions of a flow hash alike, because the two ends (address with
+   * port) are put in order first. Linux's always do, each pair on its own.
+   */
+  readonly symmetric?: boolean | undefined;
 }
 
 export interface FlowHash {
@@ -65,7 +70,8 @@ export interface FlowHash {
   ): number;
 }
 
-export function createFlowHash({ hash, seed, fields }: FlowHashSettings): FlowHash {
+export function createFlowHash({ hash, seed, fields, symmetric }: FlowHashSettings): FlowHash {
+  const chosen = fields === DEFAULT_FIELDS ? FIVE_TUPLE : fields;
   switch (hash) {
     case 'linux-l3':
       return {
@@ -116,8 +122,26 @@ export function createFlowHash({ hash, seed, fields }: FlowHashSettings): FlowHa
           ) >>> 1,
       };
     default:
-      return overOctets(hash, seed, fields === DEFAULT_FIELDS ? FIVE_TUPLE : fields);
+      return symmetric === true ? inOrder(overOctets(hash, seed, chosen)) : overOctets(hash, seed, chosen);
   }
+}
+
+/** `of`, given the lower end first. */
+function inOrder(of: FlowHash): FlowHash {
+  return {
+    bits: of.bits,
+    hashTuple: (family, words, src, dst, proto, srcPort, dstPort, label) =>
+      isBelow(words, dst, dstPort, src, srcPort)
+        ? of.hashTuple(family, words, dst, src, proto, dstPort, srcPort, label)
+        : of.hashTuple(family, words, src, dst, proto, srcPort, dstPort, label),
+  };
+}
+
+function isBelow(words: Uint32Array, a: number, aPort: number, b: number, bPort: number): boolean {
+  for (let i = 0; i < 4; i++) {
+    if (words[a + i] !== words[b + i]) return words[a + i]! < words[b + i]!;
+  }
+  return aPort < bPort;
 }
 
 const selected = new Uint32Array(8);

@@ -1,9 +1,12 @@
 /** Weights as cumulative shares, and the check that every selection makes of its next hops. */
 import type { WeightedNextHop } from './next-hop-group.js';
 
+/** half of 2^53, so that adding half a total stays exact too */
+const EXACT_BELOW = 2 ** 52;
+
 /**
  * Cumulative shares of `whole`, rounded half up as the kernel divides: floor((whole * cum_i + floor(W / 2)) / W).
- * Exact for whole up to 2^32 and weights that sum to less than 2^20.
+ * Exact for whole up to 2^32: products beyond 2^53 are taken apart.
  */
 export function cumulativeShares(nextHops: readonly WeightedNextHop[], whole: number): Float64Array {
   const total = nextHops.reduce((sum, { weight }) => sum + weight, 0);
@@ -11,7 +14,11 @@ export function cumulativeShares(nextHops: readonly WeightedNextHop[], whole: nu
   let cumulative = 0;
   for (let i = 0; i < nextHops.length; i++) {
     cumulative += nextHops[i]!.weight;
-    shares[i] = Math.floor((whole * cumulative + Math.floor(total / 2)) / total);
+    const product = whole * cumulative;
+    shares[i] =
+      product < EXACT_BELOW
+        ? Math.floor((product + Math.floor(total / 2)) / total)
+        : Number((BigInt(whole) * BigInt(cumulative) + BigInt(total) / 2n) / BigInt(total));
   }
   return shares;
 }

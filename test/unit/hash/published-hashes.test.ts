@@ -157,3 +157,24 @@ describe('every hash by name', () => {
     expect(place(5)).not.toEqual(place(0x89abcdef));
   });
 });
+
+test.each<FlowHashName>(['crc32c', 'crc16', 'toeplitz', 'jenkins', 'murmur3', 'xor'])(
+  '%s made symmetric hashes both directions alike, and is the plain hash in one of them',
+  (hash) => {
+    const plain = createFlowHash({ hash, seed: 7, fields: 7 });
+    const both = createFlowHash({ hash, seed: 7, fields: 7, symmetric: true });
+    const word = fc.nat(3);
+    const port = fc.constantFrom(80, 443, 50000);
+    fc.assert(
+      fc.property(fc.uint32Array({ minLength: 8, maxLength: 8 }), word, port, port, (words, same, p, q) => {
+        words.copyWithin(4, 0, same);
+        const one = both.hashTuple(6, words, 0, 4, 6, p, q, 0);
+        expect(both.hashTuple(6, words, 4, 0, 6, q, p, 0)).toBe(one);
+        expect([
+          plain.hashTuple(6, words, 0, 4, 6, p, q, 0),
+          plain.hashTuple(6, words, 4, 0, 6, q, p, 0),
+        ]).toContain(one);
+      }),
+    );
+  },
+);
