@@ -9,21 +9,7 @@
 import type { Address } from '../addr/address.js';
 import type { ClusterModel, EndpointModel } from '../cluster/model.js';
 import { NodeRules } from './node-rules.js';
-
-export interface Pod {
-  readonly row: number;
-  readonly name: string;
-  readonly node: number;
-  readonly addresses: readonly Address[];
-  /** counts the starts of this pod; connections belong to an instance */
-  instance: number;
-  /** the process runs and owns its addresses */
-  running: boolean;
-  /** conditions of its EndpointSlice entry; all false = not listed */
-  ready: boolean;
-  serving: boolean;
-  terminating: boolean;
-}
+import type { Pod } from './pod.js';
 
 export class ClusterState {
   readonly pods: Pod[] = [];

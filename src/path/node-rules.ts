@@ -8,8 +8,8 @@
  * address last got on this node, for `affinityTimeoutS` after its last connection.
  */
 import type { ServiceModel } from '../cluster/model.js';
-import type { Pod } from './cluster-state.js';
 import { draw, Stream, scale } from './draw.js';
+import type { Pod } from './pod.js';
 
 /** What a choice yields instead of a pod row. */
 export const DROP_NO_LOCAL_ENDPOINT = -1;

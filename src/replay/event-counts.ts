@@ -40,8 +40,8 @@ export class EventCounts {
     if (pod >= 0) this.podBytes[pod] = (this.podBytes[pod] ?? 0) + bytes;
   }
 
-  close(tracker: VerdictTracker, flows: Int32Array): void {
-    for (const f of flows) {
+  close(tracker: VerdictTracker): void {
+    for (let f = 0; f < tracker.fate.length; f++) {
       const event = tracker.event[f]!;
       if (tracker.fate[f] !== FateCode.none && event >= 0) this.flowsBroken[event]!++;
     }

@@ -17,8 +17,9 @@ import {
   META_TCP_FLAGS,
   type PacketSegment,
 } from '../flow/packet-index.js';
-import { ClusterState, type Pod } from '../path/cluster-state.js';
+import { ClusterState } from '../path/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../path/disposition.js';
+import type { Pod } from '../path/pod.js';
 import { type Route, RouterState } from '../path/router-state.js';
 import type { NextHopGroup } from '../route/next-hop-group.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
@@ -26,7 +27,7 @@ import { type Blame, blame, EventLog, type Grief } from './blame.js';
 import { ClientSide, SKIP } from './client-side.js';
 import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED } from './entry-pool.js';
 import { EventCounts } from './event-counts.js';
-import { FlowPlan, ROLE_NONE } from './flow-plan.js';
+import { type FlowPlan, planOf } from './flow-plan.js';
 import { NodeWalk } from './node-walk.js';
 import { PathLog } from './path-log.js';
 import { Timeline, type TimelineListener } from './timeline.js';
@@ -87,8 +88,8 @@ export class FlowEngine implements TimelineListener {
     private readonly index: CaptureIndex,
     private readonly model: ClusterModel,
   ) {
-    const flows = index.flows.count;
-    this.plan = new FlowPlan(index, model);
+    this.plan = planOf(index, model.services);
+    const flows = this.plan.count;
     this.cluster = new ClusterState(model);
     this.router = new RouterState(model, this.cluster);
     this.tracker = new VerdictTracker(flows);
@@ -104,7 +105,7 @@ export class FlowEngine implements TimelineListener {
     this.nextHop = new Int32Array(flows).fill(NOT_STARTED);
     this.movedBy = new Int32Array(flows).fill(-1);
     this.offsetNs = model.epochNs === null ? 0 : Number(index.summary.baseNs - model.epochNs);
-    this.hashes = this.plan.hashes(this.router.hash, 'ports');
+    this.hashes = this.plan.hashes(this.router.ecmp, 'ports');
     this.timeline = new Timeline(model, this.cluster, this.router, this);
     this.counts = new EventCounts(model, this.timeline.entries.length, this.cluster);
     this.lookUpGroups();
@@ -118,8 +119,8 @@ export class FlowEngine implements TimelineListener {
     this.nowS = endS;
     this.client.finish();
     this.tracker.finish(endS);
-    for (const f of this.plan.flows) this.book(f, 0);
-    this.counts.close(this.tracker, this.plan.flows);
+    for (let f = 0; f < this.plan.count; f++) this.book(f, 0);
+    this.counts.close(this.tracker);
   }
 
   /** Whether a flow that was delivered would break at its next packet. */
@@ -137,13 +138,13 @@ export class FlowEngine implements TimelineListener {
 
   private runSegment({ count, flowDir, meta, timeNs }: PacketSegment): void {
     const { plan, expects, current, limitS, bytes, offsetNs } = this;
-    const { role } = plan;
+    const { slot } = plan;
     let { nowS } = this;
     let dueS = this.timeline.dueS;
     let { lastS } = this.walk.entries;
     for (let i = 0; i < count; i++) {
-      const row = flowDir[i]!;
-      if (role[row] === ROLE_NONE) continue;
+      const f = slot[flowDir[i]!]!;
+      if (f < 0) continue;
       const atS = (timeNs[i]! + offsetNs) * 1e-9;
       if (atS > nowS) nowS = atS;
       if (nowS >= dueS) {
@@ -151,7 +152,6 @@ export class FlowEngine implements TimelineListener {
         this.timeline.advance(nowS);
         dueS = this.timeline.dueS;
       }
-      const f = row >>> 1;
       const m = meta[i]!;
       bytes[f]! += m >>> META_LENGTH_SHIFT;
       if ((m & CALM_MASK) === expects[f]) {
@@ -286,7 +286,7 @@ export class FlowEngine implements TimelineListener {
   private route(f: number, meta: number, nowS: number): number {
     const group = this.groupOfVip[this.plan.vip[f]!]!;
     if ((meta & META_FRAGMENT) !== 0) {
-      this.fragmentHashes ??= this.plan.hashes(this.router.hash, 'fragment');
+      this.fragmentHashes ??= this.plan.hashes(this.router.ecmp, 'fragment');
       if (this.nextHop[f] === NOT_STARTED)
         this.nextHop[f] = group === null ? NO_ROUTE : group.peek(this.hashes[f]!);
       return group === null ? NO_ROUTE : group.choose(this.fragmentHashes[f]!, nowS);
@@ -312,12 +312,12 @@ export class FlowEngine implements TimelineListener {
 
   routesChanged(_routes: readonly Route[], event: number, atS: number): void {
     if (this.timeline.entries[event]?.kind === 'ecmp') {
-      this.hashes = this.plan.hashes(this.router.hash, 'ports');
+      this.hashes = this.plan.hashes(this.router.ecmp, 'ports');
       this.fragmentHashes = null;
     }
     this.lookUpGroups();
     this.log.routes = event;
-    for (const f of this.plan.flows) {
+    for (let f = 0; f < this.plan.count; f++) {
       if (this.nextHop[f] === NOT_STARTED) continue;
       const group = this.groupOfVip[this.plan.vip[f]!]!;
       const node = group === null ? NO_ROUTE : group.peek(this.hashes[f]!);
@@ -346,7 +346,7 @@ export class FlowEngine implements TimelineListener {
   podStopped(pod: Pod, event: number, atS: number): void {
     this.log.pod[pod.row] = event;
     const { connectedBy, connectedTo, entries } = this.walk;
-    for (const f of this.plan.flows) {
+    for (let f = 0; f < this.plan.count; f++) {
       const e = connectedBy[f]!;
       if (e < 0 || entries.pod[e] !== pod.row || connectedTo[f] !== pod.instance) continue;
       if (this.plan.proto[f] !== TCP || !this.tracker.isOpen(f)) continue;
@@ -362,14 +362,14 @@ export class FlowEngine implements TimelineListener {
 
   eventStarts(event: number, atS: number): void {
     let active = 0;
-    for (const f of this.plan.flows) if (this.isActive(f, atS)) active++;
+    for (let f = 0; f < this.plan.count; f++) if (this.isActive(f, atS)) active++;
     this.counts.active(event, active);
   }
 
   /** Open at this moment: it has begun, is neither over nor broken, and (without connections) will send again. */
   private isActive(f: number, atS: number): boolean {
     if (!this.tracker.isOpen(f)) return false;
-    return this.plan.proto[f] === TCP || this.seconds(this.index.flows.lastNs[f]!) >= atS;
+    return this.plan.proto[f] === TCP || this.seconds(this.index.flows.lastNs[this.plan.row[f]!]!) >= atS;
   }
 
   // -- books

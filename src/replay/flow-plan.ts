@@ -1,152 +1,206 @@
 /**
- * What a scenario makes of the flows of a capture before the first packet is replayed: which flows go to a VIP,
- * which side is the client, which service and port answer, and how the router hashes them. Columns by flow row.
+ * What a set of services makes of the flows of a capture before the first packet is replayed: which flows go to a
+ * VIP, which side is the client, which port answers, and how a router hashes them.
+ *
+ * Only flows towards a VIP have a row here ("f" in the engines); `row[f]` is their row in the flow table. A plan
+ * depends on VIPs and ports alone, so that scenarios which differ in anything else share it ({@link planOf}), and with
+ * it the hashes.
  */
 import { type Address, formatAddress, ipv4, ipv6 } from '../addr/address.js';
-import type { ClusterModel } from '../cluster/model.js';
-import type { CaptureIndex } from '../flow/flow-columns.js';
-import type { FlowHash } from '../hash/flow-hash.js';
+import type { ServiceModel } from '../cluster/model.js';
+import type { CaptureIndex, FlowColumns } from '../flow/flow-columns.js';
+import { createFlowHash, type FlowHashSettings } from '../hash/flow-hash.js';
 import { flowKey } from '../path/draw.js';
 
-/** `role` of a packet, by flow row << 1 | direction */
-export const ROLE_NONE = 0;
-/** a client's packet towards a VIP */
-export const ROLE_CLIENT = 1;
+interface VipRow {
+  readonly address: Address;
+  readonly service: number;
+}
 
 export class FlowPlan {
-  /** row of the service whose VIP the flow goes to, or -1 */
+  /** flows towards a VIP */
+  readonly count: number;
+  /** their rows in the flow table, ascending */
+  readonly row: Int32Array;
+  /** by flow-table row << 1 | direction: the row here of a client's packet towards a VIP, or -1 for any other packet */
+  readonly slot: Int32Array;
   readonly service: Int32Array;
-  /** row in {@link vips}, or -1 */
+  /** row in {@link vips} */
   readonly vip: Int32Array;
   /** 0: no rule for this port */
   readonly targetPort: Uint16Array;
+  readonly family: Uint8Array;
   readonly proto: Uint8Array;
   readonly clientPort: Uint16Array;
   /** 1 where the flow's b side is the client */
   readonly clientIsB: Uint8Array;
   /** see {@link flowKey} */
   readonly key: Int32Array;
-  readonly role: Uint8Array;
-  readonly vips: { readonly address: Address; readonly service: number }[] = [];
-  /** rows of the flows that go to a VIP */
-  readonly flows: Int32Array;
+  readonly vips: readonly VipRow[];
+  /** flows whose client port is below 1024: the ones that share the small port classes of MASQUERADE */
+  readonly lowPorts: number;
+  private readonly known = new Map<string, Uint32Array>();
 
   constructor(
-    private readonly index: CaptureIndex,
-    private readonly model: ClusterModel,
+    private readonly flows: FlowColumns,
+    private readonly services: readonly ServiceModel[],
   ) {
-    const { count } = index.flows;
-    this.service = new Int32Array(count).fill(-1);
-    this.vip = new Int32Array(count).fill(-1);
-    this.targetPort = new Uint16Array(count);
-    this.proto = index.flows.proto.subarray(0, count);
-    this.clientPort = new Uint16Array(count);
-    this.clientIsB = new Uint8Array(count);
-    this.key = new Int32Array(count);
-    this.role = new Uint8Array(2 * count);
-    model.services.forEach((service, row) => {
-      for (const address of service.vips) this.vips.push({ address, service: row });
-    });
-    const rows: number[] = [];
-    for (let f = 0; f < count; f++) if (this.plan(f)) rows.push(f);
-    this.flows = Int32Array.from(rows);
+    this.vips = services.flatMap(({ vips }, service) => vips.map((address) => ({ address, service })));
+    const found = this.find();
+    this.count = found.length;
+    this.row = Int32Array.from(found);
+    this.slot = new Int32Array(2 * flows.count).fill(-1);
+    this.service = new Int32Array(this.count);
+    this.vip = new Int32Array(this.count);
+    this.targetPort = new Uint16Array(this.count);
+    this.family = new Uint8Array(this.count);
+    this.proto = new Uint8Array(this.count);
+    this.clientPort = new Uint16Array(this.count);
+    this.clientIsB = new Uint8Array(this.count);
+    this.key = new Int32Array(this.count);
+    let lowPorts = 0;
+    for (let f = 0; f < this.count; f++) {
+      this.fill(f);
+      if (this.clientPort[f]! < 1024) lowPorts++;
+    }
+    this.lowPorts = lowPorts;
+  }
+
+  /** Row here of a row of the flow table, or -1. */
+  of(flowRow: number): number {
+    const a = this.slot[2 * flowRow]!;
+    return a >= 0 ? a : this.slot[2 * flowRow + 1]!;
   }
 
   /** Address of the flow's client. */
   clientAddress(f: number): Address {
-    return this.address(f, this.clientIsB[f] === 1 ? 4 : 0);
+    return addressAt(this.flows, this.row[f]!, this.clientIsB[f] === 1 ? 4 : 0);
+  }
+
+  /** Key for sessionAffinity ClientIP. */
+  clientText(f: number): string {
+    return formatAddress(this.clientAddress(f));
   }
 
   /** Family, protocol and target port of a flow as one number: with the pod, what a translated packet goes to. */
   target(f: number): number {
-    return (this.index.flows.family[f]! * 256 + this.proto[f]!) * 65536 + this.targetPort[f]!;
+    return (this.family[f]! * 256 + this.proto[f]!) * 65536 + this.targetPort[f]!;
   }
 
-  /** Key for sessionAffinity ClientIP, or null where the service has none. */
-  affinityClient(f: number): string | null {
-    const service = this.model.services[this.service[f]!]!;
-    return service.sessionAffinity === 'ClientIP' ? formatAddress(this.clientAddress(f)) : null;
-  }
-
-  /** The router's hash of each flow (as whole packets; a fragment has ports 0). */
-  hashes(hash: FlowHash, ports: 'ports' | 'fragment'): Uint32Array {
-    const { flows } = this.index;
-    const out = new Uint32Array(this.service.length);
-    for (let i = 0; i < this.flows.length; i++) {
-      const f = this.flows[i]!;
+  /** A router's hash of each flow: as whole packets, or as fragments (ports 0). */
+  hashes(settings: FlowHashSettings, ports: 'ports' | 'fragment'): Uint32Array {
+    const name = `${settings.hash} ${settings.seed} ${settings.fields} ${ports}`;
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    const hash = createFlowHash(settings);
+    const { flows } = this;
+    const out = new Uint32Array(this.count);
+    const whole = ports === 'ports';
+    for (let f = 0; f < this.count; f++) {
+      const row = this.row[f]!;
       const b = this.clientIsB[f] === 1;
-      const at = 8 * f;
-      const withPorts = ports === 'ports';
+      const at = 8 * row;
       out[f] = hash.hashTuple(
-        flows.family[f] as 4 | 6,
+        this.family[f] as 4 | 6,
         flows.addresses,
         b ? at + 4 : at,
         b ? at : at + 4,
-        flows.proto[f]!,
-        withPorts ? this.clientPort[f]! : 0,
-        withPorts ? (b ? flows.aPort[f]! : flows.bPort[f]!) : 0,
-        b ? flows.labelIn[f]! : flows.labelOut[f]!,
+        this.proto[f]!,
+        whole ? this.clientPort[f]! : 0,
+        whole ? (b ? flows.aPort[row]! : flows.bPort[row]!) : 0,
+        b ? flows.labelIn[row]! : flows.labelOut[row]!,
       );
     }
+    // a sweep over seeds must not fill the memory
+    if (this.known.size >= 8) this.known.clear();
+    this.known.set(name, out);
     return out;
   }
 
-  private address(f: number, at: number): Address {
-    const { family, addresses } = this.index.flows;
-    const w = 8 * f + at;
-    if (family[f] === 4) return ipv4(addresses[w]!);
-    return ipv6(addresses[w]!, addresses[w + 1]!, addresses[w + 2]!, addresses[w + 3]!);
+  /** Rows of the flow table with a VIP on either side. */
+  private find(): number[] {
+    const { flows } = this;
+    const words = new Set(this.vips.map(({ address }) => lastWord(address)));
+    const found: number[] = [];
+    for (let row = 0; row < flows.count; row++) {
+      const at = 8 * row + (flows.family[row] === 4 ? 0 : 3);
+      if (!words.has(flows.addresses[at]!) && !words.has(flows.addresses[at + 4]!)) continue;
+      if (this.findVip(row, 4, 0) !== null || this.findVip(row, 0, 0) !== null) found.push(row);
+    }
+    return found;
   }
 
-  private plan(f: number): boolean {
-    const { flows } = this.index;
-    const toB = this.findVip(f, 4, flows.bPort[f]!);
-    const found = toB ?? this.findVip(f, 0, flows.aPort[f]!);
-    if (found === null) return false;
+  private fill(f: number): void {
+    const { flows } = this;
+    const row = this.row[f]!;
+    const toB = this.findVip(row, 4, flows.bPort[row]!);
+    const found = (toB ?? this.findVip(row, 0, flows.aPort[row]!))!;
     const clientIsB = toB === null;
-    const clientPort = clientIsB ? flows.bPort[f]! : flows.aPort[f]!;
-    const vipPort = clientIsB ? flows.aPort[f]! : flows.bPort[f]!;
+    const clientPort = clientIsB ? flows.bPort[row]! : flows.aPort[row]!;
+    const vipPort = clientIsB ? flows.aPort[row]! : flows.bPort[row]!;
     this.vip[f] = found.vip;
     this.service[f] = found.service;
     this.targetPort[f] = found.targetPort;
+    this.family[f] = flows.family[row]!;
+    this.proto[f] = flows.proto[row]!;
     this.clientIsB[f] = clientIsB ? 1 : 0;
     this.clientPort[f] = clientPort;
-    const at = 8 * f;
-    const src = clientIsB ? at + 4 : at;
-    this.key[f] = flowKey(
-      flows.addresses,
-      src,
-      clientIsB ? at : at + 4,
-      clientPort,
-      vipPort,
-      flows.proto[f]!,
-    );
-    this.role[2 * f + (clientIsB ? 1 : 0)] = ROLE_CLIENT;
-    return true;
+    const client = 8 * row + (clientIsB ? 4 : 0);
+    const server = 8 * row + (clientIsB ? 0 : 4);
+    this.key[f] = flowKey(flows.addresses, client, server, clientPort, vipPort, flows.proto[row]!);
+    this.slot[2 * row + (clientIsB ? 1 : 0)] = f;
   }
 
   /** The VIP at word `at` of the flow's addresses: a service with this port, or else any service of the address. */
   private findVip(
-    f: number,
+    row: number,
     at: number,
     port: number,
   ): { vip: number; service: number; targetPort: number } | null {
-    const { family, addresses, proto } = this.index.flows;
-    const w = 8 * f + at;
+    const { family, addresses, proto } = this.flows;
+    const w = 8 * row + at;
     let bare: { vip: number; service: number; targetPort: number } | null = null;
     for (let vip = 0; vip < this.vips.length; vip++) {
       const { address, service } = this.vips[vip]!;
-      if (address.family !== family[f] || address.w0 !== addresses[w]) continue;
+      if (address.family !== family[row] || address.w0 !== addresses[w]) continue;
       if (
         address.w1 !== addresses[w + 1] ||
         address.w2 !== addresses[w + 2] ||
         address.w3 !== addresses[w + 3]
       )
         continue;
-      const entry = this.model.services[service]!.ports.find((p) => p.proto === proto[f] && p.port === port);
+      const entry = this.services[service]!.ports.find((p) => p.proto === proto[row] && p.port === port);
       if (entry !== undefined) return { vip, service, targetPort: entry.targetPort };
       bare ??= { vip, service, targetPort: 0 };
     }
     return bare;
   }
+}
+
+const plans = new WeakMap<FlowColumns, Map<string, FlowPlan>>();
+
+/** The plan for these services over this index; made once for all scenarios with the same VIPs and ports. */
+export function planOf({ flows }: CaptureIndex, services: readonly ServiceModel[]): FlowPlan {
+  const name = JSON.stringify(services.map(({ vips, ports }) => [vips, ports]));
+  let ofIndex = plans.get(flows);
+  if (ofIndex === undefined) {
+    ofIndex = new Map();
+    plans.set(flows, ofIndex);
+  }
+  let plan = ofIndex.get(name);
+  if (plan === undefined) {
+    plan = new FlowPlan(flows, services);
+    ofIndex.set(name, plan);
+  }
+  return plan;
+}
+
+function addressAt({ family, addresses }: FlowColumns, row: number, at: number): Address {
+  const w = 8 * row + at;
+  if (family[row] === 4) return ipv4(addresses[w]!);
+  return ipv6(addresses[w]!, addresses[w + 1]!, addresses[w + 2]!, addresses[w + 3]!);
+}
+
+function lastWord({ family, w0, w3 }: Address): number {
+  return family === 4 ? w0 : w3;
 }

@@ -60,14 +60,14 @@ export class NodeWalk implements EntryLife {
     /** see ClientSide */
     private readonly lingerS: Float64Array,
   ) {
-    const flows = plan.service.length;
+    const flows = plan.count;
     this.entries = new EntryPool(flows);
     this.connectedBy = new Int32Array(flows).fill(-1);
     this.connectedTo = new Int32Array(flows);
     this.guessed = new Uint8Array(flows);
     this.draws = new Int32Array(flows);
     this.timeouts = tcpTimeouts(model.dataplane.conntrack.timeouts);
-    this.limits = new TableLimits(model, flows, this.entries, this, (f) => plan.target(f));
+    this.limits = new TableLimits(model, plan, this.entries, this);
     this.ports = new SourcePorts(model, this.entries, this);
   }
 
@@ -121,7 +121,7 @@ export class NodeWalk implements EntryLife {
     const service = this.plan.service[f]!;
     const rules = this.cluster.rules[node]!;
     const ordinal = this.draws[f]!++;
-    const pod = rules.choose(service, this.plan.affinityClient(f), this.plan.key[f]!, ordinal, nowS);
+    const pod = rules.choose(service, this.affinityClient(f), this.plan.key[f]!, ordinal, nowS);
     if (pod < 0) return;
     const snat = this.model.services[service]!.externalTrafficPolicy === 'Cluster' ? ENTRY_SNAT : 0;
     const e = this.add(
@@ -199,6 +199,11 @@ export class NodeWalk implements EntryLife {
     for (let e = 0; e < entries.count; e++) if (entries.node[e] === node) this.remove(e);
   }
 
+  private affinityClient(f: number): string | null {
+    const { sessionAffinity } = this.model.services[this.plan.service[f]!]!;
+    return sessionAffinity === 'ClientIP' ? this.plan.clientText(f) : null;
+  }
+
   private settle(outcome: Outcome, reason: number, hop: number): void {
     this.outcome = outcome;
     this.reason = reason;
@@ -241,7 +246,7 @@ export class NodeWalk implements EntryLife {
     }
     const rules = this.cluster.rules[node]!;
     const ordinal = this.draws[f]!++;
-    const pod = rules.choose(service, this.plan.affinityClient(f), this.plan.key[f]!, ordinal, nowS);
+    const pod = rules.choose(service, this.affinityClient(f), this.plan.key[f]!, ordinal, nowS);
     if (pod === DROP_NO_LOCAL_ENDPOINT) {
       this.settle(Outcome.silent, ReasonCode['no-local-endpoint'], hop);
       return -1;

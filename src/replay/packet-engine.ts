@@ -9,16 +9,17 @@ import { Segment, segmentOf } from '../conntrack/tcp-states.js';
 import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { META_FLAGS_CUT, META_PAYLOAD, META_TCP_FLAGS } from '../flow/packet-index.js';
-import { ClusterState, type Pod } from '../path/cluster-state.js';
+import { ClusterState } from '../path/cluster-state.js';
 import { DataPlane } from '../path/data-plane.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../path/disposition.js';
 import { type ForgedFields, forgePacket } from '../path/forge.js';
 import { Packet } from '../path/packet.js';
+import type { Pod } from '../path/pod.js';
 import { type Route, RouterState } from '../path/router-state.js';
 import { TCP_ACK, TCP_SYN } from '../wire/tcp.js';
 import { type Blame, blame, EventLog } from './blame.js';
 import { ClientSide, SKIP } from './client-side.js';
-import { FlowPlan, ROLE_NONE } from './flow-plan.js';
+import { type FlowPlan, planOf } from './flow-plan.js';
 import { PathLog } from './path-log.js';
 import { Timeline, type TimelineListener } from './timeline.js';
 import { Asks, Life, VerdictTracker } from './verdict-tracker.js';
@@ -67,8 +68,8 @@ export class PacketEngine implements TimelineListener {
     private readonly index: CaptureIndex,
     private readonly model: ClusterModel,
   ) {
-    const flows = index.flows.count;
-    this.plan = new FlowPlan(index, model);
+    this.plan = planOf(index, model.services);
+    const flows = this.plan.count;
     this.cluster = new ClusterState(model);
     this.router = new RouterState(model, this.cluster);
     this.dataPlane = new DataPlane(model, this.cluster, this.router);
@@ -85,15 +86,16 @@ export class PacketEngine implements TimelineListener {
   }
 
   run(): void {
-    const { role } = this.plan;
+    const { slot } = this.plan;
     const offsetNs = this.model.epochNs === null ? 0 : Number(this.index.summary.baseNs - this.model.epochNs);
     let nowS = Number.NEGATIVE_INFINITY;
     for (const { count, flowDir, meta, timeNs } of this.index.packets.segments) {
       for (let i = 0; i < count; i++) {
-        if (role[flowDir[i]!] === ROLE_NONE) continue;
+        const f = slot[flowDir[i]!]!;
+        if (f < 0) continue;
         nowS = Math.max(nowS, (timeNs[i]! + offsetNs) * 1e-9);
         this.timeline.advance(nowS);
-        this.step(flowDir[i]! >>> 1, meta[i]!, nowS);
+        this.step(f, meta[i]!, nowS);
       }
     }
     const endS = Math.max(nowS, (offsetNs + this.index.summary.duration * 1e9) * 1e-9);
@@ -214,17 +216,18 @@ export class PacketEngine implements TimelineListener {
   private build(f: number, flags: number, payload: number): void {
     const { flows } = this.index;
     const b = this.plan.clientIsB[f] === 1;
-    const at = 8 * f;
+    const row = this.plan.row[f]!;
+    const at = 8 * row;
     for (let i = 0; i < 4; i++) {
       this.tuple.words[TUPLE_SRC + i] = flows.addresses[(b ? at + 4 : at) + i]!;
       this.tuple.words[TUPLE_DST + i] = flows.addresses[(b ? at : at + 4) + i]!;
     }
-    this.tuple.setKind(flows.family[f]!, flows.proto[f]!);
-    this.tuple.setPorts(b ? flows.bPort[f]! : flows.aPort[f]!, b ? flows.aPort[f]! : flows.bPort[f]!);
+    this.tuple.setKind(flows.family[row]!, flows.proto[row]!);
+    this.tuple.setPorts(b ? flows.bPort[row]! : flows.aPort[row]!, b ? flows.aPort[row]! : flows.bPort[row]!);
     this.fields.flags = flags;
     this.fields.ack = flags === TCP_SYN ? 0 : (this.serverIsn[f]! + 1) >>> 0;
     this.fields.payloadBytes = payload === 0 ? 0 : PAYLOAD_BYTES;
-    this.fields.flowLabel = b ? flows.labelIn[f]! : flows.labelOut[f]!;
+    this.fields.flowLabel = b ? flows.labelIn[row]! : flows.labelOut[row]!;
     forgePacket(this.tuple, this.fields, this.bytes, this.packet);
     if (this.lastNode[f] === -2) this.lastNode[f] = this.dataPlane.routerHop.peek(this.packet);
   }
@@ -237,7 +240,7 @@ export class PacketEngine implements TimelineListener {
 
   routesChanged(_routes: readonly Route[], event: number): void {
     this.log.routes = event;
-    for (const f of this.plan.flows) {
+    for (let f = 0; f < this.plan.count; f++) {
       if (this.lastNode[f] === -2) continue;
       this.build(f, 0, 0);
       const node = this.dataPlane.routerHop.peek(this.packet);
@@ -258,7 +261,7 @@ export class PacketEngine implements TimelineListener {
 
   podStopped(pod: Pod, event: number, atS: number): void {
     this.log.pod[pod.row] = event;
-    for (const f of this.plan.flows) {
+    for (let f = 0; f < this.plan.count; f++) {
       const home = this.homes[f];
       if (home === undefined || home.pod !== pod.row || home.instance !== pod.instance) continue;
       if (this.plan.proto[f] === UDP || !this.tracker.isOpen(f) || home.guessed) continue;

@@ -87,29 +87,26 @@ class FinishedReplay implements ReplayResult {
     this.summary = this.summarise(options);
   }
 
-  fateOf(f: number): Fate {
-    const { plan, tracker, walk } = this.engine;
-    if (plan.service[f]! < 0) return 'unknown';
-    const fate = FATES[tracker.fate[f]!];
-    if (fate !== undefined) {
-      const guess = walk.guessed[f] === 1 && ENDPOINT_REASONS.has(REASON_NAMES[tracker.reason[f]!]!);
-      return guess ? 'unknown' : fate;
-    }
-    return tracker.life[f] === Life.unborn || tracker.midway[f] === 1 ? 'unknown' : 'delivered';
+  fateOf(row: number): Fate {
+    const f = this.engine.plan.of(row);
+    return f < 0 ? 'unknown' : this.fate(f);
   }
 
-  flowVerdict(f: number): FlowVerdict {
+  flowVerdict(row: number): FlowVerdict {
     const { engine, model } = this;
     const { plan, tracker } = engine;
-    const row = this.row(f);
-    const fate = this.fateOf(f);
-    if (plan.service[f]! < 0) {
-      return { ...row, service: null, fate, cause: null, chain: [], brokenAt: null, path: [], source: null };
+    const f = plan.of(row);
+    const client = f < 0 ? null : plan.clientIsB[f] === 1 ? 'b' : 'a';
+    const flow = this.row(row, client);
+    if (f < 0) {
+      const nothing = { cause: null, chain: [], brokenAt: null, path: [], source: null };
+      return { ...flow, service: null, fate: 'unknown', ...nothing };
     }
+    const fate = this.fate(f);
     const broken = fate !== 'delivered' && fate !== 'unknown';
     const unanswered = fate === 'timeout' ? UNANSWERED[tracker.unanswered[f]!] : undefined;
     return {
-      ...row,
+      ...flow,
       service: model.services[plan.service[f]!]!.name,
       fate,
       ...(fate === 'delivered' && engine.isLatent(f) ? { latent: true as const } : {}),
@@ -122,15 +119,24 @@ class FinishedReplay implements ReplayResult {
     };
   }
 
+  /** Fate of a row of the plan. */
+  private fate(f: number): Fate {
+    const { tracker, walk } = this.engine;
+    const fate = FATES[tracker.fate[f]!];
+    if (fate !== undefined) {
+      const guess = walk.guessed[f] === 1 && ENDPOINT_REASONS.has(REASON_NAMES[tracker.reason[f]!]!);
+      return guess ? 'unknown' : fate;
+    }
+    return tracker.life[f] === Life.unborn || tracker.midway[f] === 1 ? 'unknown' : 'delivered';
+  }
+
   /** The flow table's row, seconds counted from t = 0, the client first. */
-  private row(f: number): FlowRow {
+  private row(row: number, client: 'a' | 'b' | null): FlowRow {
     const { flows } = this.index;
-    const client = this.engine.plan.service[f]! < 0 ? null : this.engine.plan.clientIsB[f] === 1 ? 'b' : 'a';
-    const row = flowRow(flows, f, client);
     return {
-      ...row,
-      start: rounded(this.engine.seconds(flows.firstNs[f]!)),
-      end: rounded(this.engine.seconds(flows.lastNs[f]!)),
+      ...flowRow(flows, row, client),
+      start: rounded(this.engine.seconds(flows.firstNs[row]!)),
+      end: rounded(this.engine.seconds(flows.lastNs[row]!)),
     };
   }
 
@@ -152,7 +158,7 @@ class FinishedReplay implements ReplayResult {
   }
 
   private path(f: number): PathStep[] {
-    const family = this.index.flows.family[f]!;
+    const family = this.engine.plan.family[f]!;
     return this.engine.paths.steps(f).map(({ atS, node, pod }) => {
       const address = addressOf(this.model.nodes[node]!.addresses, family);
       return {
@@ -181,10 +187,10 @@ class FinishedReplay implements ReplayResult {
     const nodeFlows = new Float64Array(model.nodes.length);
     const podFlows = new Float64Array(engine.cluster.pods.length);
     let latent = 0;
-    for (let f = 0; f < this.flowCount; f++) {
-      const fate = this.fateOf(f);
+    byFate.unknown = this.flowCount - plan.count;
+    for (let f = 0; f < plan.count; f++) {
+      const fate = this.fate(f);
       byFate[fate]++;
-      if (plan.service[f]! < 0) continue;
       if (fate === 'delivered' && engine.isLatent(f)) latent++;
       if (fate !== 'delivered' && fate !== 'unknown') {
         const reason = REASON_NAMES[tracker.reason[f]!]!;
@@ -225,7 +231,7 @@ class FinishedReplay implements ReplayResult {
 /** VIPs no packet goes to: the commonest reason for an empty result. */
 function absentVips(engine: FlowEngine, model: ClusterModel): string[] {
   const seen = new Set<number>();
-  for (const f of engine.plan.flows) seen.add(engine.plan.vip[f]!);
+  for (const vip of engine.plan.vip) seen.add(vip);
   return engine.plan.vips.flatMap(({ address, service }, vip) =>
     seen.has(vip)
       ? []

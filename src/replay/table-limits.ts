@@ -11,6 +11,7 @@
  */
 import type { ClusterModel } from '../cluster/model.js';
 import { DEAD, ENTRY_ASSURED, ENTRY_SNAT, type EntryPool } from './entry-pool.js';
+import type { FlowPlan } from './flow-plan.js';
 
 /** What the limits need of the entries' owner. */
 export interface EntryLife {
@@ -18,8 +19,9 @@ export interface EntryLife {
   remove(e: number): void;
 }
 
-/** the smallest port class that MASQUERADE draws from */
+/** the port classes that MASQUERADE draws from: below 1024, and the rest */
 const SMALLEST_PORT_CLASS = 424;
+const LARGEST_PORT_CLASS = 64512;
 
 export class TableLimits {
   private readonly max: number;
@@ -32,14 +34,14 @@ export class TableLimits {
 
   constructor(
     model: ClusterModel,
-    flows: number,
+    private readonly plan: FlowPlan,
     private readonly entries: EntryPool,
     private readonly life: EntryLife,
-    /** what else makes a tuple towards a pod unique: family, protocol and port, of a flow */
-    private readonly target: (flow: number) => number,
   ) {
     this.max = model.dataplane.conntrack.max;
-    this.near = flows >= Math.min(this.max, SMALLEST_PORT_CLASS);
+    // a flow has one living entry a node at most
+    this.near =
+      plan.count >= this.max || plan.count >= LARGEST_PORT_CLASS || plan.lowPorts >= SMALLEST_PORT_CLASS;
     this.living = new Int32Array(model.nodes.length);
     this.expiry = model.nodes.map(() => new ExpiryHeap());
     this.made = model.nodes.map(() => ({ rows: [], passed: 0 }));
@@ -101,7 +103,7 @@ export class TableLimits {
   }
 
   private countPort(e: number, by: number): void {
-    const key = portKey(this.entries.node[e]!, this.entries.pod[e]!, this.target(this.entries.flow[e]!));
+    const key = portKey(this.entries.node[e]!, this.entries.pod[e]!, this.plan.target(this.entries.flow[e]!));
     this.ports.set(key, (this.ports.get(key) ?? 0) + by);
   }
 }

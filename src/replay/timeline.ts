@@ -9,7 +9,8 @@
  */
 import { formatPrefix } from '../addr/prefix.js';
 import type { ClusterModel, TimelineEvent } from '../cluster/model.js';
-import type { ClusterState, Pod } from '../path/cluster-state.js';
+import type { ClusterState } from '../path/cluster-state.js';
+import type { Pod } from '../path/pod.js';
 import type { Route, RouterState } from '../path/router-state.js';
 import { placeNewPod } from './place-pod.js';
 

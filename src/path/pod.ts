@@ -1,0 +1,17 @@
+/** A pod at one moment. */
+import type { Address } from '../addr/address.js';
+
+export interface Pod {
+  readonly row: number;
+  readonly name: string;
+  readonly node: number;
+  readonly addresses: readonly Address[];
+  /** counts the starts of this pod; connections belong to an instance */
+  instance: number;
+  /** the process runs and owns its addresses */
+  running: boolean;
+  /** conditions of its EndpointSlice entry; all false = not listed */
+  ready: boolean;
+  serving: boolean;
+  terminating: boolean;
+}
