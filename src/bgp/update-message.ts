@@ -45,12 +45,13 @@ export function decodeAttribute(
   return { code, flags: wireFlags, value: descriptor.decode(view, at, end, context) };
 }
 
-/** All attributes of the list `view[at .. end)`, as far as it can be told apart. */
+/** All attributes of the list `view[at .. end)`, as far as it can be told apart, each as `decodeOne` has it. */
 export function decodeAttributeList(
   view: DataView,
   at: number,
   end: number,
   context: CodecContext,
+  decodeOne: typeof decodeAttribute = decodeAttribute,
 ): PathAttribute[] {
   const attributes: PathAttribute[] = [];
   while (at + 3 <= end) {
@@ -60,7 +61,7 @@ export function decodeAttributeList(
     if (valueAt > end) break;
     const valueEnd = valueAt + (isExtended ? view.getUint16(at + 2) : view.getUint8(at + 2));
     if (valueEnd > end) break;
-    attributes.push(decodeAttribute(view.getUint8(at + 1), flags, view, valueAt, valueEnd, context));
+    attributes.push(decodeOne(view.getUint8(at + 1), flags, view, valueAt, valueEnd, context));
     at = valueEnd;
   }
   return attributes;

@@ -11,7 +11,7 @@ import { mergeAs4Path } from '../attribute/017-as4-path.js';
 import type { PathAttribute } from '../attribute/descriptor.js';
 import { ByteWriter } from '../byte-writer.js';
 import { type CodecContext, OFFLINE } from '../codec-context.js';
-import { decodeAttributeList, encodeAttribute } from '../update-message.js';
+import { decodeAttribute, decodeAttributeList, encodeAttribute } from '../update-message.js';
 
 const AS_TRANS = 23456;
 const CODE = {
@@ -30,12 +30,13 @@ export function decodeRibAttributes(
   context: CodecContext,
   family: FamilyKey,
 ): PathAttribute[] {
-  return decodeAttributeList(view, at, end, context).map((attribute) => {
-    if (attribute.code !== CODE.mpReach || attribute.fault === undefined) return attribute;
-    const value = attribute.value as Uint8Array;
-    if (value.length === 0 || value[0] !== value.length - 1) return attribute;
-    const reach: MpReach = { family, nextHop: value.slice(1), nlri: [] };
-    return { code: attribute.code, flags: attribute.flags, value: reach };
+  return decodeAttributeList(view, at, end, context, (code, flags, _view, valueAt, valueEnd) => {
+    const nextHopBytes = valueAt < valueEnd ? view.getUint8(valueAt) : 0;
+    if (code !== CODE.mpReach || nextHopBytes === 0 || nextHopBytes !== valueEnd - valueAt - 1) {
+      return decodeAttribute(code, flags, view, valueAt, valueEnd, context);
+    }
+    const reach: MpReach = { family, nextHop: copyOf(view, valueAt + 1, valueEnd), nlri: [] };
+    return { code, flags: flags & 0xe0, value: reach };
   });
 }
 
