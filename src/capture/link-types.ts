@@ -51,7 +51,7 @@ const NAMES = new Map<number, string>([
   [141, 'mtp3'],
   [143, 'docsis'],
   [147, 'user0'],
-  [166, 'ppp-with-direction'],
+  [166, 'ppp-pppd'],
   [187, 'bluetooth-hci-h4'],
   [189, 'usb-linux'],
   [192, 'ppi'],

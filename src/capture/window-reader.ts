@@ -92,7 +92,7 @@ export abstract class WindowReader implements CaptureReader {
     } else if (insideRecord) {
       this.truncated = true;
       this.warnings.push(
-        `${name} ends in the middle of a record at offset ${offset}; the ${this.packets} packets before it were read`,
+        `${name} ends in the middle of a record at offset ${offset}; what came before it was read`,
       );
     }
   }

@@ -166,7 +166,7 @@ describe('ends', () => {
       expect(reader.truncated).toBe(true);
       expect(reader.damage).toBe(null);
       expect(reader.warnings).toEqual([
-        'made.pcap ends in the middle of a record at offset 100; the 1 packets before it were read',
+        'made.pcap ends in the middle of a record at offset 100; what came before it was read',
       ]);
     }
     const reader = open(whole.subarray(0, lastAt));
