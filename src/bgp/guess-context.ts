@@ -48,8 +48,8 @@ export function guessContext(bytes: Uint8Array, view: DataView, at: number, end:
   if (row < 0) return base;
   const valueAt = VIEW.valueAt[row]!;
   const valueEnd = VIEW.valueEnd[row]!;
-  if (segmentsAreValid(view, valueAt, valueEnd, 4)) return base;
-  return segmentsAreValid(view, valueAt, valueEnd, 2) ? { ...base, asn4: false } : base;
+  if (segmentsAreValid(view, valueAt, valueEnd, 4, 1)) return base;
+  return segmentsAreValid(view, valueAt, valueEnd, 2, 1) ? { ...base, asn4: false } : base;
 }
 
 /** How many prefixes in {@link VIEW}, of all its fields, are as `isSuch` says. */

@@ -31,6 +31,11 @@ export function asnBytes(context: CodecContext): AsnBytes {
   return context.asn4 ? 4 : 2;
 }
 
+/** RFC 7607 section 2 refuses AS 0; dumps are older, and show what was. */
+export function lowestAsn(context: CodecContext): 0 | 1 {
+  return context.peering === 'unknown' ? 0 : 1;
+}
+
 export const AS_PATH: AttributeDescriptor<readonly AsPathSegment[]> = {
   code: 2,
   name: 'AS_PATH',
@@ -38,7 +43,7 @@ export const AS_PATH: AttributeDescriptor<readonly AsPathSegment[]> = {
   onMalformed: OUTCOME.treatAsWithdraw,
   check(view, at, end, context) {
     const width = asnBytes(context);
-    if (!segmentsAreValid(view, at, end, width)) return UPDATE_ERROR.malformedAsPath;
+    if (!segmentsAreValid(view, at, end, width, lowestAsn(context))) return UPDATE_ERROR.malformedAsPath;
     if (context.peering !== 'external') return 0;
     if (hasConfederation(view, at, end, width)) return UPDATE_ERROR.malformedAsPath;
     if (!context.enforceFirstAs || context.peerAsn === 0) return 0;
@@ -51,8 +56,14 @@ export const AS_PATH: AttributeDescriptor<readonly AsPathSegment[]> = {
   toJson: segmentsToJson,
 };
 
-/** `view[at .. end)` is whole segments of known type, none empty, without AS 0. */
-export function segmentsAreValid(view: DataView, at: number, end: number, width: AsnBytes): boolean {
+/** `view[at .. end)` is whole segments of known type, none empty, without an AS number below `lowestAsn`. */
+export function segmentsAreValid(
+  view: DataView,
+  at: number,
+  end: number,
+  width: AsnBytes,
+  lowestAsn: 0 | 1,
+): boolean {
   while (at < end) {
     if (at + 2 > end) return false;
     const type = view.getUint8(at);
@@ -62,7 +73,7 @@ export function segmentsAreValid(view: DataView, at: number, end: number, width:
     const next = at + count * width;
     if (next > end) return false;
     for (; at < next; at += width) {
-      if ((width === 4 ? view.getUint32(at) : view.getUint16(at)) === 0) return false;
+      if ((width === 4 ? view.getUint32(at) : view.getUint16(at)) < lowestAsn) return false;
     }
   }
   return true;

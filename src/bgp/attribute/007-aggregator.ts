@@ -4,7 +4,7 @@
  */
 import { formatIpv4 } from '../../addr/address.js';
 import { UPDATE_ERROR } from '../notification-code.js';
-import { asnBytes, asnOnWire } from './002-as-path.js';
+import { asnBytes, asnOnWire, lowestAsn } from './002-as-path.js';
 import { type AttributeDescriptor, OPTIONAL_TRANSITIVE, OUTCOME } from './descriptor.js';
 
 export interface Aggregator {
@@ -22,7 +22,7 @@ export const AGGREGATOR: AttributeDescriptor<Aggregator> = {
     const width = asnBytes(context);
     if (end - at !== width + 4) return UPDATE_ERROR.attributeLength;
     const asn = width === 4 ? view.getUint32(at) : view.getUint16(at);
-    return asn === 0 ? UPDATE_ERROR.optionalAttribute : 0;
+    return asn < lowestAsn(context) ? UPDATE_ERROR.optionalAttribute : 0;
   },
   decode(view, at, _end, context) {
     const width = asnBytes(context);

@@ -7,6 +7,7 @@
 import { UPDATE_ERROR } from '../notification-code.js';
 import {
   type AsPathSegment,
+  lowestAsn,
   readSegments,
   SEGMENT,
   segmentsAreValid,
@@ -26,7 +27,7 @@ export const AS4_PATH: AttributeDescriptor<readonly AsPathSegment[]> = {
   check(view, at, end, context) {
     if (context.asn4 && context.peering !== 'unknown') return UPDATE_ERROR.optionalAttribute;
     if (end - at < SHORTEST) return UPDATE_ERROR.attributeLength;
-    return segmentsAreValid(view, at, end, 4) ? 0 : UPDATE_ERROR.optionalAttribute;
+    return segmentsAreValid(view, at, end, 4, lowestAsn(context)) ? 0 : UPDATE_ERROR.optionalAttribute;
   },
   decode: (view, at, end) => readSegments(view, at, end, 4),
   encode: (segments, out) => writeSegments(segments, out, 4),

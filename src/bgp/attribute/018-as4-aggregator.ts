@@ -1,5 +1,6 @@
 /** AS4_AGGREGATOR: RFC 6793 section 3; malformed, or from a four-octet speaker: discarded (section 6). */
 import { UPDATE_ERROR } from '../notification-code.js';
+import { lowestAsn } from './002-as-path.js';
 import { type Aggregator, aggregatorToJson } from './007-aggregator.js';
 import { type AttributeDescriptor, OPTIONAL_TRANSITIVE, OUTCOME } from './descriptor.js';
 
@@ -11,7 +12,7 @@ export const AS4_AGGREGATOR: AttributeDescriptor<Aggregator> = {
   check(view, at, end, context) {
     if (context.asn4 && context.peering !== 'unknown') return UPDATE_ERROR.optionalAttribute;
     if (end - at !== 8) return UPDATE_ERROR.attributeLength;
-    return view.getUint32(at) === 0 ? UPDATE_ERROR.optionalAttribute : 0;
+    return view.getUint32(at) < lowestAsn(context) ? UPDATE_ERROR.optionalAttribute : 0;
   },
   decode: (view, at) => ({ asn: view.getUint32(at), address: view.getUint32(at + 4) }),
   encode({ asn, address }, out) {

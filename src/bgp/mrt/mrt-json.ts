@@ -1,6 +1,7 @@
 /** MRT entries as plain JSON: what `flowfate mrt` prints, a line each. */
 import { formatAddress, formatIpv4 } from '../../addr/address.js';
 import { familyName } from '../address-family.js';
+import { OUTCOME } from '../attribute/descriptor.js';
 import type { CodecContext } from '../codec-context.js';
 import { guessContext } from '../guess-context.js';
 import { toHex } from '../hex.js';
@@ -103,7 +104,7 @@ function bodyToJson(entry: BgpMessageEntry): JsonObject {
 export function messageContext(entry: BgpMessageEntry): CodecContext {
   if (entry.type !== MESSAGE_TYPE.update || entry.context.asn4) return entry.context;
   readUpdate(entry.bytes, entry.view, entry.at, entry.end, entry.context, UPDATE);
-  if (UPDATE.outcome === 0) return entry.context;
+  if (UPDATE.outcome === OUTCOME.accept) return entry.context;
   const guessed = guessContext(entry.bytes, entry.view, entry.at, entry.end);
   return { ...entry.context, asn4: guessed.asn4 };
 }
