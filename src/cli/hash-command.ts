@@ -14,7 +14,7 @@ import {
 import { isLinuxHash, linuxPacketHash } from '../hash/linux-dissect.js';
 import { walkPackets } from '../replay/walk-packets.js';
 import { BufferedSink, type Sink } from '../report/sink.js';
-import { createNextHopGroup } from '../route/create-group.js';
+import { createNextHopGroup, defaultBuckets } from '../route/create-group.js';
 import type { NextHopGroup, SelectName } from '../route/next-hop-group.js';
 import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
@@ -30,7 +30,7 @@ interface HashOptions {
   readonly seed: number;
   readonly fields: number;
   readonly select: SelectName;
-  readonly buckets: number;
+  readonly buckets?: number;
   readonly nextHops?: string;
   readonly capture?: string;
   readonly table?: true;
@@ -85,7 +85,11 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
         .choices(SELECTS)
         .default('hash-threshold'),
     )
-    .option('--buckets <n>', 'buckets of resilient, table size of maglev', parseWhole('--buckets', 1), 64)
+    .option(
+      '--buckets <n>',
+      'buckets of resilient (64), table size of maglev (16381), points of ring (160)',
+      parseWhole('--buckets', 1),
+    )
     .option('--next-hops <list>', 'in the order of the router’s table, with weights: a,b,c*2')
     .option('--capture <file>', 'hash every packet of a capture instead')
     .option('--table', 'print which next hop each bucket has, instead')
@@ -124,7 +128,7 @@ function hopsOf(text: string, hash: FlowHash, options: HashOptions): Hops {
   const settings = {
     select: options.select,
     hashBits: hash.bits,
-    buckets: options.buckets,
+    buckets: options.buckets ?? defaultBuckets(options.select),
     idleTimerS: 120,
     unbalancedTimerS: 0,
     replace: 'in-place',

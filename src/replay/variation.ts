@@ -7,6 +7,7 @@
 
 import type { ClusterModel, EcmpSettings, RouteNextHop, TimelineEvent } from '../cluster/model.js';
 import { FlowfateError } from '../errors.js';
+import { defaultBuckets } from '../route/create-group.js';
 
 export interface Variation {
   readonly knob: string;
@@ -35,7 +36,12 @@ const SELECTS = ['modulo', 'hash-threshold', 'resilient', 'rendezvous', 'maglev'
 const KNOBS: Record<string, Change> = {
   hash: (model, value) => withEcmp(model, { hash: oneOf(value, HASHES, 'hash') }),
   fields: (model, value) => withEcmp(model, { fields: wholeNumber(value, 'fields', 0, 0xfff) }),
-  select: (model, value) => withEcmp(model, { select: oneOf(value, SELECTS, 'select') }),
+  select: (model, value) => {
+    const select = oneOf(value, SELECTS, 'select');
+    // a number of buckets says something about one selection only; vary buckets behind select to set it
+    const same = select === model.router.ecmp.select;
+    return withEcmp(model, same ? { select } : { select, buckets: defaultBuckets(select) });
+  },
   buckets: (model, value) => withEcmp(model, { buckets: wholeNumber(value, 'buckets', 1, 1 << 24) }),
   idleTimer: (model, value) => withEcmp(model, { idleTimerS: seconds(value, 'idleTimer') }),
   unbalancedTimer: (model, value) => withEcmp(model, { unbalancedTimerS: seconds(value, 'unbalancedTimer') }),
