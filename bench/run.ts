@@ -7,6 +7,7 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import benny from 'benny';
 import type { BenchCase } from './bench-case.js';
+import { bgpCases } from './bgp.bench.js';
 import { captureCases } from './capture.bench.js';
 import { conntrackCases } from './conntrack.bench.js';
 import { hashCases } from './hash.bench.js';
@@ -33,6 +34,7 @@ const all: readonly BenchCase[] = [
   ...routeCases,
   ...conntrackCases,
   ...captureCases,
+  ...bgpCases,
   ...replayCases,
 ];
 const chosen = all.filter(
