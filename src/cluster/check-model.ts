@@ -4,8 +4,9 @@
  */
 import { type Address, formatAddress } from '../addr/address.js';
 import { formatPrefix, prefixContains } from '../addr/prefix.js';
+import { refuseEcmp } from './ecmp-settings.js';
 import { type ClusterFacts, type Place, positionIn } from './facts.js';
-import { MAX_RESILIENT_BUCKETS, PROTOCOLS } from './limits.js';
+import { PROTOCOLS } from './limits.js';
 import type { ClusterModel, EndpointModel, ServiceModel } from './model.js';
 import type { Problems } from './problems.js';
 
@@ -29,18 +30,18 @@ export function checkModel(
       'there are no services; list them under spec.services or give Service objects of type LoadBalancer with an address',
     );
   }
-  checkNames(facts, problems);
   checkNodes(model, facts, problems);
   checkServices(model, facts, problems);
   checkVips(model, facts, problems, notes);
   checkPods(model, facts, problems);
   checkRoutes(model, facts, problems, notes);
-  checkEcmp(model, facts, problems);
+  checkEcmp(model, facts, problems, notes);
   noteFamilies(model, notes);
   return notes;
 }
 
-function checkNames(facts: ClusterFacts, problems: Problems): void {
+/** Names are what everything else refers to: this is judged before names become rows. */
+export function checkNames(facts: ClusterFacts, problems: Problems): void {
   for (const list of [facts.nodes ?? [], facts.services ?? []]) {
     const seen = new Set<string>();
     for (const { name, place } of list) {
@@ -124,7 +125,7 @@ function checkVips(model: ClusterModel, facts: ClusterFacts, problems: Problems,
 
 /** An address is that of one pod; pods on their host's network share the node's. */
 function checkPods(model: ClusterModel, facts: ClusterFacts, problems: Problems): void {
-  const known = new Map<string, EndpointModel>();
+  const known = new Map<string, { endpoint: EndpointModel; service: number }>();
   const owner = new Map<string, string>();
   for (const vip of model.services.flatMap((service) => service.vips)) {
     owner.set(formatAddress(vip), 'a VIP');
@@ -138,12 +139,12 @@ function checkPods(model: ClusterModel, facts: ClusterFacts, problems: Problems)
       const place = stated.find((other) => other.pod === endpoint.pod)!.place;
       const before = known.get(endpoint.pod);
       if (before !== undefined) {
-        if (samePod(before, endpoint)) continue;
+        if (before.service === row || samePod(before.endpoint, endpoint)) continue;
         const sentence = `pod ${endpoint.pod} stands in two services with different nodes, addresses or conditions`;
         problems.add(positionIn(place), sentence);
         continue;
       }
-      known.set(endpoint.pod, endpoint);
+      known.set(endpoint.pod, { endpoint, service: row });
       for (const [i, address] of endpoint.addresses.entries()) {
         if (owner.get(formatAddress(address)) === `node ${model.nodes[endpoint.node]!.name}`) continue;
         claim(owner, address, `pod ${endpoint.pod}`, positionIn(place, 'address', i), problems);
@@ -180,11 +181,14 @@ function checkRoutes(model: ClusterModel, facts: ClusterFacts, problems: Problem
   }
 }
 
-function checkEcmp(model: ClusterModel, facts: ClusterFacts, problems: Problems): void {
-  const { select, buckets } = model.router.ecmp;
-  if (select === 'resilient' && buckets > MAX_RESILIENT_BUCKETS) {
-    const position = facts.ecmpPlace ? positionIn(facts.ecmpPlace, 'buckets') : {};
-    problems.add(position, `a resilient group has at most ${MAX_RESILIENT_BUCKETS} buckets, not ${buckets}`);
+function checkEcmp(model: ClusterModel, facts: ClusterFacts, problems: Problems, notes: string[]): void {
+  const { ecmp } = model.router;
+  const stated = facts.ecmp?.buckets ?? ecmp.buckets;
+  const refusal = refuseEcmp({ ...ecmp, buckets: stated }, model.nodes.length);
+  const place = facts.ecmpPlace;
+  if (refusal !== null) problems.add(place ? positionIn(place, 'buckets') : {}, refusal);
+  else if (facts.ecmp?.buckets !== undefined && ecmp.buckets !== stated) {
+    notes.push(`A Maglev table has a prime number of buckets: ${stated} became ${ecmp.buckets}.`);
   }
 }
 

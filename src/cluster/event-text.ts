@@ -11,7 +11,7 @@
 import { FlowfateError } from '../errors.js';
 import type { TimelineFacts } from './facts.js';
 import { nearest } from './nearest.js';
-import { described, pathText } from './schema-issues.js';
+import { described, pathText, unknownKey } from './schema-issues.js';
 import { type RawTimelineEntry, timelineEntrySchema, VERBS, type Verb } from './timeline-schema.js';
 
 type Settings = Record<string, unknown>;
@@ -41,8 +41,8 @@ export function parseEventText(text: string): RawTimelineEntry {
   if (issue.path[0] === 'at') throw wrong(text, `${issue.message}, found ${described(at)}`);
   const inner = innermost(issue);
   const where = pathText(inner.path.slice(1) as (string | number)[]);
-  const unknown = inner.code === 'unrecognized_keys' ? `it knows no "${inner.keys.join('", "')}"` : null;
-  throw wrong(text, `${where === '' ? '' : `${where}: `}${unknown ?? inner.message}`);
+  if (inner.code === 'unrecognized_keys') throw wrong(text, unknownKey(inner.keys[0]!, where, inner.message));
+  throw wrong(text, `${where === '' ? '' : `${where}: `}${inner.message}`);
 }
 
 /** The same with its place: an `--event` has no lines, so its faults name it instead. */

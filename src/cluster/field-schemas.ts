@@ -94,7 +94,10 @@ export const prefixes = oneOrMore(prefix, `${PREFIX}, or a list of them`);
 /** A name of a node, pod or service. Such names are words of `--event` and of next-hop lists. */
 export const name = z.string({ error: NAME }).regex(/^[^\s,*=\p{Cc}]+$/u, { error: NAME });
 
-export const names = oneOrMore(name, 'expected a name, or a list of names');
+const NAMES = 'expected a name, or a list of names';
+export const names = z.union([z.array(name).min(1, { error: NAMES }), name.transform((one) => [one])], {
+  error: NAMES,
+});
 
 export interface RawNextHop {
   /** of a node, or an address of one */

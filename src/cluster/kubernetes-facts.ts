@@ -39,15 +39,15 @@ function nodeFacts(
     const parsed = type === 'InternalIP' ? parseAddress(address) : null;
     return parsed === null ? [] : [parsed];
   });
-  const blocks = calicoBlocks(name, objects);
+  const isCalico = objects.ipamBlock.length > 0;
   const own = spec?.podCIDRs ?? (spec?.podCIDR === undefined ? undefined : [spec.podCIDR]);
   return {
     name,
     place,
     addresses,
-    podCidrs: blocks.length > 0 ? blocks : own,
-    // Calico's pods hang on routes of their own, without a bridge that has an address.
-    podGateways: blocks.length > 0 ? [] : undefined,
+    podCidrs: isCalico ? calicoBlocks(name, objects) : own,
+    // Calico hands out its blocks, not the node's range, and its pods hang on no bridge that has an address.
+    podGateways: isCalico ? [] : undefined,
     rack: rackOf(object.metadata.labels ?? {}),
     announces: silent.has(name) ? false : undefined,
   };

@@ -53,7 +53,7 @@ export type KubernetesObjects = {
 
 /** A kind that has a part in the path and is left out all the same, with what that means. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
-  L2Advertisement:
+  'L2Advertisement (metallb.io)':
     'L2Advertisement is left out: here VIPs reach their nodes by routes, not by one node that answers ARP.',
 };
 
@@ -71,7 +71,7 @@ export function readObjects(
       ([, known]) => known.kind === kind && (known.groups as readonly string[]).includes(group),
     );
     if (entry === undefined) {
-      idle.add(kind);
+      idle.add(group === '' ? kind : `${kind} (${group})`);
       continue;
     }
     const object = readWith(
@@ -93,7 +93,7 @@ export function readObjects(
   for (const kind of idle) if (LEFT_OUT[kind] !== undefined) notes.push(LEFT_OUT[kind]);
   const others = [...idle].filter((kind) => LEFT_OUT[kind] === undefined);
   if (others.length > 0)
-    notes.push(`Left out, for they are no part of a packet's path: ${others.join(', ')}.`);
+    notes.push(`Left out, for they do not change the path of a packet here: ${others.join(', ')}.`);
   return found;
 }
 

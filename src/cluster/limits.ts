@@ -38,4 +38,6 @@ export const MAX_HASH_FIELDS = 0xfff;
 export const MAX_BUCKETS = 1 << 24;
 /** num_buckets of a kernel group is 16 bits wide (struct nexthop_grp, NHA_RES_GROUP_BUCKETS). */
 export const MAX_RESILIENT_BUCKETS = 65535;
+/** The ring's own limit of points a next hop. */
+export const MAX_RING_POINTS = 1 << 20;
 export const MAX_CONNTRACK = 0xffffffff;

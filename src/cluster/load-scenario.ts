@@ -7,7 +7,7 @@
  * one. Every fault names file, line and column; up to ten are found in one go.
  */
 import { FlowfateError } from '../errors.js';
-import { checkModel } from './check-model.js';
+import { checkModel, checkNames } from './check-model.js';
 import { eventFacts } from './event-text.js';
 import { type ClusterFacts, overlay } from './facts.js';
 import { kubernetesFacts } from './kubernetes-facts.js';
@@ -53,6 +53,8 @@ export function loadScenario(inputs: readonly ScenarioInput[], options: LoadOpti
   const seed = options.seed === undefined ? {} : { seed: options.seed };
   const facts = [cluster, ...scenarios, { timeline: events, ...seed }].reduce(overlay, {});
   const file = inputs[0]?.name ?? 'scenario';
+  checkNames(facts, problems);
+  problems.throwIfAny();
   const model = resolveModel(facts, nameOf(file), problems);
   notes.push(...orderNote(scenarios), ...checkModel(model, facts, file, problems));
   problems.throwIfAny();

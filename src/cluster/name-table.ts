@@ -31,8 +31,8 @@ export class NameTable {
     const meant = nearest(name, known);
     if (known.length === 0) return sentence;
     if (known.length > 12) return meant === null ? sentence : `${sentence}; did you mean "${meant}"?`;
-    const list = `the ${this.kind}s are ${known.join(', ')}`;
-    return meant === null ? `${sentence}; ${list}` : `${sentence}; did you mean "${meant}"? (${list})`;
+    const list = `known: ${known.join(', ')}`;
+    return meant === null ? `${sentence} (${list})` : `${sentence}; did you mean "${meant}"? (${list})`;
   }
 }
 

@@ -14,6 +14,7 @@ import {
   DEFAULT_TIMEOUTS,
   defaultEcmp,
 } from './defaults.js';
+import { fitEcmp } from './ecmp-settings.js';
 import {
   type ClusterFacts,
   type DataplaneFacts,
@@ -52,7 +53,7 @@ export function resolveModel(facts: ClusterFacts, fallbackName: string, problems
     seed,
     router: {
       addresses: facts.routerAddresses ?? [],
-      ecmp,
+      ecmp: fitEcmp(ecmp),
       routes: routeEntries(facts, reader),
       bgp: over(DEFAULT_BGP, facts.bgp as ClusterModel['router']['bgp'] | undefined),
     },

@@ -1,12 +1,11 @@
 /** Documents of `kind: Scenario` as facts. */
+import { ecmpSettings } from './ecmp-settings.js';
 import { type ClusterFacts, type NodeFacts, type Place, positionIn, type ServiceFacts } from './facts.js';
 import { PROTOCOLS } from './limits.js';
-import type { EcmpSettings } from './model.js';
 import { refuseEdge, refuseProxy } from './not-modelled.js';
 import type { Problems } from './problems.js';
 import { type RawSpec, scenarioSchema } from './scenario-schema.js';
 import { readWith } from './schema-issues.js';
-import type { RawEcmp } from './timeline-schema.js';
 import type { Path, SourceDocument } from './yaml-source.js';
 
 /** What the Scenario at `root` says, or null where it is wrong. */
@@ -41,23 +40,6 @@ export function scenarioFacts(
     services: (spec.services ?? []).map((service, i) => serviceFacts(service, place('services', i))),
     timeline: (spec.timeline ?? []).map((entry, i) => ({ entry, place: place('timeline', i) })),
   };
-}
-
-/** Only what is stated; the keys of the model. */
-export function ecmpSettings(raw: RawEcmp): Partial<EcmpSettings> {
-  const { hash, fields, seed, select, order, buckets, replace, idleTimer, unbalancedTimer } = raw;
-  const settings = {
-    hash,
-    fields,
-    seed,
-    select,
-    order,
-    buckets,
-    replace,
-    idleTimerS: idleTimer,
-    unbalancedTimerS: unbalancedTimer,
-  };
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
 function refuseUnmodelled(spec: RawSpec, place: (...inner: Path) => Place, problems: Problems): void {

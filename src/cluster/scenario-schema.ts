@@ -122,7 +122,9 @@ export const scenarioSchema = mapping({
     nodes: listOf(node).optional(),
     services: listOf(service).optional(),
     epoch: z
-      .union([z.number().min(0).max(1e12), z.string().regex(/^\d{1,12}(\.\d+)?$/)], { error: EPOCH })
+      .union([z.number().min(0).max(1e12), z.string().regex(/^\d{1,12}(\.\d+)?$/, { error: EPOCH })], {
+        error: EPOCH,
+      })
       .optional(),
     timeline: listOf(timelineEntrySchema).optional(),
   }).optional(),

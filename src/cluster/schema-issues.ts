@@ -19,7 +19,8 @@ export function readWith<S extends z.ZodType>(
 ): z.output<S> | null {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  for (const issue of result.error.issues.flatMap((found) => unfold(found, value))) {
+  const issues = result.error.issues.flatMap((found) => unfold(found));
+  for (const issue of issues.filter((one) => !isConsequence(one, issues, value))) {
     for (const { path, key, sentence } of sentencesOf(issue, value)) {
       const whole = [...root, ...path];
       const position = key === null ? document.positionOf(whole) : document.keyPositionOf([...whole, key]);
@@ -30,18 +31,25 @@ export function readWith<S extends z.ZodType>(
 }
 
 /** A union's issue is that of the branch which was meant: the one whose type fits what was found. */
-function unfold(issue: Issue, root: unknown): Issue[] {
+function unfold(issue: Issue): Issue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const meant = issue.errors.find(
     (branch) => branch.length > 0 && !branch.some((inner) => inner.path.length === 0 && isMisfit(inner.code)),
   );
   if (meant === undefined) return [issue];
-  return meant.flatMap((inner) => unfold({ ...inner, path: [...issue.path, ...inner.path] } as Issue, root));
+  return meant.flatMap((inner) => unfold({ ...inner, path: [...issue.path, ...inner.path] } as Issue));
 }
 
 /** Codes of "another type than this branch's altogether". */
 function isMisfit(code: Issue['code']): boolean {
   return code === 'invalid_type' || code === 'invalid_value' || code === 'invalid_union' || code === 'custom';
+}
+
+/** A key that is missing where another is unknown: most likely the one was meant by the other. */
+function isConsequence(issue: Issue, all: readonly Issue[], root: unknown): boolean {
+  if (issue.code === 'unrecognized_keys' || valueAt(root, issue.path as Path) !== undefined) return false;
+  const owner = pathText(issue.path.slice(0, -1) as Path);
+  return all.some((other) => other.code === 'unrecognized_keys' && pathText(other.path as Path) === owner);
 }
 
 interface Finding {
@@ -58,7 +66,7 @@ function sentencesOf(issue: Issue, root: unknown): Finding[] {
     return issue.keys.map((key) => ({
       path,
       key,
-      sentence: unknownKey(key, where, issue.message.split(' ')),
+      sentence: unknownKey(key, where, issue.message),
     }));
   }
   const found = valueAt(root, path);
@@ -72,7 +80,9 @@ function sentencesOf(issue: Issue, root: unknown): Finding[] {
   return [{ path, key: null, sentence: `${prefix}${issue.message}, found ${described(found)}${hint}` }];
 }
 
-function unknownKey(key: string, where: string, known: readonly string[]): string {
+/** @param message of an `unrecognized_keys` issue: the known keys (field-schemas.ts) */
+export function unknownKey(key: string, where: string, message: string): string {
+  const known = message.split(' ');
   const place = where === '' ? '' : ` in ${where}`;
   const meant = nearest(key, known);
   const hint = meant === null ? `known keys are ${known.join(', ')}` : `did you mean "${meant}"?`;

@@ -3,13 +3,14 @@
  * becomes the whole settings in force from then on.
  */
 import { formatPrefix, type Prefix } from '../addr/prefix.js';
+import type { ErrorPosition } from '../errors.js';
+import { ecmpSettings, fitEcmp, refuseEcmp } from './ecmp-settings.js';
 import { type Place, positionIn, type TimelineFacts } from './facts.js';
 import type { RawNextHop } from './field-schemas.js';
 import type { EcmpSettings, NodeModel, RouteNextHop, ServiceModel, TimelineEvent } from './model.js';
 import { NameTable, NodeTable } from './name-table.js';
 import { refuseVerb } from './not-modelled.js';
 import type { Problems } from './problems.js';
-import { ecmpSettings } from './scenario-facts.js';
 import { VERBS, type Verb } from './timeline-schema.js';
 
 type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;
@@ -21,29 +22,24 @@ export interface NamedParts {
 }
 
 export class TimelineReader {
-  readonly nodes: NodeTable;
+  private readonly nodes: NodeTable;
   private readonly services: NameTable;
   private readonly pods: NameTable;
 
   constructor(
-    parts: NamedParts,
+    private readonly parts: NamedParts,
     private readonly problems: Problems,
   ) {
     this.nodes = new NodeTable(parts.nodes);
-    this.nodeParts = parts.nodes;
     this.services = new NameTable(
       'service',
       parts.services.map((service) => service.name),
     );
-    this.serviceCount = parts.services.length;
     this.pods = new NameTable(
       'pod',
       parts.services.flatMap((service) => service.endpoints.map((endpoint) => endpoint.pod)),
     );
   }
-
-  private readonly nodeParts: NamedParts['nodes'];
-  private readonly serviceCount: number;
 
   /** The events in time order; `initial` are the router's settings at t = 0. */
   read(entries: readonly TimelineFacts[], initial: EcmpSettings): TimelineEvent[] {
@@ -68,7 +64,8 @@ export class TimelineReader {
         return [];
       }
       const { family } = prefix.address;
-      if (!this.nodeParts[node]!.addresses.some((address) => address.family === family)) {
+      const { addresses } = this.parts.nodes[node]!;
+      if (addresses.length > 0 && !addresses.some((address) => address.family === family)) {
         const sentence = `next hop ${name} has no IPv${family} address, which ${formatPrefix(prefix)} needs`;
         this.problems.add(position, sentence);
       }
@@ -125,7 +122,7 @@ export class TimelineReader {
       }
       case 'scale': {
         const { service: name, replicas } = entry.scale!;
-        if (name === undefined && this.serviceCount !== 1) {
+        if (name === undefined && this.parts.services.length !== 1) {
           this.problems.add(position, 'scale needs a service where there is more than one');
           return [];
         }
@@ -147,7 +144,7 @@ export class TimelineReader {
         const { nodes, every, downFor } = entry.rollingRedeploy!;
         const rows =
           nodes === undefined
-            ? this.nodeParts.map((_, row) => row)
+            ? this.parts.nodes.map((_, row) => row)
             : this.nodeRows(nodes, place, verb, 'nodes');
         return [{ kind: verb, nodes: rows, everyS: every, downForS: downFor }];
       }
@@ -168,8 +165,14 @@ export class TimelineReader {
         return [{ kind: verb, prefix, nextHops: this.nextHops(prefix, nextHops, inner) }];
       }
       case 'ecmp':
-        return [{ kind: verb, settings }];
+        return this.settingsEvent(settings, position);
     }
+  }
+
+  private settingsEvent(settings: EcmpSettings, position: ErrorPosition): What[] {
+    const refusal = refuseEcmp(settings, this.parts.nodes.length);
+    if (refusal !== null) this.problems.add(position, refusal);
+    return [{ kind: 'ecmp', settings: fitEcmp(settings) }];
   }
 
   private nodeRows(names: readonly string[], place: Place, ...inner: string[]): number[] {

@@ -5,6 +5,7 @@
  * a line, never an exception from the library.
  */
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -13,6 +14,9 @@ import {
   LineCounter,
   type Node,
   parseAllDocuments,
+  visit,
+  type YAMLError,
+  type YAMLWarning,
 } from 'yaml';
 import { type ErrorPosition, FlowfateError } from '../errors.js';
 import type { Problems } from './problems.js';
@@ -97,7 +101,7 @@ export function readYaml({ name, text }: ScenarioInput, problems: Problems): Sou
   const documents: SourceDocument[] = [];
   for (const document of [...parsed] as Document.Parsed[]) {
     const faults = [...document.errors, ...document.warnings];
-    for (const { code, message, pos } of faults.slice(0, 10)) {
+    for (const { code, message, pos } of telling(faults)) {
       const { line, col } = lines.linePos(pos[0]);
       problems.add({ file: name, line, column: col }, faultSentence(code, message, text.slice(pos[0])));
     }
@@ -125,19 +129,42 @@ function refuseUnreadable(name: string, text: string): void {
   }
 }
 
+/** A syntax error makes more of them further down; only the first tells anything. */
+function telling(faults: readonly (YAMLError | YAMLWarning)[]): (YAMLError | YAMLWarning)[] {
+  const isLocal = ({ code }: YAMLError): boolean => code === 'DUPLICATE_KEY' || code === 'TAG_RESOLVE_FAILED';
+  const syntax = faults.filter((fault) => !isLocal(fault));
+  return [...faults.filter(isLocal), ...syntax.slice(0, 1)].slice(0, 10);
+}
+
 function toPlain(document: Document.Parsed, file: string, lines: LineCounter, problems: Problems): unknown {
   try {
     return document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
     // ReferenceError: an alias without its anchor, or aliases that multiply beyond the limit.
     const message = error instanceof Error ? error.message : String(error);
-    const { line, col } = lines.linePos(document.contents?.range?.[0] ?? 0);
-    const sentence = message.startsWith('Excessive')
-      ? 'its aliases (*name) multiply to an absurd size; write the values out'
-      : lowerFirst(message);
+    const lost = aliasWithoutAnchor(document);
+    const { line, col } = lines.linePos((lost ?? document.contents)?.range?.[0] ?? 0);
+    const sentence =
+      lost !== null
+        ? `the alias *${lost.source} has no anchor &${lost.source} before it`
+        : message.startsWith('Excessive')
+          ? 'its aliases (*name) multiply to an absurd size; write the values out'
+          : lowerFirst(message);
     problems.add({ file, line, column: col }, sentence);
     return null;
   }
+}
+
+function aliasWithoutAnchor(document: Document.Parsed): Alias | null {
+  let lost: Alias | null = null;
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return undefined;
+      lost = alias;
+      return visit.BREAK;
+    },
+  });
+  return lost;
 }
 
 function faultSentence(code: string, message: string, rest: string): string {
