@@ -15,7 +15,6 @@ import {
   META_LENGTH_SHIFT,
   META_PAYLOAD,
   META_TCP_FLAGS,
-  type PacketSegment,
 } from '../flow/packet-index.js';
 import { ClusterState } from '../path/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../path/disposition.js';
@@ -27,7 +26,7 @@ import { type Blame, blame, EventLog, type Grief } from './blame.js';
 import { ClientSide, SKIP } from './client-side.js';
 import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED } from './entry-pool.js';
 import { EventCounts } from './event-counts.js';
-import { type FlowPlan, planOf } from './flow-plan.js';
+import { type ClientPackets, type FlowPlan, planOf } from './flow-plan.js';
 import { NodeWalk } from './node-walk.js';
 import { PathLog } from './path-log.js';
 import { Timeline, type TimelineListener } from './timeline.js';
@@ -113,7 +112,7 @@ export class FlowEngine implements TimelineListener {
 
   /** Replays the whole capture. */
   run(): void {
-    for (const segment of this.index.packets.segments) this.runSegment(segment);
+    this.walkPackets(this.plan.packets);
     const endS = Math.max(this.nowS, (this.offsetNs + this.index.summary.duration * 1e9) * 1e-9);
     this.timeline.advance(endS);
     this.nowS = endS;
@@ -136,15 +135,14 @@ export class FlowEngine implements TimelineListener {
     return (timeNs + this.offsetNs) * 1e-9;
   }
 
-  private runSegment({ count, flowDir, meta, timeNs }: PacketSegment): void {
-    const { plan, expects, current, limitS, bytes, offsetNs } = this;
-    const { slot } = plan;
+  private walkPackets({ count, flow, meta, timeNs }: ClientPackets): void {
+    const { expects, current, limitS, bytes, offsetNs } = this;
     let { nowS } = this;
-    let dueS = this.timeline.dueS;
+    let { dueS } = this.timeline;
     let { lastS } = this.walk.entries;
     for (let i = 0; i < count; i++) {
-      const f = slot[flowDir[i]!]!;
-      if (f < 0) continue;
+      const f = flow[i]!;
+      const m = meta[i]!;
       const atS = (timeNs[i]! + offsetNs) * 1e-9;
       if (atS > nowS) nowS = atS;
       if (nowS >= dueS) {
@@ -152,7 +150,6 @@ export class FlowEngine implements TimelineListener {
         this.timeline.advance(nowS);
         dueS = this.timeline.dueS;
       }
-      const m = meta[i]!;
       bytes[f]! += m >>> META_LENGTH_SHIFT;
       if ((m & CALM_MASK) === expects[f]) {
         const e = current[f]!;

@@ -4,11 +4,12 @@
  *
  * Only flows towards a VIP have a row here ("f" in the engines); `row[f]` is their row in the flow table. A plan
  * depends on VIPs and ports alone, so that scenarios which differ in anything else share it ({@link planOf}), and with
- * it the hashes.
+ * it the hashes and the clients' packets.
  */
 import { type Address, formatAddress, ipv4, ipv6 } from '../addr/address.js';
 import type { ServiceModel } from '../cluster/model.js';
 import type { CaptureIndex, FlowColumns } from '../flow/flow-columns.js';
+import type { PacketIndex } from '../flow/packet-index.js';
 import { createFlowHash, type FlowHashSettings } from '../hash/flow-hash.js';
 import { flowKey } from '../path/draw.js';
 
@@ -17,13 +18,25 @@ interface VipRow {
   readonly service: number;
 }
 
+/** The packets that clients sent towards VIPs, in capture order: all that a replay looks at. */
+export interface ClientPackets {
+  readonly count: number;
+  /** row of the plan */
+  readonly flow: Int32Array;
+  /** as in the packet index */
+  readonly meta: Uint32Array;
+  /** nanoseconds since the capture's base */
+  readonly timeNs: Float64Array;
+}
+
 export class FlowPlan {
   /** flows towards a VIP */
   readonly count: number;
   /** their rows in the flow table, ascending */
   readonly row: Int32Array;
+  readonly packets: ClientPackets;
   /** by flow-table row << 1 | direction: the row here of a client's packet towards a VIP, or -1 for any other packet */
-  readonly slot: Int32Array;
+  private readonly slot: Int32Array;
   readonly service: Int32Array;
   /** row in {@link vips} */
   readonly vip: Int32Array;
@@ -41,10 +54,14 @@ export class FlowPlan {
   readonly lowPorts: number;
   private readonly known = new Map<string, Uint32Array>();
 
+  private readonly flows: FlowColumns;
+
   constructor(
-    private readonly flows: FlowColumns,
+    index: CaptureIndex,
     private readonly services: readonly ServiceModel[],
   ) {
+    const { flows } = index;
+    this.flows = flows;
     this.vips = services.flatMap(({ vips }, service) => vips.map((address) => ({ address, service })));
     const found = this.find();
     this.count = found.length;
@@ -64,6 +81,7 @@ export class FlowPlan {
       if (this.clientPort[f]! < 1024) lowPorts++;
     }
     this.lowPorts = lowPorts;
+    this.packets = this.pick(index.packets);
   }
 
   /** Row here of a row of the flow table, or -1. */
@@ -115,6 +133,28 @@ export class FlowPlan {
     if (this.known.size >= 8) this.known.clear();
     this.known.set(name, out);
     return out;
+  }
+
+  private pick({ segments }: PacketIndex): ClientPackets {
+    const { slot } = this;
+    let count = 0;
+    for (const { count: rows, flowDir } of segments) {
+      for (let i = 0; i < rows; i++) if (slot[flowDir[i]!]! >= 0) count++;
+    }
+    const flow = new Int32Array(count);
+    const meta = new Uint32Array(count);
+    const timeNs = new Float64Array(count);
+    let at = 0;
+    for (const segment of segments) {
+      for (let i = 0; i < segment.count; i++) {
+        const f = slot[segment.flowDir[i]!]!;
+        if (f < 0) continue;
+        flow[at] = f;
+        meta[at] = segment.meta[i]!;
+        timeNs[at++] = segment.timeNs[i]!;
+      }
+    }
+    return { count, flow, meta, timeNs };
   }
 
   /** Rows of the flow table with a VIP on either side. */
@@ -177,19 +217,19 @@ export class FlowPlan {
   }
 }
 
-const plans = new WeakMap<FlowColumns, Map<string, FlowPlan>>();
+const plans = new WeakMap<CaptureIndex, Map<string, FlowPlan>>();
 
 /** The plan for these services over this index; made once for all scenarios with the same VIPs and ports. */
-export function planOf({ flows }: CaptureIndex, services: readonly ServiceModel[]): FlowPlan {
+export function planOf(index: CaptureIndex, services: readonly ServiceModel[]): FlowPlan {
   const name = JSON.stringify(services.map(({ vips, ports }) => [vips, ports]));
-  let ofIndex = plans.get(flows);
+  let ofIndex = plans.get(index);
   if (ofIndex === undefined) {
     ofIndex = new Map();
-    plans.set(flows, ofIndex);
+    plans.set(index, ofIndex);
   }
   let plan = ofIndex.get(name);
   if (plan === undefined) {
-    plan = new FlowPlan(flows, services);
+    plan = new FlowPlan(index, services);
     ofIndex.set(name, plan);
   }
   return plan;

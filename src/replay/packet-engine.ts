@@ -86,17 +86,13 @@ export class PacketEngine implements TimelineListener {
   }
 
   run(): void {
-    const { slot } = this.plan;
+    const { count, flow, meta, timeNs } = this.plan.packets;
     const offsetNs = this.model.epochNs === null ? 0 : Number(this.index.summary.baseNs - this.model.epochNs);
     let nowS = Number.NEGATIVE_INFINITY;
-    for (const { count, flowDir, meta, timeNs } of this.index.packets.segments) {
-      for (let i = 0; i < count; i++) {
-        const f = slot[flowDir[i]!]!;
-        if (f < 0) continue;
-        nowS = Math.max(nowS, (timeNs[i]! + offsetNs) * 1e-9);
-        this.timeline.advance(nowS);
-        this.step(f, meta[i]!, nowS);
-      }
+    for (let i = 0; i < count; i++) {
+      nowS = Math.max(nowS, (timeNs[i]! + offsetNs) * 1e-9);
+      this.timeline.advance(nowS);
+      this.step(flow[i]!, meta[i]!, nowS);
     }
     const endS = Math.max(nowS, (offsetNs + this.index.summary.duration * 1e9) * 1e-9);
     this.timeline.advance(endS);
