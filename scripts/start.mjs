@@ -4,10 +4,15 @@ import { fileURLToPath } from 'node:url';
 
 const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
 const given = process.argv.slice(2);
-const tour = ['replay', path('captures/cluster-withdraw.pcap.gz'), '--scenario', path('captures/cluster-withdraw.yaml')];
+const tour = [
+  'replay',
+  path('captures/cluster-withdraw.pcap.gz'),
+  '--scenario',
+  path('captures/cluster-withdraw.yaml'),
+];
 const done = spawnSync(
   process.execPath,
-  [path('dist/src/cli/main.js'), ...(given.length > 0 ? given : tour)],
+  [path('dist/src/bin/flowfate.js'), ...(given.length > 0 ? given : tour)],
   {
     stdio: 'inherit',
   },

@@ -33,9 +33,11 @@ export function parseAddress(text: string): Address | null {
   if (family === 4) return ipv4(parseDottedQuad(text));
   const dot = text.indexOf('.');
   const pure = dot < 0 ? text : withoutDottedTail(text);
-  const bytes = ip6addr.parse(pure).toBuffer();
-  const view = new DataView(bytes.buffer, bytes.byteOffset, 16);
-  return ipv6(view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12));
+  // not toBuffer(): that is a deprecated constructor of Node's
+  const groups = ip6addr.parse(pure).toString({ format: 'v6', zeroElide: false }).split(':');
+  const word = (at: number): number =>
+    Number.parseInt(groups[at]!, 16) * 65536 + Number.parseInt(groups[at + 1]!, 16);
+  return ipv6(word(0), word(2), word(4), word(6));
 }
 
 /** Canonical text (RFC 5952 for IPv6, without the dotted-quad form for mapped addresses). */
