@@ -39,6 +39,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./hash-command.js'),
   },
   {
+    name: 'recover-seed',
+    summary: 'the seed of a Linux router’s multipath hash, from which flow went to which next hop',
+    load: () => import('./recover-seed-command.js'),
+  },
+  {
     name: 'bgp',
     summary: 'BGP messages as JSON lines: from octets, hexadecimal text, or the sessions inside a capture',
     load: () => import('./bgp-command.js'),
