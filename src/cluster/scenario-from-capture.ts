@@ -179,7 +179,9 @@ function notesOn(
   chosen: readonly SeenServer[],
   timeline: readonly TimelineEvent[],
 ): string[] {
-  const vips = chosen.map(({ address, flows }) => `${formatAddress(address)} (${flows} flows)`).join(', ');
+  const vips = chosen
+    .map(({ address, flows }) => `${formatAddress(address)} (${flows} flow${flows === 1 ? '' : 's'})`)
+    .join(', ');
   const rest = servers.length - chosen.length;
   const notes = [
     `No scenario was given, so one was made from the capture: the busiest server address${chosen.length === 1 ? ' becomes a VIP' : 'es become VIPs'}, ${vips}, behind nodes n1, n2 and n3 with one endpoint each.`,
