@@ -1,5 +1,6 @@
 /** `flowfate recover-seed`: the seed of a Linux router's multipath hash, from which flow went to which next hop. */
 import { type Command, Option } from 'commander';
+import { parseDuration } from '../cluster/duration.js';
 import { FlowfateError } from '../errors.js';
 import { DEFAULT_FIELDS, type FlowHashName } from '../hash/flow-hash.js';
 import { observeNextHops } from '../replay/observe-next-hops.js';
@@ -26,6 +27,7 @@ interface RecoverCommandOptions {
   readonly select: 'hash-threshold' | 'modulo' | 'resilient';
   readonly buckets?: number;
   readonly capture?: string;
+  readonly before?: number;
   readonly from?: number;
   readonly to?: number;
   readonly format: 'text' | 'json';
@@ -35,7 +37,7 @@ interface RecoverCommandOptions {
 const EXAMPLES = `
 Each line of the list is \`proto src sport dst dport nexthop\`. With --capture, the next hops are named by their Ethernet
 addresses, in the order of the router's table (\`ip route show\`), and the capture is one from behind the router (or of
-both sides at once). Some 30 flows are enough to tell the seed; more of them verify it. The search covers 2^32 seeds on
+both sides at once); --before leaves out what came after a route change. Some 30 flows are enough to tell the seed; more of them verify it. The search covers 2^32 seeds on
 every core and takes minutes.
 
 Examples:
@@ -48,6 +50,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .argument('[list]', 'which flow went to which next hop; - is standard input')
     .requiredOption('--next-hops <list>', 'in the order of the router’s table, with weights: a,b,c*2')
     .option('--capture <file>', 'a capture from behind the router, instead of a list')
+    .option('--before <time>', 'look at the first part of the capture only, like 5s', beforeTime)
     .addOption(
       new Option('--hash <name>', 'the router’s hash policy')
         .choices(['linux-l3', 'linux-l4', 'linux-inner', 'linux-custom'])
@@ -85,7 +88,7 @@ async function recover(
   }
   const hops = parseNextHops(options.nextHops);
   const observations =
-    list === undefined ? fromCapture(options.capture!, hops, io) : fromList(list, hops, io);
+    list === undefined ? fromCapture(options.capture!, hops, options.before, io) : fromList(list, hops, io);
   const progress = new Progress(io, 'searching');
   const range = {
     ...(options.from === undefined ? {} : { from: options.from }),
@@ -148,7 +151,12 @@ function fromList(path: string, { names }: NamedNextHops, io: Io): Observation[]
   return observations;
 }
 
-function fromCapture(path: string, { names }: NamedNextHops, io: Io): readonly Observation[] {
+function fromCapture(
+  path: string,
+  { names }: NamedNextHops,
+  beforeS: number | undefined,
+  io: Io,
+): readonly Observation[] {
   const bad = names.find((name) => !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(name));
   if (bad !== undefined) {
     throw new FlowfateError(
@@ -156,9 +164,12 @@ function fromCapture(path: string, { names }: NamedNextHops, io: Io): readonly O
       `--next-hops ${bad}: with --capture a next hop is an Ethernet address, like 02:00:0a:00:00:01`,
     );
   }
-  const { observations, moved, others } = observeNextHops(path, names);
+  const { observations, moved, others } = observeNextHops(path, names, beforeS ?? Number.POSITIVE_INFINITY);
   if (moved > 0)
-    warn(io, `${moved} flows went to more than one next hop (a route change); they are left out`);
+    warn(
+      io,
+      `${moved} flows went to more than one next hop (a route change); they are left out; --before keeps to the time before it`,
+    );
   if (observations.length === 0) {
     const seen = others.slice(0, 4).map(({ mac, frames }) => `${mac} (${frames} frames)`);
     const instead =
@@ -172,4 +183,11 @@ function fromCapture(path: string, { names }: NamedNextHops, io: Io): readonly O
     );
   }
   return observations;
+}
+
+function beforeTime(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds === null)
+    throw new FlowfateError('usage', `--before ${text}: expected a duration like 5s or 250ms`);
+  return seconds;
 }

@@ -21,13 +21,17 @@ export interface Observed {
   readonly others: readonly { readonly mac: string; readonly frames: number }[];
 }
 
-/** `macs`: Ethernet address of each next hop, in the order of the router's table, as "02:00:0a:00:00:01". */
-export function observeNextHops(path: string, macs: readonly string[]): Observed {
+/**
+ * @param macs Ethernet address of each next hop, in the order of the router's table, as "02:00:0a:00:00:01"
+ * @param beforeS frames from this time on (seconds since the first) are not looked at: the next hops changed there
+ */
+export function observeNextHops(path: string, macs: readonly string[], beforeS: number): Observed {
   const chosenBy = new Map(macs.map((mac, i) => [mac.toLowerCase(), i]));
   const flows = new Map<string, Observation | null>();
   const others = new Map<string, number>();
-  walkPackets(path, 'outer', ({ view, at, capLen, linkType, decoder }) => {
+  walkPackets(path, 'outer', ({ view, at, capLen, linkType, timeNs, decoder }) => {
     const { outer } = decoder;
+    if (timeNs >= beforeS * 1e9) return;
     if (linkType !== ETHERNET || capLen < 14 || outer === null || !outer.hasPorts || outer.isFragment) return;
     const mac = macAt(view, at);
     const chosen = chosenBy.get(mac);
