@@ -35,7 +35,7 @@ const name = fc.oneof(
 );
 const anyText = fc.string({ unit: 'grapheme', maxLength: 20 }).filter((s) => !/[\0\uFFFD]/.test(s));
 
-const ecmp: fc.Arbitrary<EcmpSettings> = fc.record({
+const anyEcmp: fc.Arbitrary<EcmpSettings> = fc.record({
   hash: fc.constantFrom(...HASH_NAMES),
   fields: fc.integer({ min: 0, max: 0xfff }),
   seed: fc.integer({ min: 0, max: 0xffffffff }),
@@ -46,6 +46,10 @@ const ecmp: fc.Arbitrary<EcmpSettings> = fc.record({
   unbalancedTimerS: seconds,
   replace: fc.constantFrom('in-place', 'fresh-group'),
 });
+/** A Maglev table has a prime size: a loader rounds others up, so that no model holds them. */
+const ecmp = fc
+  .tuple(anyEcmp, fc.constantFrom(5, 61, 67, 16381, 65537, 655373))
+  .map(([settings, prime]) => (settings.select === 'maglev' ? { ...settings, buckets: prime } : settings));
 
 const timeouts = fc.record({
   synSent: moreThanZero,
