@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 const flowfate = (...args) =>
-  execFileSync(process.execPath, ['dist/src/bin/flowfate.js', ...args], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  execFileSync(process.execPath, ['dist/src/bin/flowfate.js', ...args], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
 
 const RUNS = ['cluster-withdraw', 'local-add', 'cluster-resilient-withdraw-readd', 'local-rolling-frr'];
 let readme = readFileSync('README.md', 'utf8');
@@ -21,7 +24,12 @@ function fill(name, text) {
 }
 
 function picture() {
-  const text = flowfate('replay', 'captures/cluster-withdraw.pcap.gz', '--scenario', 'captures/cluster-withdraw.yaml');
+  const text = flowfate(
+    'replay',
+    'captures/cluster-withdraw.pcap.gz',
+    '--scenario',
+    'captures/cluster-withdraw.yaml',
+  );
   const end = text.indexOf('\n\n', text.indexOf('Examples') + 400);
   return `\`\`\`\n$ npm start\n${text.slice(0, end)}\n…\n\`\`\``;
 }
@@ -29,7 +37,12 @@ function picture() {
 function matrix() {
   const text = flowfate(
     ...['compare', 'captures/cluster-withdraw.pcap.gz', '--scenario', 'captures/cluster-withdraw.yaml'],
-    ...['--vary', 'select=modulo,hash-threshold,resilient,rendezvous,maglev', '--vary', 'policy=Cluster,Local'],
+    ...[
+      '--vary',
+      'select=modulo,hash-threshold,resilient,rendezvous,maglev',
+      '--vary',
+      'policy=Cluster,Local',
+    ],
     ...['--seeds', '20'],
   );
   return `\`\`\`\n${text.trimEnd()}\n\`\`\``;
@@ -76,13 +89,22 @@ function verified() {
 
 function speed() {
   const json = join(tmpdir(), `flowfate-bench-${process.pid}.json`);
-  const names = ['read', 'pcap-parser', 'hash linux-l4', 'next hop by hash-threshold', 'conntrack', 'NAT', 'replay, second'];
+  const names = [
+    'read',
+    'pcap-parser',
+    'hash linux-l4',
+    'next hop by hash-threshold',
+    'conntrack',
+    'NAT',
+    'replay, second',
+  ];
   execFileSync(process.execPath, ['dist/bench/run.js', ...names, '--json', json], { stdio: 'inherit' });
   const { machine, figures } = JSON.parse(readFileSync(json, 'utf8'));
   const baseline = figures.find((f) => f.name.includes('pcap-parser'));
   const flows = figures.find((f) => f.name === 'read, decode, flow table');
   const rows = figures.map(
-    (f) => `| ${f.name} | ${f.nsPerUnit.toFixed(f.nsPerUnit < 100 ? 1 : 0)} ns/${f.unit} | ${(f.perSecond / 1e6).toFixed(1)} M/s | ±${f.spreadPercent.toFixed(0)} % |`,
+    (f) =>
+      `| ${f.name} | ${f.nsPerUnit.toFixed(f.nsPerUnit < 100 ? 1 : 0)} ns/${f.unit} | ${(f.perSecond / 1e6).toFixed(1)} M/s | ±${f.spreadPercent.toFixed(0)} % |`,
   );
   return [
     `${machine}; medians of one run of \`npm run bench\`.`,

@@ -41,7 +41,7 @@ export function statedScenario(options: ScenarioOptions, io: Io): LoadedScenario
   }
   const loaded = loadScenario(
     files.map((file) => readInput(file, io)),
-    { events: options.event },
+    { events: options.event, ...(options.seed === undefined ? {} : { seed: options.seed }) },
   );
   return loaded;
 }

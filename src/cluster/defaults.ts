@@ -9,7 +9,7 @@
  * | router.ecmp.seed            | drawn from `seed` | kernel: random at boot                                      |
  * | router.ecmp.select          | hash-threshold    | kernel groups (RFC 2992)                                    |
  * | router.ecmp.order           | address           | FRR at first install, BIRD always                           |
- * | router.ecmp.buckets         | 64                | the contract's example                                      |
+ * | router.ecmp.buckets         | 64; maglev 16381; ring 160 | the contract's example; Cilium's table             |
  * | router.ecmp.idleTimer       | 120s              | kernel NH_RES_DEFAULT_IDLE_TIMER                            |
  * | router.ecmp.unbalancedTimer | 0s                | kernel: never force                                         |
  * | router.ecmp.replace         | in-place          | ip nexthop replace                                          |

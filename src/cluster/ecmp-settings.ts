@@ -1,4 +1,5 @@
 /** The router's settings: what is written, what they can be at all, and what a selection makes of its buckets. */
+import { defaultBuckets } from '../route/create-group.js';
 import { isPrime } from '../route/maglev.js';
 import { MAX_RESILIENT_BUCKETS, MAX_RING_POINTS } from './limits.js';
 import type { EcmpSettings } from './model.js';
@@ -9,6 +10,13 @@ export function ecmpSettings(raw: RawEcmp): Partial<EcmpSettings> {
   const { idleTimer, unbalancedTimer, ...same } = raw;
   const settings = { ...same, idleTimerS: idleTimer, unbalancedTimerS: unbalancedTimer };
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+/** `settings` with what is newly stated; another selection without a number of buckets gets its own usual number. */
+export function changedEcmp(settings: EcmpSettings, stated: Partial<EcmpSettings>): EcmpSettings {
+  const select = stated.select ?? settings.select;
+  const usual = select === settings.select ? settings.buckets : defaultBuckets(select);
+  return { ...settings, ...stated, buckets: stated.buckets ?? usual };
 }
 
 /** Why a router cannot have these settings, or null. */

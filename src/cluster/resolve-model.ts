@@ -14,7 +14,7 @@ import {
   DEFAULT_TIMEOUTS,
   defaultEcmp,
 } from './defaults.js';
-import { fitEcmp } from './ecmp-settings.js';
+import { changedEcmp, fitEcmp } from './ecmp-settings.js';
 import {
   type ClusterFacts,
   type DataplaneFacts,
@@ -40,7 +40,7 @@ import { TimelineReader } from './timeline-events.js';
 /** The model that the facts describe. It is to be trusted only where `problems` stays empty. */
 export function resolveModel(facts: ClusterFacts, fallbackName: string, problems: Problems): ClusterModel {
   const seed = facts.seed ?? DEFAULT_SEED;
-  const ecmp = over(defaultEcmp(seed), facts.ecmp as ClusterModel['router']['ecmp'] | undefined);
+  const ecmp = changedEcmp(defaultEcmp(seed), (facts.ecmp ?? {}) as Partial<ClusterModel['router']['ecmp']>);
   const nodes = (facts.nodes ?? []).map(nodeModel);
   const nodeNames = new NameTable(
     'node',

@@ -4,7 +4,7 @@
  */
 import { formatPrefix, type Prefix } from '../addr/prefix.js';
 import type { ErrorPosition } from '../errors.js';
-import { ecmpSettings, fitEcmp, refuseEcmp } from './ecmp-settings.js';
+import { changedEcmp, ecmpSettings, fitEcmp, refuseEcmp } from './ecmp-settings.js';
 import { type Place, positionIn, type TimelineFacts } from './facts.js';
 import type { RawNextHop } from './field-schemas.js';
 import type { EcmpSettings, NodeModel, RouteNextHop, ServiceModel, TimelineEvent } from './model.js';
@@ -48,7 +48,7 @@ export class TimelineReader {
     return sorted.flatMap((facts) => {
       const verb = this.verbOf(facts);
       if (verb === null) return [];
-      if (verb === 'ecmp') settings = { ...settings, ...ecmpSettings(facts.entry.ecmp ?? {}) };
+      if (verb === 'ecmp') settings = changedEcmp(settings, ecmpSettings(facts.entry.ecmp ?? {}));
       return this.eventsOf(verb, facts, settings).map((event) => ({ at: facts.entry.at, ...event }));
     });
   }

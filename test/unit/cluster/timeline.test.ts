@@ -135,7 +135,7 @@ describe('the timeline', () => {
     const settings = events.map((event) => (event.kind === 'ecmp' ? event.settings : null));
     expect(settings.map((s) => [s?.select, s?.idleTimerS, s?.seed, s?.buckets, s?.hash])).toEqual([
       ['resilient', 3, 1, 64, 'linux-l4'],
-      ['maglev', 3, 1, 67, 'linux-l4'],
+      ['maglev', 3, 1, 16381, 'linux-l4'],
       ['resilient', 3, 1, 64, 'linux-l4'],
       ['resilient', 3, 16, 64, 'linux-l4'],
     ]);
