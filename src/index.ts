@@ -17,15 +17,26 @@ export {
   type ScenarioInput,
 } from './cluster/load-scenario.js';
 export type { ClusterModel, EcmpSettings, TimelineEvent } from './cluster/model.js';
+export { printScenario } from './cluster/print-scenario.js';
+export { scenarioFromCapture } from './cluster/scenario-from-capture.js';
+export { withEvents } from './cluster/with-events.js';
 export { type ErrorCode, type ErrorPosition, FlowfateError } from './errors.js';
 export type { CaptureIndex, CaptureSummary, FlowColumns } from './flow/flow-columns.js';
 export { type FlowRow, flowRow } from './flow/flow-rows.js';
 export { type ReadCaptureOptions, type ReadProgress, readCapture } from './flow/read-capture.js';
 export { createFlowHash, type FlowHash, type FlowHashSettings } from './hash/flow-hash.js';
 export { type CompareOptions, compare, type Matrix, type MatrixRow } from './replay/compare.js';
+export { type DrainOptions, type DrainPlan, planDrain } from './replay/drain-plan.js';
 export type { Explanation, TimedEvent } from './replay/explain.js';
 export { type ExplainOptions, explainCapture } from './replay/explain-capture.js';
 export type { Finding, FindingKind } from './replay/flow-autopsy.js';
+export { type Observed, observeNextHops } from './replay/observe-next-hops.js';
+export {
+  type Observation,
+  type RecoverOptions,
+  type RecoverResult,
+  recoverSeed,
+} from './replay/recover-seed.js';
 export { type ReplayOptions, replay } from './replay/replay.js';
 export { type Combination, parseVariation, type Variation } from './replay/variation.js';
 export * from './replay/verdict.js';

@@ -53,4 +53,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'MRT dumps of routing tables and updates as JSON lines',
     load: () => import('./mrt-command.js'),
   },
+  {
+    name: 'bench',
+    summary: 'the benchmarks, with median, spread and rate',
+    load: () => import('./bench-command.js'),
+  },
 ];

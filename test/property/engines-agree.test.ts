@@ -51,6 +51,6 @@ test('on random clusters, timelines and traffic both engines give the same verdi
         if (seen !== null) expect([f, sourceProvenance(fast, model, f).atEndpoint]).toEqual([f, seen]);
       }
     }),
-    { numRuns: Number(process.env['FLOWFATE_RUNS'] ?? 300), seed: 7 },
+    { numRuns: Number(process.env.FLOWFATE_RUNS ?? 300), seed: 7 },
   );
 });

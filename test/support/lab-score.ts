@@ -48,38 +48,37 @@ export function scoreLabRun(result: ReplayResult, model: ClusterModel, truthFile
   const rows = tsv(truthFile);
   const endS = Math.max(...[...verdicts.values()].map((v) => v.end));
   for (const row of rows) {
-    const key = `${row['src']} ${row['sport']} ${row['dst']} ${row['dport']}`;
+    const key = `${row.src} ${row.sport} ${row.dst} ${row.dport}`;
     const v = verdicts.get(key);
     if (v === undefined) {
       wrong.push(`${key}: no such flow in the report`);
       continue;
     }
-    const moments = [...v.path.map((step) => step.at), Number(row['t_break'] || Number.NaN)];
+    const moments = [...v.path.map((step) => step.at), Number(row.t_break || Number.NaN)];
     if (moments.some((at) => changes.some((t) => Math.abs(at - t) <= NEAR_ROUTE_CHANGE_S))) {
       near++;
       continue;
     }
     scored++;
     const complaint = compare(row, v, endS);
-    if (complaint !== null) wrong.push(`${key} (${row['class']}): ${complaint}`);
+    if (complaint !== null) wrong.push(`${key} (${row.class}): ${complaint}`);
   }
   return { flows: rows.length, scored, nearRouteChange: near, wrong };
 }
 
 function compare(row: Record<string, string>, v: FlowVerdict, endS: number): string | null {
-  const outcome = row['outcome']!;
-  if (!FATE[outcome]?.includes(v.fate))
-    return `fate ${v.fate}, the client saw ${outcome} at ${row['t_break']}`;
+  const outcome = row.outcome!;
+  if (!FATE[outcome]?.includes(v.fate)) return `fate ${v.fate}, the client saw ${outcome} at ${row.t_break}`;
   const path = v.path
     .filter((step) => step.at < endS - EXIT_S)
     .map((step) => step.node)
     .join('>');
-  if (path !== row['node_path']) return `path ${path}, really ${row['node_path']}`;
-  if (row['t_break'] !== '' && v.fate !== 'delivered') {
-    const late = Math.abs(v.brokenAt! - Number(row['t_break']));
-    if (late > BREAK_WITHIN_S) return `broke at ${v.brokenAt}, really at ${row['t_break']}`;
+  if (path !== row.node_path) return `path ${path}, really ${row.node_path}`;
+  if (row.t_break !== '' && v.fate !== 'delivered') {
+    const late = Math.abs(v.brokenAt! - Number(row.t_break));
+    if (late > BREAK_WITHIN_S) return `broke at ${v.brokenAt}, really at ${row.t_break}`;
   }
-  const preserved = row['source_preserved'];
+  const preserved = row.source_preserved;
   if (preserved !== '' && v.source?.preserved !== (preserved === '1')) {
     return `source preserved ${v.source?.preserved}, really ${preserved}`;
   }

@@ -27,8 +27,8 @@ function read(...records: Buffer[]) {
 
 const ATTRIBUTES = '40010100' + '40020602010000fc59' + '4003040a4d0002';
 const PEERS = record(13, 1, '0a000001' + '0000' + '0001' + '02' + '0a4d0002' + '0a4d0002' + '0000fc59');
-const ROUTE = '0000' + '6553f100' + '0014' + ATTRIBUTES;
-const PATH_ROUTE = '0000' + '6553f100' + '00000007' + '0014' + ATTRIBUTES;
+const ROUTE = `00006553f1000014${ATTRIBUTES}`;
+const PATH_ROUTE = `00006553f100000000070014${ATTRIBUTES}`;
 const UPDATE = `${'ff'.repeat(16)}002f0200000014${ATTRIBUTES}18cb0071`;
 const PEERING4 = '0000fc59' + '0000fde8' + '0000' + '0001' + '0a4d0002' + '0a4d0001';
 const PEERING2 = 'fc59' + 'fde8' + '0000' + '0001' + '0a4d0002' + '0a4d0001';
