@@ -30,6 +30,7 @@ run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
 await build({
   entryPoints: {
     flowfate: 'dist/src/cli/main.js',
+    'account-worker': 'dist/src/flow/account-worker.js',
     'compare-worker': 'dist/src/replay/compare-worker.js',
     'recover-seed-worker': 'dist/src/replay/recover-seed-worker.js',
   },

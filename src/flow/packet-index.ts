@@ -32,6 +32,9 @@ export class PacketIndex {
   readonly segments: PacketSegment[] = [];
   count = 0;
 
+  /** `shared` columns may be handed to other threads without copying. */
+  constructor(private readonly columns: 'own' | 'shared' = 'own') {}
+
   push(flowDir: number, meta: number, timeNs: number): void {
     const segment = this.open();
     const row = segment.count++;
@@ -61,12 +64,17 @@ export class PacketIndex {
     if (segment === undefined || segment.count === SEGMENT_PACKETS) {
       segment = {
         count: 0,
-        flowDir: new Uint32Array(SEGMENT_PACKETS),
-        meta: new Uint32Array(SEGMENT_PACKETS),
-        timeNs: new Float64Array(SEGMENT_PACKETS),
+        flowDir: new Uint32Array(this.column(4)),
+        meta: new Uint32Array(this.column(4)),
+        timeNs: new Float64Array(this.column(8)),
       };
       this.segments.push(segment);
     }
     return segment;
+  }
+
+  private column(bytes: number): ArrayBufferLike {
+    const length = bytes * SEGMENT_PACKETS;
+    return this.columns === 'shared' ? new SharedArrayBuffer(length) : new ArrayBuffer(length);
   }
 }

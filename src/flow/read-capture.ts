@@ -2,18 +2,21 @@
  * Reads a capture once, from end to end, into the index that any number of scenarios run over.
  *
  * Batch by batch: the reader puts frames into the kernel's memory, the kernel decodes what is plain, the TypeScript
- * decoder does the rest, and the kernel adds all of it, in order, to the flow table.
+ * decoder does the rest, and the kernel adds all of it, in order, to the flow table; of large captures in a second
+ * thread, while this one reads on.
  */
-import { openByteSource } from '../capture/byte-source.js';
+import { availableParallelism } from 'node:os';
+import { type ByteSource, openByteSource } from '../capture/byte-source.js';
 import { openCapture } from '../capture/capture-reader.js';
 import { linkTypeName } from '../capture/link-types.js';
 import type { RecordBatch } from '../capture/record-batch.js';
 import type { CaptureReader } from '../capture/record-reader.js';
+import { AccountThread, accountProgram } from './account-thread.js';
 import { FaultTally } from './decode-fault.js';
+import { type Accounted, FlowAccount } from './flow-account.js';
 import type { CaptureIndex, CaptureSummary } from './flow-columns.js';
 import { FlowKernel } from './flow-kernel.js';
 import { type Level, PacketDecoder } from './packet-decoder.js';
-import { PacketIndex } from './packet-index.js';
 import { UDP_TUNNEL_PORTS } from './tunnel-header.js';
 
 export interface ReadProgress {
@@ -33,7 +36,12 @@ export interface ReadCaptureOptions {
   readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
   /** which decoder does the plain packets; they agree, and only tests have a reason to choose */
   readonly decoder?: 'kernel' | 'typescript' | undefined;
+  /** where packets are added to flows; by default in a thread of its own from {@link LARGE_BYTES} on */
+  readonly accounting?: 'here' | 'thread' | undefined;
 }
+
+/** A thread is worth its start from here on (octets of the file). */
+const LARGE_BYTES = 32 << 20;
 
 const PROGRESS_BATCHES = 16;
 
@@ -44,7 +52,7 @@ export function readCapture(path: string, options: ReadCaptureOptions = {}): Cap
   const source = openByteSource(path);
   const reader = openCapture(source, { buffer: kernel.batch.bytes });
   try {
-    const indexing = new CaptureIndexing(kernel, level, options);
+    const indexing = new CaptureIndexing(kernel, level, options, accountOf(kernel, source, options));
     for (let batches = 1; reader.next(kernel.batch); batches++) {
       indexing.add();
       if (batches % PROGRESS_BATCHES === 0) {
@@ -55,19 +63,36 @@ export function readCapture(path: string, options: ReadCaptureOptions = {}): Cap
         });
       }
     }
-    return { summary: indexing.summary(path, reader), flows: kernel.flows(), packets: indexing.index };
+    return { summary: indexing.summary(path, reader), ...indexing.finish() };
   } finally {
     reader.close();
   }
 }
 
+/** Takes the decoded batch at the kernel's place of the ring. */
+interface Account {
+  add(count: number, firstNumber: number): void;
+  finish(): Accounted;
+}
+
+function accountOf(kernel: FlowKernel, source: ByteSource, options: ReadCaptureOptions): Account {
+  const content = options.index ?? 'packets';
+  const large = (source.sizeBytes ?? 0) >= LARGE_BYTES && availableParallelism() > 1;
+  const apart = options.accounting === undefined ? large : options.accounting === 'thread';
+  const program = apart ? accountProgram() : null;
+  if (program !== null) return new AccountThread(kernel, program, content);
+  const account = new FlowAccount(kernel.memory, kernel.kernel, content, 'own');
+  return {
+    add: (count, firstNumber) => account.add(count, firstNumber, kernel.place),
+    finish: () => account.finish(),
+  };
+}
+
 /** The state of one reading. */
 class CaptureIndexing {
-  readonly index = new PacketIndex();
   packets = 0;
   private readonly decoder = new PacketDecoder();
   private readonly faults = new FaultTally();
-  private readonly content: 'flows' | 'packets';
   private readonly useKernel: boolean;
   private bytes = 0;
   private minNs = Number.POSITIVE_INFINITY;
@@ -77,8 +102,8 @@ class CaptureIndexing {
     private readonly kernel: FlowKernel,
     private readonly level: Level,
     options: ReadCaptureOptions,
+    private readonly account: Account,
   ) {
-    this.content = options.index ?? 'packets';
     this.useKernel = options.decoder !== 'typescript';
   }
 
@@ -86,14 +111,13 @@ class CaptureIndexing {
   add(): void {
     const { kernel } = this;
     const { batch } = kernel;
+    const slow = kernel.decode();
     if (this.useKernel) {
-      const slow = kernel.decode();
       for (let i = 0; i < slow; i++) this.decodeRow(batch, kernel.slowRows[i]!);
     } else {
       for (let row = 0; row < batch.count; row++) this.decodeRow(batch, row);
     }
-    const entries = kernel.account(this.packets + 1, this.content);
-    if (entries > 0) this.index.append(entries, kernel.outFlowDir, kernel.outMeta, kernel.outTimeNs);
+    this.account.add(batch.count, this.packets + 1);
     this.packets += batch.count;
     this.measure(batch);
   }
@@ -120,6 +144,10 @@ class CaptureIndexing {
     this.bytes += bytes;
     this.minNs = minNs;
     this.maxNs = maxNs;
+  }
+
+  finish(): Accounted {
+    return this.account.finish();
   }
 
   summary(file: string, reader: CaptureReader): CaptureSummary {

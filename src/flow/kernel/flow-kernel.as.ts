@@ -6,11 +6,13 @@
  *
  *     BUFFER     the capture reader's buffer: frames are read from the file to here and never copied
  *     AT ...     the columns of the reader's batch (capture/record-batch.ts)
- *     ROWS       a packet row of 64 octets per record of the batch, written by `decode` or by the TypeScript decoder
  *     SLOW       numbers of the rows that `decode` leaves to the TypeScript decoder
  *     OUT_...    index columns, an entry for each row that belongs to a flow
  *     PROBES     address of the first slot to look at, by row
  *     PORTS      bit set of UDP ports that may hide a tunnel
+ *     RING       decoded batches on their way from `decode` to `account`, which may run in two threads, each in an
+ *                instance of its own: per batch a packet row of 64 octets a record (written by `decode` or by the
+ *                TypeScript decoder), and the columns of wire lengths and times
  *     slots      open-addressing table: hash (4), flow + 1 (4); a power of two, at most half full
  *     flows      a record of 128 octets per flow, in order of appearance, in two halves of a cache line each
  *
@@ -28,14 +30,19 @@ const WIRE_LEN: u32 = CAP_LEN + 4 * BATCH;
 const IFACE: u32 = WIRE_LEN + 4 * BATCH;
 const TIME: u32 = IFACE + 4 * BATCH;
 const LINK_TYPE: u32 = TIME + 8 * BATCH;
-const ROWS: u32 = LINK_TYPE + 4 * BATCH;
-const SLOW: u32 = ROWS + 64 * BATCH;
+const SLOW: u32 = LINK_TYPE + 4 * BATCH;
 const OUT_FLOW_DIR: u32 = SLOW + 4 * BATCH;
 const OUT_META: u32 = OUT_FLOW_DIR + 4 * BATCH;
 const OUT_TIME: u32 = OUT_META + 4 * BATCH;
 const PROBES: u32 = OUT_TIME + 8 * BATCH;
 const PORTS: u32 = PROBES + 4 * BATCH;
-const SLOTS: u32 = (PORTS + 8192 + 65535) & ~65535;
+const RING: u32 = (PORTS + 8192 + 65535) & ~65535;
+const RING_BATCHES: u32 = 64;
+/** rows, wire lengths, times */
+const RING_WIRE: u32 = 64 * BATCH;
+const RING_TIME: u32 = RING_WIRE + 4 * BATCH;
+const RING_BYTES: u32 = RING_TIME + 8 * BATCH;
+const SLOTS: u32 = (RING + RING_BATCHES * RING_BYTES + 65535) & ~65535;
 
 /** packet row */
 const ROW_BYTES: u32 = 64;
@@ -88,6 +95,8 @@ const MAX_MEMORY: u64 = 65536 << 16;
 let slotMask: u32 = INITIAL_SLOTS - 1;
 let flowsAt: u32 = SLOTS + INITIAL_SLOTS * 8;
 let flows: u32 = 0;
+/** where the batch that is being decoded or accounted lies */
+let rows: u32 = RING;
 /** keeps the prefetching loads from being optimised away */
 let sink: u32 = 0;
 
@@ -103,8 +112,14 @@ export function bufferBytes(): u32 {
 export function columnsAt(): u32 {
   return AT;
 }
-export function rowsAt(): u32 {
-  return ROWS;
+export function ringAt(): u32 {
+  return RING;
+}
+export function ringBatches(): u32 {
+  return RING_BATCHES;
+}
+export function ringBytes(): u32 {
+  return RING_BYTES;
 }
 export function slowAt(): u32 {
   return SLOW;
@@ -151,12 +166,16 @@ function hidesTunnel(port: u32): bool {
 /**
  * Fills the packet rows of records 0 to `count`: unfragmented TCP and UDP in plain IPv4 and IPv6 behind Ethernet,
  * VLAN tags or Linux cooked headers. Everything else, whatever is cut off before the ports, and with `wary` every
- * UDP port that may hide a tunnel goes to the slow list, whose length is the result.
+ * UDP port that may hide a tunnel goes to the slow list, whose length is the result. `place` is where in the ring the
+ * batch goes.
  */
-export function decode(count: u32, wary: u32): u32 {
+export function decode(count: u32, wary: u32, place: u32): u32 {
+  rows = RING + place * RING_BYTES;
+  memory.copy(rows + RING_WIRE, WIRE_LEN, 4 * count);
+  memory.copy(rows + RING_TIME, TIME, 8 * count);
   let slow: u32 = SLOW;
   for (let i: u32 = 0; i < count; i++) {
-    const row: u32 = ROWS + i * ROW_BYTES;
+    const row: u32 = rows + i * ROW_BYTES;
     const at: u32 = BUFFER + load<u32>(AT + 4 * i);
     const end: u32 = at + load<u32>(CAP_LEN + 4 * i);
     if (!decodeRow(row, at, end, load<u16>(LINK_TYPE + 2 * i), wary)) {
@@ -260,9 +279,10 @@ function hashOf(row: u32): u32 {
 
 /**
  * Finds or makes the flow of every row and adds the packet to it, in order. `firstNumber` is the number of record 0
- * in the file, from 1. Returns how many entries the OUT columns hold (0 unless `index`), or -1 where memory ends.
+ * in the file, from 1; `place` is where in the ring the batch lies. Returns how many entries the OUT columns hold (0 unless `index`), or -1 where memory ends.
  */
-export function account(count: u32, firstNumber: f64, index: u32): i32 {
+export function account(count: u32, firstNumber: f64, index: u32, place: u32): i32 {
+  rows = RING + place * RING_BYTES;
   if (!reserve(count)) return -1;
   let out: u32 = 0;
   for (let from: u32 = 0; from < count; from += BLOCK) {
@@ -279,7 +299,7 @@ export function account(count: u32, firstNumber: f64, index: u32): i32 {
  */
 function touch(from: u32, to: u32): void {
   for (let i = from; i < to; i++) {
-    const row: u32 = ROWS + i * ROW_BYTES;
+    const row: u32 = rows + i * ROW_BYTES;
     const hash = hashOf(row);
     store<u32>(row, hash, ROW_HASH);
     store<u32>(PROBES + 4 * i, SLOTS + ((hash & slotMask) << 3));
@@ -295,11 +315,11 @@ function touch(from: u32, to: u32): void {
 
 function accountBlock(from: u32, to: u32, out: u32, firstNumber: f64, index: u32): u32 {
   for (let i = from; i < to; i++) {
-    const row: u32 = ROWS + i * ROW_BYTES;
+    const row: u32 = rows + i * ROW_BYTES;
     if (load<u32>(row, ROW_KIND) === 0) continue;
     const flowDir = find(row, i, firstNumber);
-    const wire = load<u32>(WIRE_LEN + 4 * i);
-    const time = load<f64>(TIME + 8 * i);
+    const wire = load<u32>(rows + RING_WIRE + 4 * i);
+    const time = load<f64>(rows + RING_TIME + 8 * i);
     const meta = load<u32>(row, ROW_META) & 0xfff;
     add(row, flowDir, wire, time, meta);
     if (index !== 0) {
@@ -376,7 +396,7 @@ function create(row: u32, slot: u32, i: u32, firstNumber: f64): u32 {
     memory.copy(flow + FLOW_A_REST, row + ROW_SRC + 4, 12);
     memory.copy(flow + FLOW_B_REST, row + ROW_DST + 4, 12);
   }
-  store<f64>(flow, load<f64>(TIME + 8 * i), FLOW_FIRST);
+  store<f64>(flow, load<f64>(rows + RING_TIME + 8 * i), FLOW_FIRST);
   store<f64>(flow, firstNumber + <f64>i, FLOW_FIRST_PACKET);
   store<u32>(flow, load<u32>(row, ROW_HASH), FLOW_HASH);
   store<u32>(slot, load<u32>(row, ROW_HASH));
