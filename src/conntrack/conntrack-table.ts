@@ -9,7 +9,7 @@
  */
 import { IGNORE, INVALID, nextTcpState, ORIGINAL, REPLY, type Segment, TcpState } from './tcp-states.js';
 import { type TimeoutTable, tcpTimeouts, UDP_STREAM_AFTER_S } from './timeouts.js';
-import { hashTuple, TUPLE_WORDS, type Tuple } from './tuple.js';
+import { hashTuple, sameTuple, TUPLE_WORDS, type Tuple } from './tuple.js';
 
 export const PROTO_TCP = 6;
 export const PROTO_UDP = 17;
@@ -213,10 +213,7 @@ export class ConntrackTable {
     const { tuples, next } = this;
     const mask = this.heads.length - 1;
     for (let slot = this.heads[hashTuple(words, 0) & mask]!; slot >= 0; slot = next[slot]!) {
-      const at = slot * TUPLE_WORDS;
-      let i = 0;
-      while (i < TUPLE_WORDS && tuples[at + i] === words[i]) i++;
-      if (i === TUPLE_WORDS) return slot;
+      if (sameTuple(tuples, slot * TUPLE_WORDS, words, 0)) return slot;
     }
     return -1;
   }

@@ -70,13 +70,23 @@ export class Tuple {
   }
 }
 
-/** Multiply-mix over the ten words; not seeded, for tables of our own only. */
+/** Multiply-mix over the words that the family uses; not seeded, for tables of our own only. */
 export function hashTuple(words: Uint32Array, at: number): number {
-  let h = 0x9e3779b9;
-  for (let i = 0; i < TUPLE_WORDS; i++) {
-    h = Math.imul(h ^ words[at + i]!, 0x85ebca6b);
-    h ^= h >>> 15;
+  let h = Math.imul(words[at + KIND]! ^ words[at + PORTS]!, 0x9e3779b1);
+  h = Math.imul(h ^ (h >>> 15) ^ words[at + TUPLE_SRC]!, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13) ^ words[at + TUPLE_DST]!, 0xc2b2ae35);
+  if (words[at + KIND]! >>> 8 === 6) {
+    for (let i = 1; i < 4; i++) {
+      h = Math.imul(h ^ (h >>> 15) ^ words[at + TUPLE_SRC + i]!, 0x85ebca6b);
+      h = Math.imul(h ^ (h >>> 13) ^ words[at + TUPLE_DST + i]!, 0xc2b2ae35);
+    }
   }
-  h = Math.imul(h, 0xc2b2ae35);
   return h ^ (h >>> 16);
+}
+
+/** Whether two tuples are the same. */
+export function sameTuple(a: Uint32Array, atA: number, b: Uint32Array, atB: number): boolean {
+  if (a[atA + PORTS] !== b[atB + PORTS] || a[atA + KIND] !== b[atB + KIND]) return false;
+  for (let i = 0; i < PORTS; i++) if (a[atA + i] !== b[atB + i]) return false;
+  return true;
 }

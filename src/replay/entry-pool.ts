@@ -14,8 +14,11 @@ export const ENTRY_ASSURED = 2;
 /** the source is masqueraded */
 export const ENTRY_SNAT = 4;
 
+/** a row that is no entry: where the fast engine keeps the time of flows that need none */
+export const NO_ENTRY = 0;
+
 export class EntryPool {
-  count = 0;
+  count = 1;
   flow: Int32Array;
   node: Int32Array;
   boot: Int32Array;
@@ -49,6 +52,9 @@ export class EntryPool {
     this.createdS = new Float64Array(capacity);
     this.lastS = new Float64Array(capacity);
     this.next = new Int32Array(capacity);
+    this.flow[NO_ENTRY] = -1;
+    this.node[NO_ENTRY] = -1;
+    this.state[NO_ENTRY] = DEAD;
   }
 
   /** A fresh row at the head of the flow's list; state and marks are the caller's to set. */

@@ -24,7 +24,7 @@ import type { NextHopGroup } from '../route/next-hop-group.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
 import { type Blame, blame, EventLog, type Grief } from './blame.js';
 import { ClientSide, SKIP } from './client-side.js';
-import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED } from './entry-pool.js';
+import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED, NO_ENTRY } from './entry-pool.js';
 import { EventCounts } from './event-counts.js';
 import { type ClientPackets, type FlowPlan, planOf } from './flow-plan.js';
 import { NodeWalk } from './node-walk.js';
@@ -183,6 +183,7 @@ export class FlowEngine implements TimelineListener {
     const segment = client.prepare(f, captured, payload, nowS);
     if (segment === SKIP) {
       this.notePath(f, node, -1, nowS);
+      this.rest(f);
       return;
     }
     this.send(f, node, segment, payload, nowS);
@@ -268,6 +269,14 @@ export class FlowEngine implements TimelineListener {
     const { timeouts } = this.model.dataplane.conntrack;
     this.limitS[f] = kind === CALM_TCP ? walk.timeoutS(e) : Math.min(timeouts.udp, timeouts.udpStream);
     this.expects[f] = kind;
+  }
+
+  /** A flow whose life is over has nothing left to decide but a SYN, until its path changes. */
+  private rest(f: number): void {
+    if (this.client.lingerS[f]! >= 0) return;
+    this.current[f] = NO_ENTRY;
+    this.limitS[f] = Number.POSITIVE_INFINITY;
+    this.expects[f] = CALM_TCP;
   }
 
   /** A connection that began before the capture: the node its first packet meets is taken to know it. */
