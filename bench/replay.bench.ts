@@ -23,7 +23,9 @@ function replayCase(name: string, capture: () => string): BenchCase {
     },
     setup() {
       const index = readCapture(capture());
-      const text = readFileSync(path('cluster-withdraw.yaml'), 'utf8').replace(/^ *epoch:.*$/m, '');
+      const text = readFileSync(path('cluster-withdraw.yaml'), 'utf8')
+        .replace(/^ *epoch:.*$/m, '')
+        .replace(/targetPort: 8080 \}/, 'targetPort: 8080 }, { protocol: UDP, port: 53, targetPort: 5353 }');
       const { model } = loadScenario([{ name: 'cluster-withdraw.yaml', text }]);
       packets = index.packets.count;
       return () => replay(index, model).summary.flows;
