@@ -23,27 +23,16 @@ export function sipHash24(k0: number, words: Int32Array, count: number): number 
   let v2h = key ^ 0x6c796765;
   let v3l = key ^ 0x79746573;
   let v3h = key ^ 0x74656462;
-  const bytes = count * 4;
-  // message words, then the length block, then the finalisation with four rounds
-  for (let i = 0; i <= count + 2; i += 2) {
-    let ml = 0;
-    let mh = 0;
-    let rounds = 2;
-    if (i < count) {
-      ml = words[i]!;
-      mh = words[i + 1]!;
-    } else if (i === count) {
-      mh = (bytes & 0xff) << 24;
-    } else {
-      v2l ^= 0xff;
-      rounds = 4;
-    }
+  // message words, two rounds each; the last one is the length block
+  for (let i = 0; i <= count; i += 2) {
+    const ml = i < count ? words[i]! : 0;
+    const mh = i < count ? words[i + 1]! : (count * 4) << 24;
     v3l ^= ml;
     v3h ^= mh;
-    for (let r = 0; r < rounds; r++) {
-      let t = (v0l >>> 0) + (v1l >>> 0);
-      v0h = (v0h + v1h + (t > 0xffffffff ? 1 : 0)) | 0;
-      v0l = t | 0;
+    for (let r = 0; r < 2; r++) {
+      let t = (v0l + v1l) | 0;
+      v0h = (v0h + v1h + (t >>> 0 < v0l >>> 0 ? 1 : 0)) | 0;
+      v0l = t;
       t = (v1l << 13) | (v1h >>> 19);
       v1h = (v1h << 13) | (v1l >>> 19);
       v1l = t ^ v0l;
@@ -51,23 +40,23 @@ export function sipHash24(k0: number, words: Int32Array, count: number): number 
       t = v0l;
       v0l = v0h;
       v0h = t;
-      t = (v2l >>> 0) + (v3l >>> 0);
-      v2h = (v2h + v3h + (t > 0xffffffff ? 1 : 0)) | 0;
-      v2l = t | 0;
+      t = (v2l + v3l) | 0;
+      v2h = (v2h + v3h + (t >>> 0 < v2l >>> 0 ? 1 : 0)) | 0;
+      v2l = t;
       t = (v3l << 16) | (v3h >>> 16);
       v3h = (v3h << 16) | (v3l >>> 16);
       v3l = t ^ v2l;
       v3h ^= v2h;
-      t = (v0l >>> 0) + (v3l >>> 0);
-      v0h = (v0h + v3h + (t > 0xffffffff ? 1 : 0)) | 0;
-      v0l = t | 0;
+      t = (v0l + v3l) | 0;
+      v0h = (v0h + v3h + (t >>> 0 < v0l >>> 0 ? 1 : 0)) | 0;
+      v0l = t;
       t = (v3l << 21) | (v3h >>> 11);
       v3h = (v3h << 21) | (v3l >>> 11);
       v3l = t ^ v0l;
       v3h ^= v0h;
-      t = (v2l >>> 0) + (v1l >>> 0);
-      v2h = (v2h + v1h + (t > 0xffffffff ? 1 : 0)) | 0;
-      v2l = t | 0;
+      t = (v2l + v1l) | 0;
+      v2h = (v2h + v1h + (t >>> 0 < v2l >>> 0 ? 1 : 0)) | 0;
+      v2l = t;
       t = (v1l << 17) | (v1h >>> 15);
       v1h = (v1h << 17) | (v1l >>> 15);
       v1l = t ^ v2l;
@@ -78,6 +67,43 @@ export function sipHash24(k0: number, words: Int32Array, count: number): number 
     }
     v0l ^= ml;
     v0h ^= mh;
+  }
+  v2l ^= 0xff;
+  for (let r = 0; r < 4; r++) {
+    let t = (v0l + v1l) | 0;
+    v0h = (v0h + v1h + (t >>> 0 < v0l >>> 0 ? 1 : 0)) | 0;
+    v0l = t;
+    t = (v1l << 13) | (v1h >>> 19);
+    v1h = (v1h << 13) | (v1l >>> 19);
+    v1l = t ^ v0l;
+    v1h ^= v0h;
+    t = v0l;
+    v0l = v0h;
+    v0h = t;
+    t = (v2l + v3l) | 0;
+    v2h = (v2h + v3h + (t >>> 0 < v2l >>> 0 ? 1 : 0)) | 0;
+    v2l = t;
+    t = (v3l << 16) | (v3h >>> 16);
+    v3h = (v3h << 16) | (v3l >>> 16);
+    v3l = t ^ v2l;
+    v3h ^= v2h;
+    t = (v0l + v3l) | 0;
+    v0h = (v0h + v3h + (t >>> 0 < v0l >>> 0 ? 1 : 0)) | 0;
+    v0l = t;
+    t = (v3l << 21) | (v3h >>> 11);
+    v3h = (v3h << 21) | (v3l >>> 11);
+    v3l = t ^ v0l;
+    v3h ^= v0h;
+    t = (v2l + v1l) | 0;
+    v2h = (v2h + v1h + (t >>> 0 < v2l >>> 0 ? 1 : 0)) | 0;
+    v2l = t;
+    t = (v1l << 17) | (v1h >>> 15);
+    v1h = (v1h << 17) | (v1l >>> 15);
+    v1l = t ^ v2l;
+    v1h ^= v2h;
+    t = v2l;
+    v2l = v2h;
+    v2h = t;
   }
   return (v0l ^ v1l ^ v2l ^ v3l) >>> 0;
 }
