@@ -1,4 +1,5 @@
 /** A node's work on one packet: conntrack hit and miss, and the NAT rewrite with its checksums. */
+import { DEFAULT_TIMEOUTS } from '../src/cluster/defaults.js';
 import { ConntrackTable } from '../src/conntrack/conntrack-table.js';
 import { TcpState } from '../src/conntrack/tcp-states.js';
 import { Tuple } from '../src/conntrack/tuple.js';
@@ -6,24 +7,7 @@ import { forgePacket } from '../src/path/forge.js';
 import { Packet } from '../src/path/packet.js';
 import type { BenchCase } from './bench-case.js';
 
-const LIMITS = {
-  max: 1 << 20,
-  timeouts: {
-    synSent: 120,
-    synRecv: 60,
-    established: 86400,
-    finWait: 120,
-    closeWait: 3600,
-    lastAck: 30,
-    timeWait: 120,
-    close: 10,
-    unacknowledged: 300,
-    udp: 30,
-    udpStream: 120,
-    icmp: 30,
-    generic: 600,
-  },
-};
+const LIMITS = { max: 1 << 20, timeouts: DEFAULT_TIMEOUTS };
 const FLOWS = 100_000;
 
 function tuple(flow: number, into: Tuple): Tuple {

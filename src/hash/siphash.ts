@@ -3,7 +3,8 @@
  *
  * The names v0..v3 are the paper's; each 64-bit word is two int32 halves (`h` high, `l` low), because BigInt is
  * 35 times slower here. Additions carry through unsigned comparison. Input is a whole number of 64-bit words,
- * given as 32-bit little-endian halves (low half first); the length block is added here.
+ * given as 32-bit little-endian halves (low half first); the length block is added here. The round stands twice, for
+ * message and finalisation: with a branch in one loop instead it took 300 ns where it takes 255.
  */
 
 /**
