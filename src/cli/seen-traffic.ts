@@ -3,7 +3,7 @@ import { type Address, formatAddress } from '../addr/address.js';
 import type { SeenServer, SeenTraffic } from '../cluster/scenario-from-capture.js';
 import type { CaptureIndex, FlowColumns } from '../flow/flow-columns.js';
 import { clientSide, type FlowSide, flowAddress } from '../flow/flow-rows.js';
-import { tallyServers } from '../report/server-tally.js';
+import { tallyServers } from '../flow/server-tally.js';
 
 export function seenTraffic({ flows, summary }: CaptureIndex): SeenTraffic {
   const servers = new Map<

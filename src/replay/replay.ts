@@ -8,6 +8,7 @@ import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { type FlowRow, flowRow } from '../flow/flow-rows.js';
+import { tallyServers } from '../flow/server-tally.js';
 import { addressOf } from '../path/cluster-state.js';
 import { HopKind, hopKind, hopRow, REASON_NAMES } from '../path/disposition.js';
 import { captureRecord } from './capture-record.js';
@@ -223,22 +224,46 @@ class FinishedReplay implements ReplayResult {
       sourcePreserved: preserved,
       balance,
       scenario: { name: model.name, seed: model.seed, madeFromCapture: options.madeFromCapture === true },
-      notes: [...(options.notes ?? []), ...absentVips(engine, model)],
+      notes: [
+        ...(options.notes ?? []),
+        ...absentVips(this.index, engine, model),
+        ...eventsOutside(engine, this.index.summary.duration),
+      ],
     };
   }
 }
 
-/** VIPs no packet goes to: the commonest reason for an empty result. */
-function absentVips(engine: FlowEngine, model: ClusterModel): string[] {
+/** VIPs no packet goes to, the commonest reason for an empty result, and where packets do go. */
+function absentVips(index: CaptureIndex, engine: FlowEngine, model: ClusterModel): string[] {
   const seen = new Set<number>();
   for (const vip of engine.plan.vip) seen.add(vip);
-  return engine.plan.vips.flatMap(({ address, service }, vip) =>
-    seen.has(vip)
-      ? []
-      : [
-          `VIP ${formatAddress(address)} of service ${model.services[service]!.name} never appears in the capture`,
-        ],
+  const absent = engine.plan.vips.filter((_, vip) => !seen.has(vip));
+  if (absent.length === 0) return [];
+  const { busiest } = tallyServers(index.flows, 4);
+  const servers = busiest.map(({ flow, flows }) => {
+    const { dst, dstPort, proto } = flowRow(index.flows, flow, null);
+    return `${proto} ${dst.includes(':') ? `[${dst}]` : dst}:${dstPort} (${flows} flows)`;
+  });
+  const instead =
+    servers.length === 0 ? 'it holds no flow at all' : `its busiest servers are ${servers.join(', ')}`;
+  return absent.map(
+    ({ address, service }) =>
+      `VIP ${formatAddress(address)} of service ${model.services[service]!.name} never appears in the capture; ${instead}`,
   );
+}
+
+/** Events that no packet meets: t = 0 is not where the scenario's author thought. */
+function eventsOutside(engine: FlowEngine, durationS: number): string[] {
+  const { timeline } = engine;
+  const beginS = engine.seconds(0);
+  const endS = engine.seconds(durationS * 1e9);
+  const outside = timeline.entries.filter(({ at }) => at > endS || at < beginS);
+  if (outside.length === 0) return [];
+  const which =
+    outside.length === timeline.entries.length ? 'All' : `${outside.length} of ${timeline.entries.length}`;
+  return [
+    `${which} events of the timeline lie outside the capture, which lasts from ${beginS.toFixed(1)} s to ${endS.toFixed(1)} s; epoch says what t = 0 is`,
+  ];
 }
 
 function share(name: string, flows: number, bytes: number): LoadShare {

@@ -3,10 +3,10 @@
  * the decoder did not understand. One pass over the columns; only the rows it shows become objects.
  */
 import type { CaptureIndex, FlowColumns } from '../flow/flow-columns.js';
+import { tallyServers } from '../flow/server-tally.js';
 import type { FlowRow } from '../replay/verdict.js';
 import { addressPort, bytes, counted, duration, utc } from './figures.js';
 import type { FlowRowMaker } from './flow-list.js';
-import { tallyServers } from './server-tally.js';
 import type { Sink } from './sink.js';
 import { type Palette, padEnd, padStart, printable } from './terminal.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { tallyServers } from '../../../src/flow/server-tally.js';
 import { writeFlowsNdjson, writeFlowsText } from '../../../src/report/flow-list.js';
 import { summariseFlows, writeFlowSummaryText } from '../../../src/report/flow-summary.js';
-import { tallyServers } from '../../../src/report/server-tally.js';
 import { PLAIN } from '../../../src/report/terminal.js';
 import { MADE_VERDICTS, madeResult } from './made-result.js';
 

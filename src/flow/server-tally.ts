@@ -2,10 +2,10 @@
  * Flows, packets and bytes per server (protocol, address, port), gathered over the flow table's columns: open
  * addressing over integers, so that hundreds of thousands of flows cost milliseconds.
  *
- * The server is the side that is not the client's (flow/flow-rows.ts).
+ * The server is the side that is not the client's (flow-rows.ts).
  */
-import type { FlowColumns } from '../flow/flow-columns.js';
-import { clientSide } from '../flow/flow-rows.js';
+import type { FlowColumns } from './flow-columns.js';
+import { clientSide } from './flow-rows.js';
 
 export interface ServerTally {
   /** a flow that has this server */
