@@ -166,6 +166,8 @@ export class RouterState {
 
   /** `nodes` in the order of the router's table: the ones that stay keep their places. */
   private listed(route: Route, nodes: readonly number[], nowS: number): RouteNextHop[] {
+    // a hop in use is not forgotten, however long ago it came
+    for (const hop of route.nextHops) route.arrival.get(hop.node)!.lastS = nowS;
     for (const node of nodes) this.remember(route, node, nowS);
     const list = route.nextHops.filter((hop) => nodes.includes(hop.node));
     for (const node of nodes) {
