@@ -7,6 +7,7 @@ import { type IpLayer, LAYER_DST, LAYER_SRC } from '../flow/ip-layer.js';
 import {
   createFlowHash,
   DEFAULT_FIELDS,
+  FLOW_HASHES,
   type FlowHash,
   type FlowHashName,
   type FlowHashSettings,
@@ -15,7 +16,7 @@ import { isLinuxHash, linuxPacketHash } from '../hash/linux-dissect.js';
 import { walkPackets } from '../replay/walk-packets.js';
 import { BufferedSink, type Sink } from '../report/sink.js';
 import { createNextHopGroup, defaultBuckets } from '../route/create-group.js';
-import type { NextHopGroup, SelectName } from '../route/next-hop-group.js';
+import { type NextHopGroup, SELECTS, type SelectName } from '../route/next-hop-group.js';
 import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
@@ -38,27 +39,6 @@ interface HashOptions {
   readonly out?: string;
 }
 
-const HASHES: readonly FlowHashName[] = [
-  'linux-l3',
-  'linux-l4',
-  'linux-inner',
-  'linux-custom',
-  'crc32c',
-  'crc16',
-  'toeplitz',
-  'jenkins',
-  'murmur3',
-  'xor',
-];
-const SELECTS: readonly SelectName[] = [
-  'modulo',
-  'hash-threshold',
-  'resilient',
-  'rendezvous',
-  'maglev',
-  'ring',
-];
-
 const EXAMPLES = `
 A line of tuples is \`proto src sport dst dport\`, with tabs or spaces between; # begins a comment. The hash is the
 one that the selection uses: for Linux after its >> 1.
@@ -72,7 +52,7 @@ Examples:
 export const declare: DeclareCommand = (command: Command, io, done) => {
   command
     .argument('[tuples]', 'file of five-tuples; - is standard input')
-    .addOption(new Option('--hash <name>', 'how the router hashes').choices(HASHES).default('linux-l4'))
+    .addOption(new Option('--hash <name>', 'how the router hashes').choices(FLOW_HASHES).default('linux-l4'))
     .option('--seed <n>', 'seed of the hash, decimal or 0x hexadecimal', parseUint32('--seed'), 0)
     .option(
       '--fields <bits>',

@@ -1,30 +1,6 @@
 /** The words and ranges that a scenario may hold. */
-import type { SelectName } from '../route/next-hop-group.js';
-import type { HashName } from './model.js';
 
 export const API_VERSION = 'flowfate.dev/v1';
-
-export const HASH_NAMES = [
-  'linux-l3',
-  'linux-l4',
-  'linux-inner',
-  'linux-custom',
-  'crc32c',
-  'crc16',
-  'toeplitz',
-  'jenkins',
-  'murmur3',
-  'xor',
-] as const satisfies readonly HashName[];
-
-export const SELECT_NAMES = [
-  'modulo',
-  'hash-threshold',
-  'resilient',
-  'rendezvous',
-  'maglev',
-  'ring',
-] as const satisfies readonly SelectName[];
 
 export const PROXY_NAMES = ['iptables', 'nftables', 'ipvs', 'cilium', 'calico-ebpf'] as const;
 export const OVERLAY_NAMES = ['none', 'ipip', 'vxlan'] as const;

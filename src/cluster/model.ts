@@ -5,6 +5,7 @@
  */
 import type { Address } from '../addr/address.js';
 import type { Prefix } from '../addr/prefix.js';
+import type { FlowHashName } from '../hash/flow-hash.js';
 import type { SelectName } from '../route/next-hop-group.js';
 
 export interface ClusterModel {
@@ -29,20 +30,8 @@ export interface RouterModel {
   readonly bgp: RouterBgp;
 }
 
-export type HashName =
-  | 'linux-l3'
-  | 'linux-l4'
-  | 'linux-inner'
-  | 'linux-custom'
-  | 'crc32c'
-  | 'crc16'
-  | 'toeplitz'
-  | 'jenkins'
-  | 'murmur3'
-  | 'xor';
-
 export interface EcmpSettings {
-  readonly hash: HashName;
+  readonly hash: FlowHashName;
   /** fib_multipath_hash_fields, for linux-custom and for the hashes that let fields be chosen */
   readonly fields: number;
   /** unsigned 32 bits */

@@ -14,6 +14,8 @@
  *   { at: 5s, ecmp: { select: resilient } }                   what is not named stays as it is
  */
 import { z } from 'zod';
+import { FLOW_HASHES } from '../hash/flow-hash.js';
+import { SELECTS } from '../route/next-hop-group.js';
 import { DEFAULT_GRACE_PERIOD_S, DEFAULT_ROLLING_REDEPLOY } from './defaults.js';
 import {
   duration,
@@ -28,14 +30,14 @@ import {
   prefix,
   wholeNumber,
 } from './field-schemas.js';
-import { HASH_NAMES, MAX_BUCKETS, MAX_HASH_FIELDS, MAX_WORD, SELECT_NAMES } from './limits.js';
+import { MAX_BUCKETS, MAX_HASH_FIELDS, MAX_WORD } from './limits.js';
 
 /** The router's settings, every one optional: absent ones take their default, or stay as they are. */
 export const ecmpSchema = mapping({
-  hash: oneOf(HASH_NAMES).optional(),
+  hash: oneOf(FLOW_HASHES).optional(),
   fields: numberOrHex(MAX_HASH_FIELDS).optional(),
   seed: numberOrHex(MAX_WORD).optional(),
-  select: oneOf(SELECT_NAMES).optional(),
+  select: oneOf(SELECTS).optional(),
   order: oneOf(['address', 'arrival']).optional(),
   buckets: wholeNumber(1, MAX_BUCKETS).optional(),
   idleTimer: duration.optional(),

@@ -3,7 +3,7 @@
  * that decodes, or, for large captures, beside it in one of its own (account-thread.ts).
  */
 import { FlowfateError } from '../errors.js';
-import type { FlowColumns } from './flow-columns.js';
+import { createFlowColumns, type FlowColumns } from './flow-columns.js';
 import type { KernelExports, KernelMemory } from './kernel-module.js';
 import { PacketIndex } from './packet-index.js';
 
@@ -72,24 +72,7 @@ export function readFlows({ buffer }: KernelMemory, count: number, at: number): 
 
 /** From records (the flow record of kernel/flow-kernel.as.ts, seen through three widths) to columns. */
 function extractFlows(count: number, u32: Uint32Array, u16: Uint16Array, f64: Float64Array): FlowColumns {
-  const flows = {
-    count,
-    family: new Uint8Array(count),
-    proto: new Uint8Array(count),
-    addresses: new Uint32Array(8 * count),
-    aPort: new Uint16Array(count),
-    bPort: new Uint16Array(count),
-    firstNs: new Float64Array(count),
-    lastNs: new Float64Array(count),
-    packetsOut: new Uint32Array(count),
-    packetsIn: new Uint32Array(count),
-    bytesOut: new Float64Array(count),
-    bytesIn: new Float64Array(count),
-    labelOut: new Uint32Array(count),
-    labelIn: new Uint32Array(count),
-    marks: new Uint16Array(count),
-    firstPacket: new Float64Array(count),
-  };
+  const flows = createFlowColumns(count);
   const { addresses } = flows;
   for (let f = 0; f < count; f++) {
     const hot = (Math.floor(f / CHUNK_FLOWS) * CHUNK_BYTES + (f % CHUNK_FLOWS) * 64) / 4;

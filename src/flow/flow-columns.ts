@@ -30,6 +30,28 @@ export interface FlowColumns {
   readonly firstPacket: Float64Array;
 }
 
+/** Columns of `count` rows, all zero. */
+export function createFlowColumns(count: number): FlowColumns {
+  return {
+    count,
+    family: new Uint8Array(count),
+    proto: new Uint8Array(count),
+    addresses: new Uint32Array(8 * count),
+    aPort: new Uint16Array(count),
+    bPort: new Uint16Array(count),
+    firstNs: new Float64Array(count),
+    lastNs: new Float64Array(count),
+    packetsOut: new Uint32Array(count),
+    packetsIn: new Uint32Array(count),
+    bytesOut: new Float64Array(count),
+    bytesIn: new Float64Array(count),
+    labelOut: new Uint32Array(count),
+    labelIn: new Uint32Array(count),
+    marks: new Uint16Array(count),
+    firstPacket: new Float64Array(count),
+  };
+}
+
 /** a packet with SYN and without ACK was seen from a / from b */
 export const FLOW_SYN_OUT = 0x01;
 export const FLOW_SYN_IN = 0x02;

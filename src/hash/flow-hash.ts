@@ -25,17 +25,20 @@ export const INNER_FIELDS_SHIFT = 6;
 export const DEFAULT_FIELDS = FIELD_SRC | FIELD_DST | FIELD_PROTO;
 const FIVE_TUPLE = DEFAULT_FIELDS | FIELD_SRC_PORT | FIELD_DST_PORT;
 
-export type FlowHashName =
-  | 'linux-l3'
-  | 'linux-l4'
-  | 'linux-inner'
-  | 'linux-custom'
-  | 'crc32c'
-  | 'crc16'
-  | 'toeplitz'
-  | 'jenkins'
-  | 'murmur3'
-  | 'xor';
+/** Every hash a router may be given. */
+export const FLOW_HASHES = [
+  'linux-l3',
+  'linux-l4',
+  'linux-inner',
+  'linux-custom',
+  'crc32c',
+  'crc16',
+  'toeplitz',
+  'jenkins',
+  'murmur3',
+  'xor',
+] as const;
+export type FlowHashName = (typeof FLOW_HASHES)[number];
 
 export interface FlowHashSettings {
   readonly hash: FlowHashName;
@@ -74,21 +77,7 @@ export function createFlowHash({ hash, seed, fields, symmetric }: FlowHashSettin
   const chosen = fields === DEFAULT_FIELDS ? FIVE_TUPLE : fields;
   switch (hash) {
     case 'linux-l3':
-      return {
-        bits: 31,
-        hashTuple: (family, words, src, dst, proto, _sp, _dp, label) =>
-          linuxFlowHash(
-            seed,
-            family,
-            words,
-            src,
-            dst,
-            family === 4 ? 0 : proto,
-            0,
-            0,
-            family === 4 ? 0 : label,
-          ) >>> 1,
-      };
+      return overAddresses(seed, (label) => label);
     case 'linux-l4':
       return {
         bits: 31,
@@ -96,21 +85,7 @@ export function createFlowHash({ hash, seed, fields, symmetric }: FlowHashSettin
           linuxFlowHash(seed, family, words, src, dst, proto, srcPort, dstPort, 0) >>> 1,
       };
     case 'linux-inner':
-      return {
-        bits: 31,
-        hashTuple: (family, words, src, dst, proto, _sp, _dp, label) =>
-          linuxFlowHash(
-            seed,
-            family,
-            words,
-            src,
-            dst,
-            family === 4 ? 0 : proto,
-            0,
-            0,
-            family === 4 ? 0 : swap32(label),
-          ) >>> 1,
-      };
+      return overAddresses(seed, swap32);
     case 'linux-custom':
       return {
         bits: 31,
@@ -124,6 +99,17 @@ export function createFlowHash({ hash, seed, fields, symmetric }: FlowHashSettin
     default:
       return symmetric === true ? inOrder(overOctets(hash, seed, chosen)) : overOctets(hash, seed, chosen);
   }
+}
+
+/** Linux's hash without ports (policies 0 and 2): the addresses, and for IPv6 protocol and flow label as well. */
+function overAddresses(seed: number, labelWord: (label: number) => number): FlowHash {
+  return {
+    bits: 31,
+    hashTuple: (family, words, src, dst, proto, _sp, _dp, label) =>
+      (family === 4
+        ? linuxFlowHash(seed, 4, words, src, dst, 0, 0, 0, 0)
+        : linuxFlowHash(seed, 6, words, src, dst, proto, 0, 0, labelWord(label))) >>> 1,
+  };
 }
 
 /** `of`, given the lower end first. */

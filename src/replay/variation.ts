@@ -5,9 +5,12 @@
  * --vary` takes. What a variation cannot mean is refused with the reason (ConfigError by the caller).
  */
 
+import { MAX_BUCKETS, MAX_HASH_FIELDS } from '../cluster/limits.js';
 import type { ClusterModel, EcmpSettings, RouteNextHop, TimelineEvent } from '../cluster/model.js';
 import { FlowfateError } from '../errors.js';
+import { FLOW_HASHES } from '../hash/flow-hash.js';
 import { defaultBuckets } from '../route/create-group.js';
+import { SELECTS } from '../route/next-hop-group.js';
 
 export interface Variation {
   readonly knob: string;
@@ -19,30 +22,16 @@ export type Combination = readonly { readonly knob: string; readonly value: stri
 
 type Change = (model: ClusterModel, value: string) => ClusterModel;
 
-const HASHES = [
-  'linux-l3',
-  'linux-l4',
-  'linux-inner',
-  'linux-custom',
-  'crc32c',
-  'crc16',
-  'toeplitz',
-  'jenkins',
-  'murmur3',
-  'xor',
-] as const;
-const SELECTS = ['modulo', 'hash-threshold', 'resilient', 'rendezvous', 'maglev', 'ring'] as const;
-
 const KNOBS: Record<string, Change> = {
-  hash: (model, value) => withEcmp(model, { hash: oneOf(value, HASHES, 'hash') }),
-  fields: (model, value) => withEcmp(model, { fields: wholeNumber(value, 'fields', 0, 0xfff) }),
+  hash: (model, value) => withEcmp(model, { hash: oneOf(value, FLOW_HASHES, 'hash') }),
+  fields: (model, value) => withEcmp(model, { fields: wholeNumber(value, 'fields', 0, MAX_HASH_FIELDS) }),
   select: (model, value) => {
     const select = oneOf(value, SELECTS, 'select');
     // a number of buckets says something about one selection only; vary buckets behind select to set it
     const same = select === model.router.ecmp.select;
     return withEcmp(model, same ? { select } : { select, buckets: defaultBuckets(select) });
   },
-  buckets: (model, value) => withEcmp(model, { buckets: wholeNumber(value, 'buckets', 1, 1 << 24) }),
+  buckets: (model, value) => withEcmp(model, { buckets: wholeNumber(value, 'buckets', 1, MAX_BUCKETS) }),
   idleTimer: (model, value) => withEcmp(model, { idleTimerS: seconds(value, 'idleTimer') }),
   unbalancedTimer: (model, value) => withEcmp(model, { unbalancedTimerS: seconds(value, 'unbalancedTimer') }),
   order: (model, value) => withEcmp(model, { order: oneOf(value, ['address', 'arrival'] as const, 'order') }),

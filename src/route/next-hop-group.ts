@@ -12,7 +12,9 @@ export interface WeightedNextHop {
   readonly weight: number;
 }
 
-export type SelectName = 'modulo' | 'hash-threshold' | 'resilient' | 'rendezvous' | 'maglev' | 'ring';
+/** Every way to select; one class each, in a file of its name. */
+export const SELECTS = ['modulo', 'hash-threshold', 'resilient', 'rendezvous', 'maglev', 'ring'] as const;
+export type SelectName = (typeof SELECTS)[number];
 
 export interface NextHopGroup {
   readonly select: SelectName;

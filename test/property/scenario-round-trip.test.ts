@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ipv4, ipv6 } from '../../src/addr/address.js';
 import { hostPrefix } from '../../src/addr/prefix.js';
-import { HASH_NAMES, SELECT_NAMES } from '../../src/cluster/limits.js';
 import { loadScenario } from '../../src/cluster/load-scenario.js';
 import type { ClusterModel, EcmpSettings, TimelineEvent } from '../../src/cluster/model.js';
 import { printScenario } from '../../src/cluster/print-scenario.js';
+import { FLOW_HASHES } from '../../src/hash/flow-hash.js';
+import { SELECTS } from '../../src/route/next-hop-group.js';
 
 const seconds = fc.double({ min: 0, max: 1e9, noNaN: true });
 const moreThanZero = fc.double({ min: 1e-9, max: 1e9, noNaN: true });
@@ -36,10 +37,10 @@ const name = fc.oneof(
 const anyText = fc.string({ unit: 'grapheme', maxLength: 20 }).filter((s) => !/[\0\uFFFD]/.test(s));
 
 const anyEcmp: fc.Arbitrary<EcmpSettings> = fc.record({
-  hash: fc.constantFrom(...HASH_NAMES),
+  hash: fc.constantFrom(...FLOW_HASHES),
   fields: fc.integer({ min: 0, max: 0xfff }),
   seed: fc.integer({ min: 0, max: 0xffffffff }),
-  select: fc.constantFrom(...SELECT_NAMES),
+  select: fc.constantFrom(...SELECTS),
   order: fc.constantFrom('address', 'arrival'),
   buckets: fc.integer({ min: 1, max: 65535 }),
   idleTimerS: seconds,

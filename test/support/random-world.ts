@@ -5,7 +5,7 @@
 import { type Address, ipv4, ipv6 } from '../../src/addr/address.js';
 import { hostPrefix } from '../../src/addr/prefix.js';
 import type { ClusterModel, TimelineEvent } from '../../src/cluster/model.js';
-import type { CaptureIndex, FlowColumns } from '../../src/flow/flow-columns.js';
+import { type CaptureIndex, createFlowColumns } from '../../src/flow/flow-columns.js';
 import { META_LENGTH_SHIFT, META_PAYLOAD, PacketIndex } from '../../src/flow/packet-index.js';
 import { Dice as SeededDice } from '../../src/replay/dice.js';
 
@@ -186,7 +186,7 @@ interface Sent {
 
 /** Traffic of `flows` flows over about ten seconds. */
 export function randomIndex(dice: Dice, flows: number): CaptureIndex {
-  const columns = emptyColumns(flows);
+  const columns = createFlowColumns(flows);
   const sent: Sent[] = [];
   for (let flow = 0; flow < flows; flow++) {
     const family = dice.chance(0.7) ? 4 : 6;
@@ -267,25 +267,4 @@ function datagrams(dice: Dice, flow: number): Sent[] {
     atNs += 1000 + Math.floor(dice.next() * dice.pick([1e6, 2e8, 2e9]));
     return packet;
   });
-}
-
-function emptyColumns(count: number): FlowColumns {
-  return {
-    count,
-    family: new Uint8Array(count),
-    proto: new Uint8Array(count),
-    addresses: new Uint32Array(8 * count),
-    aPort: new Uint16Array(count),
-    bPort: new Uint16Array(count),
-    firstNs: new Float64Array(count),
-    lastNs: new Float64Array(count),
-    packetsOut: new Uint32Array(count),
-    packetsIn: new Uint32Array(count),
-    bytesOut: new Float64Array(count),
-    bytesIn: new Float64Array(count),
-    labelOut: new Uint32Array(count),
-    labelIn: new Uint32Array(count),
-    marks: new Uint16Array(count),
-    firstPacket: new Float64Array(count),
-  };
 }

@@ -91,13 +91,7 @@ export function readReach(
   section.nlriAt = section.nextHopEnd + 1;
   section.nlriEnd = end;
   if (section.nlriAt > end) return UPDATE_ERROR.optionalAttribute;
-  if (context.families !== null && !context.families.has(family)) return 0;
-  section.present = true;
-  section.pathIdBytes = context.addPathReceive.has(family) ? 4 : 0;
-  if (nlriShape(family) === NLRI_SHAPE.raw) {
-    section.count = section.nlriAt === end ? 0 : -1;
-    return 0;
-  }
+  if (!holdsPrefixes(section, context)) return 0;
   if (!nextHopLengthIsValid(section.nextHopEnd - section.nextHopAt, family, context)) {
     return UPDATE_ERROR.optionalAttribute;
   }
@@ -105,6 +99,20 @@ export function readReach(
   if (section.count < 0) return UPDATE_ERROR.optionalAttribute;
   if (context.peering === 'unknown') return 0;
   return nextHopIsHost(view, section) ? 0 : UPDATE_ERROR.invalidNextHop;
+}
+
+/**
+ * Whether the located section is of a family in use here, and to be checked prefix by prefix; NLRI that are carried
+ * raw are counted at once.
+ */
+export function holdsPrefixes(section: MultiprotocolSection, context: CodecContext): boolean {
+  const { family } = section;
+  if (context.families !== null && !context.families.has(family)) return false;
+  section.present = true;
+  section.pathIdBytes = context.addPathReceive.has(family) ? 4 : 0;
+  if (nlriShape(family) !== NLRI_SHAPE.raw) return true;
+  section.count = section.nlriAt === section.nlriEnd ? 0 : -1;
+  return false;
 }
 
 /** VPN next hops carry a route distinguisher of 8 octets, all zero, before the address. */

@@ -7,21 +7,13 @@
  *
  * Malformed: RFC 7606 sections 5.3 and 7.12.
  */
-import {
-  afiOf,
-  type FamilyKey,
-  familyKey,
-  familyName,
-  NLRI_SHAPE,
-  nlriShape,
-  safiOf,
-} from '../address-family.js';
+import { afiOf, type FamilyKey, familyKey, familyName, safiOf } from '../address-family.js';
 import type { CodecContext } from '../codec-context.js';
 import { MultiprotocolSection } from '../multiprotocol-section.js';
 import { checkNlri } from '../nlri-cursor.js';
 import { UPDATE_ERROR } from '../notification-code.js';
 import type { MultiprotocolNlri } from './014-mp-reach-nlri.js';
-import { bytesOf, sectionNlri, sectionToJson, writeSectionNlri } from './014-mp-reach-nlri.js';
+import { bytesOf, holdsPrefixes, sectionNlri, sectionToJson, writeSectionNlri } from './014-mp-reach-nlri.js';
 import { type AttributeDescriptor, OPTIONAL_NON_TRANSITIVE, OUTCOME } from './descriptor.js';
 
 export interface MpUnreach {
@@ -65,13 +57,7 @@ export function readUnreach(
   section.family = family;
   section.nlriAt = at + 3;
   section.nlriEnd = end;
-  if (context.families !== null && !context.families.has(family)) return 0;
-  section.present = true;
-  section.pathIdBytes = context.addPathReceive.has(family) ? 4 : 0;
-  if (nlriShape(family) === NLRI_SHAPE.raw) {
-    section.count = section.nlriAt === end ? 0 : -1;
-    return 0;
-  }
+  if (!holdsPrefixes(section, context)) return 0;
   section.count = checkNlri(bytes, at + 3, end, family, section.pathIdBytes);
   return section.count < 0 ? UPDATE_ERROR.optionalAttribute : 0;
 }
