@@ -30,6 +30,15 @@ export class ClusterState {
     for (let node = 0; node < model.nodes.length; node++) this.program(node);
   }
 
+  /** The model has one node more than before: it is up, and knows the services as they are. */
+  addNode(): void {
+    const node = this.rules.length;
+    this.nodeUp.push(true);
+    this.nodeBoot.push(0);
+    this.rules.push(new NodeRules(node, this.model.seed, this.model.services));
+    this.program(node);
+  }
+
   /** Programs a node's rules from what is listed now. Returns whether anything changed. */
   program(node: number): boolean {
     return this.rules[node]!.program(this.members.map((rows) => rows.map((row) => this.pods[row]!)));

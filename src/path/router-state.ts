@@ -4,7 +4,8 @@
  *
  * A VIP's route comes from one of three places, in this order: `route` entries of the timeline (then they alone
  * decide), the scenario's `routes` changed by who announces and withdraws, or the announcing nodes alone.
- * Next hops are known by their node's row.
+ * Next hops are known by their node's row. A router whose routes somebody else decides (a live one) begins without
+ * any and takes them as they are stated.
  */
 import { type Address, compareAddresses } from '../addr/address.js';
 import { formatPrefix, hostPrefix, type Prefix, prefixContains } from '../addr/prefix.js';
@@ -48,13 +49,15 @@ export class RouterState {
   constructor(
     private readonly model: ClusterModel,
     private readonly cluster: ClusterState,
+    follows: 'model' | 'statements' = 'model',
   ) {
     this.ecmp = model.router.ecmp;
     this.hash = createFlowHash(this.ecmp);
     this.withdrawn = model.nodes.map((node) => node.announces === false);
     this.session = model.nodes.map(() => true);
     this.excluded = model.nodes.map(() => false);
-    this.routes = routePrefixes(model).map((prefix) => this.initialRoute(prefix));
+    this.routes =
+      follows === 'statements' ? [] : routePrefixes(model).map((prefix) => this.initialRoute(prefix));
   }
 
   /** Whether the router would list `node` for a service, by MetalLB's rules. */
@@ -82,7 +85,11 @@ export class RouterState {
   /** The bare effect: the route to `prefix` became this. */
   state(prefix: Prefix, nextHops: readonly RouteNextHop[], nowS: number): Route {
     const text = formatPrefix(prefix);
-    const route = this.routes.find((r) => formatPrefix(r.prefix) === text)!;
+    let route = this.routes.find((r) => formatPrefix(r.prefix) === text);
+    if (route === undefined) {
+      route = this.emptyRoute(prefix, true, new Map());
+      this.routes.push(route);
+    }
     this.setNextHops(route, nextHops, nowS);
     return route;
   }
@@ -127,19 +134,8 @@ export class RouterState {
     const text = formatPrefix(prefix);
     const given = this.model.router.routes.find((r) => formatPrefix(r.prefix) === text);
     const stated = this.model.timeline.some((e) => e.kind === 'route' && formatPrefix(e.prefix) === text);
-    const services = this.model.services.flatMap((service, row) =>
-      service.vips.some((vip) => prefixContains(prefix, vip)) ? [row] : [],
-    );
-    const route: Route = {
-      prefix,
-      services,
-      nextHops: [],
-      stated,
-      weights: new Map(given?.nextHops.map((hop) => [hop.node, hop.weight])),
-      pinned: new Map(),
-      arrival: new Map(),
-      group: null,
-    };
+    const weights = new Map(given?.nextHops.map((hop) => [hop.node, hop.weight]));
+    const route = this.emptyRoute(prefix, stated, weights);
     const byRule = this.announcers(route);
     if (given === undefined) {
       this.setNextHops(route, this.listed(route, byRule, 0), 0);
@@ -151,6 +147,22 @@ export class RouterState {
       if (stated !== byRule.includes(node)) route.pinned.set(node, stated);
     }
     return route;
+  }
+
+  private emptyRoute(prefix: Prefix, stated: boolean, weights: Map<number, number>): Route {
+    const services = this.model.services.flatMap((service, row) =>
+      service.vips.some((vip) => prefixContains(prefix, vip)) ? [row] : [],
+    );
+    return {
+      prefix,
+      services,
+      nextHops: [],
+      stated,
+      weights,
+      pinned: new Map(),
+      arrival: new Map(),
+      group: null,
+    };
   }
 
   private announcers(route: Route): number[] {

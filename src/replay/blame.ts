@@ -24,15 +24,20 @@ export interface Grief {
 
 /** The events that last touched a thing; -1 = none. */
 export class EventLog {
-  readonly node: Int32Array;
+  readonly node: number[];
   pod: number[] = [];
   /** the event after which a node had no local endpoint to offer */
-  readonly emptied: Int32Array;
+  readonly emptied: number[];
   routes = -1;
 
   constructor(nodes: number) {
-    this.node = new Int32Array(nodes).fill(-1);
-    this.emptied = new Int32Array(nodes).fill(-1);
+    this.node = new Array<number>(nodes).fill(-1);
+    this.emptied = new Array<number>(nodes).fill(-1);
+  }
+
+  addNode(): void {
+    this.node.push(-1);
+    this.emptied.push(-1);
   }
 }
 

@@ -5,6 +5,9 @@
  * flow is *calm*: its last packet was answered through a living, established entry; then a packet costs a look
  * at the flow, a look at the clock and a time stamp. Everything else takes the long way ({@link FlowEngine.step}).
  * Route changes are applied to the open flows at once, so that each flow knows which event moved it.
+ *
+ * A replay runs it from end to end ({@link FlowEngine.run}). Live traffic gives it a world that outlives it, moves it
+ * on bit by bit ({@link FlowEngine.advance}), and tells it of route changes as they come.
  */
 import type { ClusterModel } from '../cluster/model.js';
 import { Segment, segmentOf, TcpState } from '../conntrack/tcp-states.js';
@@ -29,7 +32,7 @@ import { EventCounts } from './event-counts.js';
 import { type ClientPackets, type FlowPlan, planOf } from './flow-plan.js';
 import { NodeWalk } from './node-walk.js';
 import { PathLog } from './path-log.js';
-import { Timeline, type TimelineListener } from './timeline.js';
+import { type EventSource, Timeline, type TimelineListener } from './timeline.js';
 import { Asks, Life, VerdictTracker } from './verdict-tracker.js';
 
 const TCP = 6;
@@ -45,11 +48,23 @@ const CALM_TCP = TCP_ACK;
 const CALM_OTHER = 0;
 const NOT_CALM = 0xffff;
 
+/** What several engines in a row share, each with its own round of the same traffic. */
+export interface EngineWorld {
+  readonly cluster: ClusterState;
+  readonly router: RouterState;
+  readonly timeline: EventSource;
+  readonly counts: EventCounts;
+  readonly log: EventLog;
+  /** this engine's own: flows, and nanoseconds from t = 0 to the capture's base */
+  readonly plan: FlowPlan;
+  readonly offsetNs: number;
+}
+
 export class FlowEngine implements TimelineListener {
   readonly plan: FlowPlan;
   readonly cluster: ClusterState;
   readonly router: RouterState;
-  readonly timeline: Timeline;
+  readonly timeline: EventSource;
   readonly tracker: VerdictTracker;
   readonly walk: NodeWalk;
   readonly paths: PathLog;
@@ -71,6 +86,8 @@ export class FlowEngine implements TimelineListener {
   private fragmentHashes: Uint32Array | null = null;
   private stamping = false;
   private packetBytes = 0;
+  /** client packets that are done */
+  private done = 0;
   private nowS = Number.NEGATIVE_INFINITY;
   private readonly grief: Grief = {
     reason: 0,
@@ -86,16 +103,17 @@ export class FlowEngine implements TimelineListener {
   constructor(
     private readonly index: CaptureIndex,
     private readonly model: ClusterModel,
+    world: EngineWorld | null = null,
   ) {
-    this.plan = planOf(index, model.services);
+    this.plan = world?.plan ?? planOf(index, model.services);
     const flows = this.plan.count;
-    this.cluster = new ClusterState(model);
-    this.router = new RouterState(model, this.cluster);
+    this.cluster = world?.cluster ?? new ClusterState(model);
+    this.router = world?.router ?? new RouterState(model, this.cluster);
     this.tracker = new VerdictTracker(flows);
     this.client = new ClientSide(this.tracker);
     this.walk = new NodeWalk(model, this.cluster, this.plan, this.client.lingerS);
     this.paths = new PathLog(flows);
-    this.log = new EventLog(model.nodes.length);
+    this.log = world?.log ?? new EventLog(model.nodes.length);
     this.offered = model.nodes.map((_, node) => this.offers(node));
     this.bytes = new Float64Array(flows);
     this.expects = new Uint16Array(flows).fill(NOT_CALM);
@@ -103,18 +121,41 @@ export class FlowEngine implements TimelineListener {
     this.current = new Int32Array(flows).fill(-1);
     this.nextHop = new Int32Array(flows).fill(NOT_STARTED);
     this.movedBy = new Int32Array(flows).fill(-1);
-    this.offsetNs = model.epochNs === null ? 0 : Number(index.summary.baseNs - model.epochNs);
+    this.offsetNs = world?.offsetNs ?? offsetOf(index, model);
     this.hashes = this.plan.hashes(this.router.ecmp, 'ports');
-    this.timeline = new Timeline(model, this.cluster, this.router, this);
-    this.counts = new EventCounts(model, this.timeline.entries.length, this.cluster);
+    this.timeline = world?.timeline ?? new Timeline(model, this.cluster, this.router, this);
+    this.counts = world?.counts ?? new EventCounts(model, this.timeline.entries.length, this.cluster);
     this.lookUpGroups();
   }
 
   /** Replays the whole capture. */
   run(): void {
-    this.walkPackets(this.plan.packets);
+    const { packets } = this.plan;
+    this.walkPackets(packets, 0, packets.count);
     const endS = Math.max(this.nowS, (this.offsetNs + this.index.summary.duration * 1e9) * 1e-9);
     this.timeline.advance(endS);
+    this.finish(endS);
+  }
+
+  /**
+   * Replays what happens up to `toS`, but no more than `limit` client packets. Returns whether it got so far; if not,
+   * the clock stands at the last packet.
+   */
+  advance(toS: number, limit: number): boolean {
+    const { packets } = this.plan;
+    const last = Math.min(packets.count, this.done + limit);
+    let to = this.done;
+    while (to < last && this.seconds(packets.timeNs[to]!) <= toS) to++;
+    this.walkPackets(packets, this.done, to);
+    this.done = to;
+    if (to < packets.count && this.seconds(packets.timeNs[to]!) <= toS) return false;
+    this.timeline.advance(toS);
+    this.nowS = Math.max(this.nowS, toS);
+    return true;
+  }
+
+  /** The traffic is over: what is unanswered stays so. */
+  finish(endS: number): void {
     this.nowS = endS;
     this.client.finish();
     this.tracker.finish(endS);
@@ -135,12 +176,12 @@ export class FlowEngine implements TimelineListener {
     return (timeNs + this.offsetNs) * 1e-9;
   }
 
-  private walkPackets({ count, flow, meta, timeNs }: ClientPackets): void {
+  private walkPackets({ flow, meta, timeNs }: ClientPackets, from: number, to: number): void {
     const { expects, current, limitS, bytes, offsetNs } = this;
     let { nowS } = this;
     let { dueS } = this.timeline;
     let { lastS } = this.walk.entries;
-    for (let i = 0; i < count; i++) {
+    for (let i = from; i < to; i++) {
       const f = flow[i]!;
       const m = meta[i]!;
       const atS = (timeNs[i]! + offsetNs) * 1e-9;
@@ -345,6 +386,12 @@ export class FlowEngine implements TimelineListener {
     }
   }
 
+  /** The model has one node more than before, and cluster and log know it. */
+  nodeAdded(): void {
+    this.walk.addNode();
+    this.offered.push(this.offers(this.offered.length));
+  }
+
   private offers(node: number): boolean {
     return this.model.services.some((_, service) => this.cluster.rules[node]!.choices(service) > 0);
   }
@@ -372,8 +419,13 @@ export class FlowEngine implements TimelineListener {
     this.counts.active(event, active);
   }
 
+  /** Next hop's node of a flow that has begun, or -1. */
+  nodeOf(f: number): number {
+    return Math.max(-1, this.nextHop[f]!);
+  }
+
   /** Open at this moment: it has begun, is neither over nor broken, and (without connections) will send again. */
-  private isActive(f: number, atS: number): boolean {
+  isActive(f: number, atS: number): boolean {
     if (!this.tracker.isOpen(f)) return false;
     return this.plan.proto[f] === TCP || this.seconds(this.index.flows.lastNs[this.plan.row[f]!]!) >= atS;
   }
@@ -394,4 +446,8 @@ export class FlowEngine implements TimelineListener {
     this.counts.load(this.paths.lastNode(f), this.paths.lastPod(f), this.bytes[f]! - exceptBytes);
     this.bytes[f] = exceptBytes;
   }
+}
+
+function offsetOf(index: CaptureIndex, { epochNs }: ClusterModel): number {
+  return epochNs === null ? 0 : Number(index.summary.baseNs - epochNs);
 }

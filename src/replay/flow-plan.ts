@@ -29,6 +29,12 @@ export interface ClientPackets {
   readonly timeNs: Float64Array;
 }
 
+/** Ports below are bound by services and privileged clients, which take the same one again. */
+const FIRST_FREE_PORT = 1024;
+const FREE_PORTS = 65536 - FIRST_FREE_PORT;
+/** from one round's ports to the next one's: odd, and no multiple of 3 or 7, so that all 64512 are met */
+const PORT_STEP = 25147;
+
 export class FlowPlan {
   /** flows towards a VIP */
   readonly count: number;
@@ -82,6 +88,25 @@ export class FlowPlan {
     }
     this.lowPorts = lowPorts;
     this.packets = this.pick(index.packets);
+  }
+
+  /**
+   * The same flows in another round of the traffic: every client takes another port, no two flows the same, and with it
+   * its hashes and draws are new. Round 0 is the capture as it is.
+   */
+  round(number: number): FlowPlan {
+    const shift = (number * PORT_STEP) % FREE_PORTS;
+    const clientPort = this.clientPort.map((port) =>
+      port < FIRST_FREE_PORT ? port : FIRST_FREE_PORT + ((port - FIRST_FREE_PORT + shift) % FREE_PORTS),
+    );
+    const key = new Int32Array(this.count);
+    const other: FlowPlan = Object.assign(Object.create(FlowPlan.prototype), this, {
+      clientPort,
+      key,
+      known: new Map(),
+    });
+    for (let f = 0; f < this.count; f++) key[f] = other.keyOf(f);
+    return other;
   }
 
   /** Row here of a row of the flow table, or -1. */
@@ -177,7 +202,6 @@ export class FlowPlan {
     const found = (toB ?? this.findVip(row, 0, flows.aPort[row]!))!;
     const clientIsB = toB === null;
     const clientPort = clientIsB ? flows.bPort[row]! : flows.aPort[row]!;
-    const vipPort = clientIsB ? flows.aPort[row]! : flows.bPort[row]!;
     this.vip[f] = found.vip;
     this.service[f] = found.service;
     this.targetPort[f] = found.targetPort;
@@ -185,10 +209,18 @@ export class FlowPlan {
     this.proto[f] = flows.proto[row]!;
     this.clientIsB[f] = clientIsB ? 1 : 0;
     this.clientPort[f] = clientPort;
-    const client = 8 * row + (clientIsB ? 4 : 0);
-    const server = 8 * row + (clientIsB ? 0 : 4);
-    this.key[f] = flowKey(flows.addresses, client, server, clientPort, vipPort, flows.proto[row]!);
+    this.key[f] = this.keyOf(f);
     this.slot[2 * row + (clientIsB ? 1 : 0)] = f;
+  }
+
+  private keyOf(f: number): number {
+    const { flows } = this;
+    const row = this.row[f]!;
+    const b = this.clientIsB[f] === 1;
+    const client = 8 * row + (b ? 4 : 0);
+    const server = 8 * row + (b ? 0 : 4);
+    const vipPort = b ? flows.aPort[row]! : flows.bPort[row]!;
+    return flowKey(flows.addresses, client, server, this.clientPort[f]!, vipPort, flows.proto[row]!);
   }
 
   /** The VIP at word `at` of the flow's addresses: a service with this port, or else any service of the address. */

@@ -199,6 +199,10 @@ export class NodeWalk implements EntryLife {
     for (let e = 0; e < entries.count; e++) if (entries.node[e] === node) this.remove(e);
   }
 
+  addNode(): void {
+    this.limits.addNode();
+  }
+
   private affinityClient(f: number): string | null {
     const { sessionAffinity } = this.model.services[this.plan.service[f]!]!;
     return sessionAffinity === 'ClientIP' ? this.plan.clientText(f) : null;

@@ -7,28 +7,22 @@
 import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
-import { type FlowRow, flowRow } from '../flow/flow-rows.js';
+import { flowRow } from '../flow/flow-rows.js';
 import { tallyServers } from '../flow/server-tally.js';
-import { addressOf } from '../path/cluster-state.js';
-import { HopKind, hopKind, hopRow, REASON_NAMES } from '../path/disposition.js';
+import { REASON_NAMES } from '../path/disposition.js';
 import { captureRecord } from './capture-record.js';
-import { causalChain } from './causal-chain.js';
 import { FlowEngine } from './flow-engine.js';
-import { sourceProvenance } from './source-provenance.js';
+import { eventId, FlowVerdicts, rounded } from './flow-verdicts.js';
 import type {
   Balance,
   CaptureRecord,
-  Cause,
   EventRecord,
   Fate,
   FlowVerdict,
   LoadShare,
-  PathStep,
-  Reason,
   ReplayResult,
   Summary,
 } from './verdict.js';
-import { Asks, FateCode, Life } from './verdict-tracker.js';
 
 export interface ReplayOptions {
   /** the scenario was made from the capture itself */
@@ -36,23 +30,6 @@ export interface ReplayOptions {
   /** notices that belong into the summary */
   readonly notes?: readonly string[];
 }
-
-const FATES: Record<number, Fate> = {
-  [FateCode.reset]: 'reset',
-  [FateCode.refused]: 'refused',
-  [FateCode.timeout]: 'timeout',
-  [FateCode.endpointClosed]: 'endpoint-closed',
-  [FateCode.misdelivered]: 'misdelivered',
-};
-
-/** Reasons that hang on which endpoint has the connection. */
-const ENDPOINT_REASONS = new Set(['endpoint-gone', 'endpoint-stopped', 'stale-rules']);
-
-const UNANSWERED: Record<number, 'SYN' | 'data' | 'FIN'> = {
-  [Asks.connection]: 'SYN',
-  [Asks.answer]: 'data',
-  [Asks.close]: 'FIN',
-};
 
 export function replay(index: CaptureIndex, model: ClusterModel, options: ReplayOptions = {}): ReplayResult {
   const engine = new FlowEngine(index, model);
@@ -66,6 +43,7 @@ class FinishedReplay implements ReplayResult {
   readonly events: readonly EventRecord[];
   readonly summary: Summary;
   readonly flowCount: number;
+  private readonly verdicts: FlowVerdicts;
 
   constructor(
     readonly index: CaptureIndex,
@@ -74,6 +52,7 @@ class FinishedReplay implements ReplayResult {
     options: ReplayOptions,
   ) {
     this.flowCount = index.flows.count;
+    this.verdicts = new FlowVerdicts(index, model, engine);
     this.capture = captureRecord(index);
     this.events = engine.timeline.entries.map(({ at, kind, detail }, e) => ({
       id: eventId(e),
@@ -89,86 +68,11 @@ class FinishedReplay implements ReplayResult {
   }
 
   fateOf(row: number): Fate {
-    const f = this.engine.plan.of(row);
-    return f < 0 ? 'unknown' : this.fate(f);
+    return this.verdicts.fateOf(row);
   }
 
   flowVerdict(row: number): FlowVerdict {
-    const { engine, model } = this;
-    const { plan, tracker } = engine;
-    const f = plan.of(row);
-    const client = f < 0 ? null : plan.clientIsB[f] === 1 ? 'b' : 'a';
-    const flow = this.row(row, client);
-    if (f < 0) {
-      const nothing = { cause: null, chain: [], brokenAt: null, path: [], source: null };
-      return { ...flow, service: null, fate: 'unknown', ...nothing };
-    }
-    const fate = this.fate(f);
-    const broken = fate !== 'delivered' && fate !== 'unknown';
-    const unanswered = fate === 'timeout' ? UNANSWERED[tracker.unanswered[f]!] : undefined;
-    return {
-      ...flow,
-      service: model.services[plan.service[f]!]!.name,
-      fate,
-      ...(fate === 'delivered' && engine.isLatent(f) ? { latent: true as const } : {}),
-      ...(unanswered === undefined ? {} : { unanswered }),
-      cause: broken ? this.cause(f) : null,
-      chain: broken ? causalChain(engine, model, f) : [],
-      brokenAt: broken ? rounded(tracker.brokenS[f]!) : null,
-      path: this.path(f),
-      source: sourceProvenance(engine, model, f),
-    };
-  }
-
-  /** Fate of a row of the plan. */
-  private fate(f: number): Fate {
-    const { tracker, walk } = this.engine;
-    const fate = FATES[tracker.fate[f]!];
-    if (fate !== undefined) {
-      const guess = walk.guessed[f] === 1 && ENDPOINT_REASONS.has(REASON_NAMES[tracker.reason[f]!]!);
-      return guess ? 'unknown' : fate;
-    }
-    return tracker.life[f] === Life.unborn || tracker.midway[f] === 1 ? 'unknown' : 'delivered';
-  }
-
-  /** The flow table's row, seconds counted from t = 0, the client first. */
-  private row(row: number, client: 'a' | 'b' | null): FlowRow {
-    const { flows } = this.index;
-    return {
-      ...flowRow(flows, row, client),
-      start: rounded(this.engine.seconds(flows.firstNs[row]!)),
-      end: rounded(this.engine.seconds(flows.lastNs[row]!)),
-    };
-  }
-
-  private cause(f: number): Cause {
-    const { tracker } = this.engine;
-    const event = tracker.event[f]!;
-    return {
-      event: event < 0 ? null : eventId(event),
-      hop: this.hopName(tracker.hop[f]!),
-      reason: REASON_NAMES[tracker.reason[f]!] as Reason,
-    };
-  }
-
-  private hopName(hop: number): string {
-    const row = hopRow(hop);
-    if (hopKind(hop) === HopKind.node) return `node ${this.model.nodes[row]!.name}`;
-    if (hopKind(hop) === HopKind.endpoint) return `endpoint ${this.engine.cluster.pods[row]!.name}`;
-    return 'router';
-  }
-
-  private path(f: number): PathStep[] {
-    const family = this.engine.plan.family[f]!;
-    return this.engine.paths.steps(f).map(({ atS, node, pod }) => {
-      const address = addressOf(this.model.nodes[node]!.addresses, family);
-      return {
-        at: rounded(atS),
-        nextHop: address === null ? null : formatAddress(address),
-        node: this.model.nodes[node]!.name,
-        endpoint: pod < 0 || this.engine.walk.guessed[f] === 1 ? null : this.engine.cluster.pods[pod]!.name,
-      };
-    });
+    return this.verdicts.flowVerdict(row);
   }
 
   private summarise(options: ReplayOptions): Summary {
@@ -190,7 +94,7 @@ class FinishedReplay implements ReplayResult {
     let latent = 0;
     byFate.unknown = this.flowCount - plan.count;
     for (let f = 0; f < plan.count; f++) {
-      const fate = this.fate(f);
+      const fate = this.verdicts.fate(f);
       byFate[fate]++;
       if (fate === 'delivered' && engine.isLatent(f)) latent++;
       if (fate !== 'delivered' && fate !== 'unknown') {
@@ -275,13 +179,4 @@ function maxOverMean(shares: readonly LoadShare[]): number | null {
   if (total === 0) return null;
   const busiest = Math.max(...shares.map(({ flows }) => flows));
   return Math.round((busiest * shares.length * 1000) / total) / 1000;
-}
-
-function eventId(event: number): string {
-  return `e${event + 1}`;
-}
-
-/** Nanosecond grid: keeps 5.000106 from printing as 5.0001060000000003. */
-function rounded(s: number): number {
-  return Math.round(s * 1e9) / 1e9;
 }

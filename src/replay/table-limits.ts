@@ -26,7 +26,7 @@ const LARGEST_PORT_CLASS = 64512;
 export class TableLimits {
   private readonly max: number;
   private readonly near: boolean;
-  private readonly living: Int32Array;
+  private readonly living: number[];
   private readonly expiry: ExpiryHeap[];
   /** per node: entries in order of making, and how many of the first are known to be dead or assured */
   private readonly made: { readonly rows: number[]; passed: number }[];
@@ -42,9 +42,15 @@ export class TableLimits {
     // a flow has one living entry a node at most
     this.near =
       plan.count >= this.max || plan.count >= LARGEST_PORT_CLASS || plan.lowPorts >= SMALLEST_PORT_CLASS;
-    this.living = new Int32Array(model.nodes.length);
+    this.living = model.nodes.map(() => 0);
     this.expiry = model.nodes.map(() => new ExpiryHeap());
     this.made = model.nodes.map(() => ({ rows: [], passed: 0 }));
+  }
+
+  addNode(): void {
+    this.living.push(0);
+    this.expiry.push(new ExpiryHeap());
+    this.made.push({ rows: [], passed: 0 });
   }
 
   added(e: number): void {

@@ -12,6 +12,7 @@ import type { ClusterModel, TimelineEvent } from '../cluster/model.js';
 import type { ClusterState } from '../path/cluster-state.js';
 import type { Pod } from '../path/pod.js';
 import type { Route, RouterState } from '../path/router-state.js';
+import { GroupUpkeep } from './group-upkeep.js';
 import { placeNewPod } from './place-pod.js';
 
 /** What a replay wants to know. `event` is the number of the event that is the cause. */
@@ -37,6 +38,16 @@ export interface TimelineEntry {
   readonly node: number | null;
 }
 
+/** Where an engine's events come from: this timeline, or a living router. */
+export interface EventSource {
+  /** by number of the event; may forget old ones */
+  readonly entries: readonly TimelineEntry[];
+  /** time of the next thing that happens by itself; Infinity = nothing */
+  readonly dueS: number;
+  /** performs everything due at or before `nowS` */
+  advance(nowS: number): void;
+}
+
 interface Effect {
   readonly atS: number;
   readonly order: number;
@@ -59,7 +70,7 @@ const AFTER_ALL = 1;
 /** kube-proxy lets this many syncs follow each other before minSyncPeriod counts */
 const SYNC_BURST = 2;
 
-export class Timeline {
+export class Timeline implements EventSource {
   readonly entries: TimelineEntry[] = [];
   private readonly queue: Effect[] = [];
   private readonly sync: SyncState[];
@@ -67,7 +78,7 @@ export class Timeline {
   private readonly speakerTurn: number[];
   private readonly nodeTurn: number[];
   private sequence = 0;
-  private selfDueS = Number.POSITIVE_INFINITY;
+  private readonly upkeep: GroupUpkeep;
 
   constructor(
     private readonly model: ClusterModel,
@@ -82,6 +93,7 @@ export class Timeline {
       stalledUntilS: Number.NEGATIVE_INFINITY,
       scheduled: false,
     }));
+    this.upkeep = new GroupUpkeep(router);
     this.speakerTurn = model.nodes.map(() => 0);
     this.nodeTurn = model.nodes.map(() => 0);
     const steps = model.timeline.flatMap((event) => this.stepsOf(event));
@@ -93,42 +105,26 @@ export class Timeline {
         run(event, at);
       });
     }
-    this.noteGroups();
+    this.upkeep.note();
   }
 
-  /** Time of the next thing that happens by itself; Infinity = nothing. */
   get dueS(): number {
-    return Math.min(this.queue[0]?.atS ?? Number.POSITIVE_INFINITY, this.selfDueS);
+    return Math.min(this.queue[0]?.atS ?? Number.POSITIVE_INFINITY, this.upkeep.dueS);
   }
 
-  /** Performs everything due at or before `nowS`. */
   advance(nowS: number): void {
     while (this.dueS <= nowS) {
       const next = this.queue[0];
-      if (next === undefined || this.selfDueS < next.atS) {
-        this.upkeep(this.selfDueS);
+      if (next === undefined || this.upkeep.dueS < next.atS) {
+        const atS = this.upkeep.dueS;
+        const changed = this.upkeep.run(atS);
+        if (changed.length > 0) this.listener.routesChanged(changed, this.lastRouteEvent, atS);
       } else {
         this.queue.shift();
         next.run();
       }
-      this.noteGroups();
+      this.upkeep.note();
     }
-  }
-
-  /** Groups that change by themselves (resilient) had a packet: their deadline may have moved. */
-  noteGroups(): void {
-    this.selfDueS = Number.POSITIVE_INFINITY;
-    for (const { group } of this.router.routes) {
-      if (group !== null && group.deadlineS < this.selfDueS) this.selfDueS = group.deadlineS;
-    }
-  }
-
-  private upkeep(nowS: number): void {
-    const changed = this.router.routes.filter((route) => {
-      const { group } = route;
-      return group !== null && group.deadlineS <= nowS && group.advance(nowS);
-    });
-    if (changed.length > 0) this.listener.routesChanged(changed, this.lastRouteEvent, nowS);
   }
 
   /** the event that last changed a route: cause of what a resilient group moves later */

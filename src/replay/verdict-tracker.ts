@@ -40,6 +40,8 @@ export class VerdictTracker {
   readonly unanswered: Uint8Array;
   /** began before the capture (TCP without a SYN) */
   readonly midway: Uint8Array;
+  /** told of every flow at the moment when it gets its fate */
+  onBreak: ((f: number) => void) | null = null;
   private readonly waitingS: Float64Array;
   private readonly waitingReason: Uint8Array;
   private readonly waitingEvent: Int32Array;
@@ -186,6 +188,7 @@ export class VerdictTracker {
     this.reason[f] = reason;
     this.event[f] = event;
     this.hop[f] = hop;
+    this.onBreak?.(f);
   }
 
   private settle(f: number): void {

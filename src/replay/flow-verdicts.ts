@@ -1,0 +1,133 @@
+/**
+ * The verdict of a flow as the report has it, made from the columns of an engine when somebody asks. Asked while the
+ * traffic is still running it says what is known so far.
+ */
+import { formatAddress } from '../addr/address.js';
+import type { ClusterModel } from '../cluster/model.js';
+import type { CaptureIndex } from '../flow/flow-columns.js';
+import { type FlowRow, flowRow } from '../flow/flow-rows.js';
+import { addressOf } from '../path/cluster-state.js';
+import { HopKind, hopKind, hopRow, REASON_NAMES } from '../path/disposition.js';
+import { causalChain } from './causal-chain.js';
+import type { FlowEngine } from './flow-engine.js';
+import { sourceProvenance } from './source-provenance.js';
+import type { Cause, Fate, FlowVerdict, PathStep, Reason } from './verdict.js';
+import { Asks, FateCode, Life } from './verdict-tracker.js';
+
+const FATES: Record<number, Fate> = {
+  [FateCode.reset]: 'reset',
+  [FateCode.refused]: 'refused',
+  [FateCode.timeout]: 'timeout',
+  [FateCode.endpointClosed]: 'endpoint-closed',
+  [FateCode.misdelivered]: 'misdelivered',
+};
+
+/** Reasons that hang on which endpoint has the connection. */
+const ENDPOINT_REASONS = new Set(['endpoint-gone', 'endpoint-stopped', 'stale-rules']);
+
+const UNANSWERED: Record<number, 'SYN' | 'data' | 'FIN'> = {
+  [Asks.connection]: 'SYN',
+  [Asks.answer]: 'data',
+  [Asks.close]: 'FIN',
+};
+
+export class FlowVerdicts {
+  constructor(
+    private readonly index: CaptureIndex,
+    private readonly model: ClusterModel,
+    private readonly engine: FlowEngine,
+  ) {}
+
+  fateOf(row: number): Fate {
+    const f = this.engine.plan.of(row);
+    return f < 0 ? 'unknown' : this.fate(f);
+  }
+
+  flowVerdict(row: number): FlowVerdict {
+    const { engine, model } = this;
+    const { plan, tracker } = engine;
+    const f = plan.of(row);
+    const client = f < 0 ? null : plan.clientIsB[f] === 1 ? 'b' : 'a';
+    const flow = this.row(row, f, client);
+    if (f < 0) {
+      const nothing = { cause: null, chain: [], brokenAt: null, path: [], source: null };
+      return { ...flow, service: null, fate: 'unknown', ...nothing };
+    }
+    const fate = this.fate(f);
+    const broken = fate !== 'delivered' && fate !== 'unknown';
+    const unanswered = fate === 'timeout' ? UNANSWERED[tracker.unanswered[f]!] : undefined;
+    return {
+      ...flow,
+      service: model.services[plan.service[f]!]!.name,
+      fate,
+      ...(fate === 'delivered' && engine.isLatent(f) ? { latent: true as const } : {}),
+      ...(unanswered === undefined ? {} : { unanswered }),
+      cause: broken ? this.cause(f) : null,
+      chain: broken ? causalChain(engine, model, f) : [],
+      brokenAt: broken ? rounded(tracker.brokenS[f]!) : null,
+      path: this.path(f),
+      source: sourceProvenance(engine, model, f),
+    };
+  }
+
+  /** Fate of a row of the plan. */
+  fate(f: number): Fate {
+    const { tracker, walk } = this.engine;
+    const fate = FATES[tracker.fate[f]!];
+    if (fate !== undefined) {
+      const guess = walk.guessed[f] === 1 && ENDPOINT_REASONS.has(REASON_NAMES[tracker.reason[f]!]!);
+      return guess ? 'unknown' : fate;
+    }
+    return tracker.life[f] === Life.unborn || tracker.midway[f] === 1 ? 'unknown' : 'delivered';
+  }
+
+  /** The flow table's row, seconds counted from t = 0, the client first. */
+  private row(row: number, f: number, client: 'a' | 'b' | null): FlowRow {
+    const { flows } = this.index;
+    return {
+      ...flowRow(flows, row, client),
+      ...(f < 0 ? {} : { srcPort: this.engine.plan.clientPort[f]! }),
+      start: rounded(this.engine.seconds(flows.firstNs[row]!)),
+      end: rounded(this.engine.seconds(flows.lastNs[row]!)),
+    };
+  }
+
+  private cause(f: number): Cause {
+    const { tracker } = this.engine;
+    const event = tracker.event[f]!;
+    return {
+      event: event < 0 ? null : eventId(event),
+      hop: this.hopName(tracker.hop[f]!),
+      reason: REASON_NAMES[tracker.reason[f]!] as Reason,
+    };
+  }
+
+  private hopName(hop: number): string {
+    const row = hopRow(hop);
+    if (hopKind(hop) === HopKind.node) return `node ${this.model.nodes[row]!.name}`;
+    if (hopKind(hop) === HopKind.endpoint) return `endpoint ${this.engine.cluster.pods[row]!.name}`;
+    return 'router';
+  }
+
+  private path(f: number): PathStep[] {
+    const family = this.engine.plan.family[f]!;
+    return this.engine.paths.steps(f).map(({ atS, node, pod }) => {
+      const address = addressOf(this.model.nodes[node]!.addresses, family);
+      return {
+        at: rounded(atS),
+        nextHop: address === null ? null : formatAddress(address),
+        node: this.model.nodes[node]!.name,
+        endpoint: pod < 0 || this.engine.walk.guessed[f] === 1 ? null : this.engine.cluster.pods[pod]!.name,
+      };
+    });
+  }
+}
+
+export function eventId(event: number): string {
+  return `e${event + 1}`;
+}
+
+/** Nanosecond grid: keeps 5.000106 from printing as 5.0001060000000003. */
+export function rounded(s: number): number {
+  return Math.round(s * 1e9) / 1e9;
+}
