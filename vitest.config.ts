@@ -1,10 +1,34 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests with real daemons and a real kernel: one file at a time, after all the others, so that nothing starves them. */
+const WORLD = ['test/interop/**/*.test.ts', 'test/lab/fresh-runs.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: WORLD,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'world',
+          include: WORLD,
+          fileParallelism: false,
+          maxWorkers: 1,
+          testTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
