@@ -9,9 +9,10 @@ const MAY_IMPORT = {
   conntrack: ['addr', 'hash', 'wire'],
   route: ['addr', 'hash'],
   bgp: ['addr', 'route', 'capture'],
-  cluster: ['addr', 'hash', 'route'],
+  control: [],
+  cluster: ['addr', 'hash', 'route', 'control'],
   path: ['addr', 'hash', 'wire', 'flow', 'conntrack', 'route', 'cluster'],
-  replay: ['addr', 'hash', 'wire', 'capture', 'flow', 'conntrack', 'route', 'cluster', 'path'],
+  replay: ['addr', 'hash', 'wire', 'capture', 'flow', 'conntrack', 'route', 'control', 'cluster', 'path'],
   report: ['addr', 'wire', 'capture', 'flow', 'cluster', 'replay'],
   live: [
     'addr',
@@ -47,7 +48,7 @@ module.exports = {
       name: 'pure-rooms-do-no-io',
       severity: 'error',
       comment: 'these rooms see bytes and arguments only: no files, sockets, clocks or processes',
-      from: { path: '^src/(addr|hash|wire|conntrack|route|path)/' },
+      from: { path: '^src/(addr|hash|wire|conntrack|route|control|path)/' },
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?net$' },
     },
     {

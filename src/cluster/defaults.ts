@@ -22,14 +22,23 @@
  * | … timeouts.closeWait        | 3600s             | kube-proxy --conntrack-tcp-timeout-close-wait               |
  * | … other timeouts            | below             | kernel                                                      |
  * | dataplane.dropInvalid       | not beLiberal     | kube-proxy leaves the rule out with be_liberal              |
- * | dataplane.sync              | 0s, minPeriod 1s  | kube-proxy --iptables-min-sync-period                       |
+ * | dataplane.sync              | 0s, minPeriod 1s, duration 0s | kube-proxy --iptables-min-sync-period           |
  * | dataplane.nodeGrace         | 40s               | kube-controller-manager --node-monitor-grace-period (to 1.31) |
  * | nodes[].podGateway          | first of podCIDR  | the bridge address of host-local IPAM (cni0)                |
  * | nodes[].announces           | auto              | MetalLB's ShouldAnnounce                                    |
  * | services[].sessionAffinityTimeout | 10800s      | Kubernetes                                                  |
+ * | services[].probes.readiness, liveness | none; period 10s, timeout 1s, failureThreshold 3 | Pod v1      |
+ * | throttle                    | 8 threads of 1 ms every 10 ms, 20 ms an answer, slices kept | ours; Linux 5.4 and later |
  * | drain gracePeriod           | 30s               | terminationGracePeriodSeconds                               |
  */
-import type { ClusterModel, ConntrackTimeouts, DataplaneModel, EcmpSettings, RouterBgp } from './model.js';
+import type {
+  ClusterModel,
+  ConntrackTimeouts,
+  CpuLimit,
+  DataplaneModel,
+  EcmpSettings,
+  RouterBgp,
+} from './model.js';
 
 export const DEFAULT_SEED: ClusterModel['seed'] = 1;
 
@@ -71,10 +80,17 @@ export const DEFAULT_TIMEOUTS: ConntrackTimeouts = {
 };
 
 export const DEFAULT_CONNTRACK_MAX = 262144;
-export const DEFAULT_SYNC: DataplaneModel['sync'] = { delayS: 0, minPeriodS: 1 };
+export const DEFAULT_SYNC: DataplaneModel['sync'] = { delayS: 0, minPeriodS: 1, durationS: 0 };
 export const DEFAULT_NODE_GRACE_S = 40;
 export const DEFAULT_AFFINITY_TIMEOUT_S = 10800;
 export const DEFAULT_GRACE_PERIOD_S = 30;
+export const DEFAULT_THROTTLE: Omit<CpuLimit, 'limit'> = {
+  threads: 8,
+  burstS: 0.001,
+  sleepS: 0.01,
+  workS: 0.02,
+  slices: 'kept',
+};
 export const DEFAULT_ROLLING_REDEPLOY = { everyS: 60, downForS: 20 };
 
 /** The hash seed that a kernel draws at boot, from the scenario's seed: murmur3's finaliser, never 0. */

@@ -94,6 +94,12 @@ function objectOf(verb: Verb, { plain, settings }: Words, text: string): unknown
       if (Object.keys(settings).length === 0)
         throw wrong(text, 'it names no setting, as in select=resilient');
       return numbered(settings, 'buckets');
+    case 'unhealthy':
+    case 'throttle': {
+      if (plain.length === 0 && settings.pod === undefined) throw wrong(text, `${verb} needs a pod and for=`);
+      const pods = plain.length === 0 ? {} : { pod: plain.flatMap(listOf) };
+      return numbered(numbered({ ...pods, ...lists(settings, 'pod') }, 'limit'), 'threads');
+    }
     case 'poolMember':
       return { ...settings };
     default:
@@ -129,7 +135,9 @@ function lists(settings: Readonly<Record<string, string>>, ...keys: string[]): S
 /** `key` as a number, where it is one. */
 function numbered(settings: Settings, key: string): Settings {
   const value = settings[key];
-  return typeof value === 'string' && /^\d+$/.test(value) ? { ...settings, [key]: Number(value) } : settings;
+  return typeof value === 'string' && /^\d+(\.\d+)?$/.test(value)
+    ? { ...settings, [key]: Number(value) }
+    : settings;
 }
 
 type Issue = NonNullable<ReturnType<typeof timelineEntrySchema.safeParse>['error']>['issues'][number];

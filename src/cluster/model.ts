@@ -5,6 +5,8 @@
  */
 import type { Address } from '../addr/address.js';
 import type { Prefix } from '../addr/prefix.js';
+import type { CfsSlices } from '../control/cfs-bandwidth.js';
+import type { Probes } from '../control/kubelet-probe.js';
 import type { FlowHashName } from '../hash/flow-hash.js';
 import type { SelectName } from '../route/next-hop-group.js';
 
@@ -72,7 +74,8 @@ export interface DataplaneModel {
   readonly conntrack: ConntrackSettings;
   readonly masqueradeRandomFully: boolean;
   readonly dropInvalid: boolean;
-  readonly sync: { readonly delayS: number; readonly minPeriodS: number };
+  /** `durationS`: how long kube-proxy takes to write its rules; until then the old ones hold */
+  readonly sync: { readonly delayS: number; readonly minPeriodS: number; readonly durationS: number };
   readonly overlay: 'none' | 'ipip' | 'vxlan';
   /** after how long Kubernetes takes the endpoints of a silent node out (node-monitor-grace-period) */
   readonly nodeGraceS: number;
@@ -121,6 +124,8 @@ export interface ServiceModel {
   readonly externalTrafficPolicy: 'Cluster' | 'Local';
   readonly sessionAffinity: 'None' | 'ClientIP';
   readonly affinityTimeoutS: number;
+  /** how kubelet probes the service's pods, or null: nobody looks */
+  readonly probes: Probes | null;
   readonly endpoints: readonly EndpointModel[];
 }
 
@@ -142,6 +147,20 @@ export interface EndpointModel {
   readonly terminating: boolean;
 }
 
+/** A container under CPU bandwidth control, and what its threads do there. */
+export interface CpuLimit {
+  /** CPUs: 0.5 is a limit of 500m */
+  readonly limit: number;
+  /** threads, one a CPU */
+  readonly threads: number;
+  /** each but the one that answers runs so long and then sleeps so long */
+  readonly burstS: number;
+  readonly sleepS: number;
+  /** CPU time that one answer costs */
+  readonly workS: number;
+  readonly slices: CfsSlices;
+}
+
 /** One line of the timeline. `at` is seconds since t = 0. Rows refer to `nodes` and `services`. */
 export type TimelineEvent = { readonly at: number } & (
   | {
@@ -152,9 +171,24 @@ export type TimelineEvent = { readonly at: number } & (
   | { readonly kind: 'speakerDown'; readonly node: number; readonly mode: 'silent' | 'close' }
   | { readonly kind: 'scale'; readonly service: number; readonly replicas: number }
   | {
-      readonly kind: 'endpointReady' | 'endpointUnready' | 'endpointTerminating' | 'endpointGone';
+      readonly kind:
+        | 'endpointReady'
+        | 'endpointUnready'
+        | 'endpointTerminating'
+        | 'endpointGone'
+        /** the process ends, the address stays: its kernel refuses */
+        | 'endpointCrashed';
       readonly pod: string;
     }
+  | {
+      /** answers late, or not at all; what follows is up to the service's probes */
+      readonly kind: 'unhealthy';
+      readonly pod: string;
+      readonly forS: number;
+      /** Infinity = no answer */
+      readonly latencyS: number;
+    }
+  | ({ readonly kind: 'throttle'; readonly pod: string; readonly forS: number } & CpuLimit)
   | {
       readonly kind: 'rollingRedeploy';
       /** in order */

@@ -2,8 +2,10 @@
  * A model as the text of a scenario, complete: every setting is there, with a word on those that need one, so
  * that it can be edited. Loading the text yields the same model again.
  */
+
 import { type Address, formatAddress } from '../addr/address.js';
 import { formatPrefix, type Prefix } from '../addr/prefix.js';
+import type { ProbeSettings, Probes } from '../control/kubelet-probe.js';
 import { protocolName } from './check-model.js';
 import { formatDuration } from './duration.js';
 import { API_VERSION } from './limits.js';
@@ -92,6 +94,7 @@ function dataplaneLines(dataplane: DataplaneModel): string[] {
   const sync = {
     delay: formatDuration(dataplane.sync.delayS),
     minPeriod: formatDuration(dataplane.sync.minPeriodS),
+    duration: formatDuration(dataplane.sync.durationS),
   };
   return [
     `    proxy: ${dataplane.proxy}`,
@@ -125,7 +128,7 @@ function servicesLines(model: ClusterModel): string[] {
 }
 
 function serviceLines(service: ServiceModel, model: ClusterModel): string[] {
-  const { name, vips, ports, externalTrafficPolicy, sessionAffinity, affinityTimeoutS } = service;
+  const { name, vips, ports, externalTrafficPolicy, sessionAffinity, affinityTimeoutS, probes } = service;
   return [
     `    - name: ${scalar(name)}`,
     `      vip: ${addressList(vips)}`,
@@ -133,6 +136,7 @@ function serviceLines(service: ServiceModel, model: ClusterModel): string[] {
     `      externalTrafficPolicy: ${externalTrafficPolicy}   # Cluster or Local`,
     `      sessionAffinity: ${sessionAffinity}   # None or ClientIP`,
     `      sessionAffinityTimeout: ${formatDuration(affinityTimeoutS)}`,
+    ...(probes === null ? [] : [`      probes: ${probesText(probes)}   # kubelet's`]),
     ...listLines(
       '      endpoints:',
       service.endpoints.map((endpoint) => endpointText(endpoint, model)),
@@ -157,6 +161,24 @@ function endpointText(endpoint: EndpointModel, model: ClusterModel): string {
     node: nodeName(node, model),
     address: addressList(addresses),
     ...(usual ? {} : { ready: String(ready), serving: String(serving), terminating: String(terminating) }),
+  });
+}
+
+function probesText({ readiness, liveness, startupS }: Probes): string {
+  return flow({
+    ...(readiness === null ? {} : { readiness: probeText(readiness) }),
+    ...(liveness === null ? {} : { liveness: probeText(liveness) }),
+    startup: formatDuration(startupS),
+  });
+}
+
+function probeText(probe: ProbeSettings): string {
+  return flow({
+    initialDelay: formatDuration(probe.initialDelayS),
+    period: formatDuration(probe.periodS),
+    timeout: formatDuration(probe.timeoutS),
+    failureThreshold: String(probe.failureThreshold),
+    successThreshold: String(probe.successThreshold),
   });
 }
 
@@ -191,7 +213,25 @@ function objectText(event: TimelineEvent, model: ClusterModel): string {
     case 'endpointUnready':
     case 'endpointTerminating':
     case 'endpointGone':
+    case 'endpointCrashed':
       return scalar(event.pod);
+    case 'unhealthy':
+      return flow({
+        pod: scalar(event.pod),
+        for: formatDuration(event.forS),
+        ...(event.latencyS === Number.POSITIVE_INFINITY ? {} : { latency: formatDuration(event.latencyS) }),
+      });
+    case 'throttle':
+      return flow({
+        pod: scalar(event.pod),
+        for: formatDuration(event.forS),
+        limit: String(event.limit),
+        threads: String(event.threads),
+        burst: formatDuration(event.burstS),
+        sleep: formatDuration(event.sleepS),
+        work: formatDuration(event.workS),
+        slices: event.slices,
+      });
     case 'rollingRedeploy':
       return flow({
         nodes: nodeNames(event.nodes, model),

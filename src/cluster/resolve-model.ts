@@ -92,6 +92,7 @@ function serviceModel(facts: ServiceFacts, nodes: NameTable, problems: Problems)
     externalTrafficPolicy: facts.externalTrafficPolicy ?? 'Cluster',
     sessionAffinity: facts.sessionAffinity ?? 'None',
     affinityTimeoutS: facts.affinityTimeoutS ?? DEFAULT_AFFINITY_TIMEOUT_S,
+    probes: facts.probes ?? null,
     endpoints: (facts.endpoints ?? []).flatMap((endpoint) => endpointModel(endpoint, nodes, problems)),
   };
 }

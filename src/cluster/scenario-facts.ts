@@ -64,7 +64,7 @@ function dataplaneFacts(raw: RawSpec['dataplane'], overlayPlace: Place): Cluster
     timeouts: conntrack?.timeouts,
     masqueradeRandomFully,
     dropInvalid,
-    sync: sync && { delayS: sync.delay, minPeriodS: sync.minPeriod },
+    sync: sync && { delayS: sync.delay, minPeriodS: sync.minPeriod, durationS: sync.duration },
     overlay: overlay && { kind: overlay, place: overlayPlace },
     nodeGraceS: nodeGrace,
   };
@@ -96,6 +96,7 @@ function serviceFacts(raw: NonNullable<RawSpec['services']>[number], place: Plac
     externalTrafficPolicy: raw.externalTrafficPolicy,
     sessionAffinity: raw.sessionAffinity,
     affinityTimeoutS: raw.sessionAffinityTimeout,
+    probes: raw.probes,
     endpoints: raw.endpoints?.map(({ pod, node, address, ready, serving, terminating = false }, i) => ({
       pod,
       node,

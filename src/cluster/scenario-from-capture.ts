@@ -155,6 +155,7 @@ function madeService(server: SeenServer, i: number, nets: readonly Nets[]): Serv
     externalTrafficPolicy: 'Cluster',
     sessionAffinity: 'None',
     affinityTimeoutS: 10800,
+    probes: null,
     endpoints: Array.from(
       { length: NODES },
       (_, node): EndpointModel => ({

@@ -4,6 +4,7 @@
  * put together.
  */
 import { z } from 'zod';
+import { DEFAULT_PROBE } from '../control/kubelet-probe.js';
 import { USUAL_BFD_S, USUAL_GRACEFUL_RESTART_S } from './defaults.js';
 import {
   addresses,
@@ -56,7 +57,11 @@ const dataplane = mapping({
   conntrack: conntrack.optional(),
   masqueradeRandomFully: truth.optional(),
   dropInvalid: truth.optional(),
-  sync: mapping({ delay: duration.optional(), minPeriod: duration.optional() }).optional(),
+  sync: mapping({
+    delay: duration.optional(),
+    minPeriod: duration.optional(),
+    duration: duration.optional(),
+  }).optional(),
   overlay: oneOf(OVERLAY_NAMES).optional(),
   nodeGrace: duration.optional(),
 });
@@ -88,6 +93,29 @@ const endpoint = mapping({
   terminating: truth.optional(),
 });
 
+const probe = mapping({
+  initialDelay: duration.default(DEFAULT_PROBE.initialDelayS),
+  period: positiveDuration.default(DEFAULT_PROBE.periodS),
+  timeout: positiveDuration.default(DEFAULT_PROBE.timeoutS),
+  failureThreshold: wholeNumber(1, 1000).default(DEFAULT_PROBE.failureThreshold),
+  successThreshold: wholeNumber(1, 1000).default(DEFAULT_PROBE.successThreshold),
+}).transform(({ initialDelay, period, timeout, ...thresholds }) => ({
+  initialDelayS: initialDelay,
+  periodS: period,
+  timeoutS: timeout,
+  ...thresholds,
+}));
+
+const probes = mapping({
+  readiness: probe.optional(),
+  liveness: probe.optional(),
+  startup: duration.default(0),
+}).transform(({ readiness = null, liveness = null, startup }) => ({
+  readiness,
+  liveness,
+  startupS: startup,
+}));
+
 const service = mapping({
   name,
   vip: addresses.optional(),
@@ -95,6 +123,7 @@ const service = mapping({
   externalTrafficPolicy: oneOf(['Cluster', 'Local']).optional(),
   sessionAffinity: oneOf(['None', 'ClientIP']).optional(),
   sessionAffinityTimeout: positiveDuration.optional(),
+  probes: probes.optional(),
   endpoints: listOf(endpoint).optional(),
 });
 

@@ -17,7 +17,7 @@ type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;
 type What = WithoutTime<TimelineEvent>;
 
 export interface NamedParts {
-  readonly nodes: readonly Pick<NodeModel, 'name' | 'addresses'>[];
+  readonly nodes: readonly Pick<NodeModel, 'name' | 'addresses' | 'rack'>[];
   readonly services: readonly Pick<ServiceModel, 'name' | 'endpoints'>[];
 }
 
@@ -25,6 +25,7 @@ export class TimelineReader {
   private readonly nodes: NodeTable;
   private readonly services: NameTable;
   private readonly pods: NameTable;
+  private readonly racks: NameTable;
 
   constructor(
     private readonly parts: NamedParts,
@@ -34,6 +35,10 @@ export class TimelineReader {
     this.services = new NameTable(
       'service',
       parts.services.map((service) => service.name),
+    );
+    this.racks = new NameTable(
+      'rack',
+      parts.nodes.flatMap(({ rack }) => rack ?? []),
     );
     this.pods = new NameTable(
       'pod',
@@ -135,11 +140,24 @@ export class TimelineReader {
       case 'endpointUnready':
       case 'endpointTerminating':
       case 'endpointGone':
-        return (entry[verb] ?? []).flatMap((pod): What[] => {
-          if (this.pods.has(pod)) return [{ kind: verb, pod }];
-          this.problems.add(position, this.pods.unknown(pod));
-          return [];
-        });
+      case 'endpointCrashed':
+        return this.podNames(entry[verb] ?? [], position).map((pod) => ({ kind: verb, pod }));
+      case 'unhealthy': {
+        const { pod: pods, for: forS, latency = Number.POSITIVE_INFINITY } = entry.unhealthy!;
+        return this.podNames(pods, position).map((pod) => ({ kind: verb, pod, forS, latencyS: latency }));
+      }
+      case 'throttle': {
+        const { pod: pods, for: forS, burst, sleep, work, ...limit } = entry.throttle!;
+        const settings = { ...limit, burstS: burst, sleepS: sleep, workS: work };
+        return this.podNames(pods, position).map((pod) => ({ kind: verb, pod, forS, ...settings }));
+      }
+      case 'rackDown':
+      case 'rackUp': {
+        const kind = verb === 'rackDown' ? 'nodeDown' : 'nodeUp';
+        return (entry[verb] ?? [])
+          .flatMap((rack) => this.nodesOf(rack, position))
+          .map((node) => ({ kind, node }));
+      }
       case 'rollingRedeploy': {
         const { nodes, every, downFor } = entry.rollingRedeploy!;
         const rows =
@@ -167,6 +185,20 @@ export class TimelineReader {
       case 'ecmp':
         return this.settingsEvent(settings, position);
     }
+  }
+
+  private podNames(pods: readonly string[], position: ErrorPosition): readonly string[] {
+    return pods.filter((pod) => {
+      if (this.pods.has(pod)) return true;
+      this.problems.add(position, this.pods.unknown(pod));
+      return false;
+    });
+  }
+
+  private nodesOf(rack: string, position: ErrorPosition): number[] {
+    const rows = this.parts.nodes.flatMap((node, row) => (node.rack === rack ? [row] : []));
+    if (rows.length === 0) this.problems.add(position, this.racks.unknown(rack));
+    return rows;
   }
 
   private settingsEvent(settings: EcmpSettings, position: ErrorPosition): What[] {

@@ -7,7 +7,10 @@
  *   { at: 5s, speakerDown: n2, mode: silent }                 or speakerDown: { node: n2, mode: silent }; else close
  *   { at: 5s, drain: { node: n2, gracePeriod: 30s } }         or drain: n2
  *   { at: 5s, scale: { service: web, replicas: 5 } }          the service may be left out where there is only one
- *   { at: 5s, endpointGone: n1-p0 }                           also endpointReady, -Unready, -Terminating
+ *   { at: 5s, endpointGone: n1-p0 }                           also endpointReady, -Unready, -Terminating, -Crashed
+ *   { at: 5s, unhealthy: { pod: n1-p0, for: 60s, latency: 3s } }     without latency: it does not answer
+ *   { at: 5s, throttle: { pod: n1-p0, for: 60s, limit: 0.5, threads: 16, slices: expire } }
+ *   { at: 5s, rackDown: r1 }                                  and rackUp: nodeDown, nodeUp for each of its nodes
  *   { at: 0s, rollingRedeploy: { nodes: [n1, n2], every: 60s, downFor: 20s } }     without nodes: all, in order
  *   { at: 5s, proxyStall: { node: n1, for: 30s } }            nodes: [..] as well; without: all
  *   { at: 5s, route: { prefix: 203.0.113.10/32, nextHops: [n1, n3, "n4*2"] } }
@@ -16,7 +19,7 @@
 import { z } from 'zod';
 import { FLOW_HASHES } from '../hash/flow-hash.js';
 import { SELECTS } from '../route/next-hop-group.js';
-import { DEFAULT_GRACE_PERIOD_S, DEFAULT_ROLLING_REDEPLOY } from './defaults.js';
+import { DEFAULT_GRACE_PERIOD_S, DEFAULT_ROLLING_REDEPLOY, DEFAULT_THROTTLE } from './defaults.js';
 import {
   duration,
   listOf,
@@ -48,6 +51,9 @@ export type RawEcmp = z.output<typeof ecmpSchema>;
 
 export const routeSchema = mapping({ prefix, nextHops: listOf(nextHop) });
 
+/** what sched-bwc can give: at least 1 ms in a period of 100 ms */
+const CPUS = 'expected CPUs from 0.01 to 1024, like 0.5';
+const MAX_THREADS = 1024;
 const SPEAKER_MODES = ['silent', 'close'] as const;
 const NODES = 'expected a node, a list of nodes, or a mapping with the key node';
 const PODS = 'expected a pod, a list of pods, or a mapping with the key pod';
@@ -86,6 +92,19 @@ const proxyStall = z.union(
   { error: STALL },
 );
 
+const unhealthy = mapping({ pod: names, for: positiveDuration, latency: duration.optional() });
+
+const throttle = mapping({
+  pod: names,
+  for: positiveDuration,
+  limit: z.number({ error: CPUS }).min(0.01, { error: CPUS }).max(1024, { error: CPUS }),
+  threads: wholeNumber(1, MAX_THREADS).default(DEFAULT_THROTTLE.threads),
+  burst: positiveDuration.default(DEFAULT_THROTTLE.burstS),
+  sleep: positiveDuration.default(DEFAULT_THROTTLE.sleepS),
+  work: positiveDuration.default(DEFAULT_THROTTLE.workS),
+  slices: oneOf(['expire', 'kept']).default(DEFAULT_THROTTLE.slices),
+});
+
 const verbs = {
   withdraw: onNodes,
   announce: onNodes,
@@ -100,6 +119,11 @@ const verbs = {
   endpointUnready: onPods,
   endpointTerminating: onPods,
   endpointGone: onPods,
+  endpointCrashed: onPods,
+  unhealthy,
+  throttle,
+  rackDown: names,
+  rackUp: names,
   rollingRedeploy,
   proxyStall,
   poolMember: z.unknown(),

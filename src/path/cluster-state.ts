@@ -8,7 +8,7 @@
  */
 import type { Address } from '../addr/address.js';
 import type { ClusterModel, EndpointModel } from '../cluster/model.js';
-import { NodeRules } from './node-rules.js';
+import { NodeRules, type ServiceRules } from './node-rules.js';
 import type { Pod } from './pod.js';
 
 export class ClusterState {
@@ -39,15 +39,26 @@ export class ClusterState {
     this.program(node);
   }
 
-  /** Programs a node's rules from what is listed now. Returns whether anything changed. */
-  program(node: number): boolean {
-    return this.rules[node]!.program(this.members.map((rows) => rows.map((row) => this.pods[row]!)));
+  /** Programs a node's rules: those drawn up before, or from what is listed now. Returns whether anything changed. */
+  program(node: number, drawnUp: readonly ServiceRules[] = this.drawUp(node)): boolean {
+    return this.rules[node]!.program(drawnUp);
+  }
+
+  /** A node's rules as they would be written from what is listed now. */
+  drawUp(node: number): readonly ServiceRules[] {
+    return this.rules[node]!.drawUp(this.members.map((rows) => rows.map((row) => this.pods[row]!)));
   }
 
   startPod(pod: Pod): void {
+    this.runPod(pod);
+    this.list(pod);
+  }
+
+  /** The pod's process starts; listing it is another matter. */
+  runPod(pod: Pod): void {
     if (!pod.running) pod.instance++;
     pod.running = true;
-    this.list(pod);
+    pod.crashed = false;
   }
 
   list(pod: Pod): void {
@@ -66,6 +77,12 @@ export class ClusterState {
   stopPod(pod: Pod): void {
     this.unlist(pod);
     pod.running = false;
+  }
+
+  /** The process has ended, the pod has not: kubelet will start it again. */
+  crashPod(pod: Pod): void {
+    this.stopPod(pod);
+    pod.crashed = true;
   }
 
   podsOn(node: number): Pod[] {
@@ -104,6 +121,7 @@ export class ClusterState {
       addresses: endpoint.addresses,
       instance: 0,
       running: true,
+      crashed: false,
       ready: endpoint.ready,
       serving: endpoint.serving,
       terminating: endpoint.terminating,

@@ -44,7 +44,7 @@ export class EndpointHop {
    * @param entryIsNew the packet made its conntrack entry
    */
   receive(packet: Packet, pod: number, lingersUntilS: number, entryIsNew: boolean, nowS: number): void {
-    const { node, running, instance } = this.cluster.pods[pod]!;
+    const { node, running, crashed, instance } = this.cluster.pods[pod]!;
     const here = hopCode(HopKind.endpoint, pod);
     this.answerFlags = NO_ANSWER;
     if (!this.cluster.nodeUp[node]) {
@@ -58,7 +58,10 @@ export class EndpointHop {
     const segment = packet.proto === PROTO_TCP ? segmentOf(packet.tcpFlags) : Segment.ack;
     if (!running && !(knows && nowS <= lingersUntilS)) {
       const stale = segment === Segment.syn && entryIsNew;
-      this.end(Outcome.silent, stale ? ReasonCode['stale-rules'] : ReasonCode['endpoint-gone'], here);
+      const reason = stale ? ReasonCode['stale-rules'] : ReasonCode['endpoint-gone'];
+      if (!crashed || segment === Segment.rst) this.end(Outcome.silent, reason, here);
+      else if (packet.proto === PROTO_TCP) this.refuse(packet, reason, here);
+      else this.end(Outcome.unreachable, reason, here);
     } else if (packet.proto !== PROTO_TCP) {
       this.end(Outcome.answered, 0, here);
     } else if (segment === Segment.syn) {
@@ -70,7 +73,7 @@ export class EndpointHop {
     } else if (segment === Segment.rst) {
       this.end(Outcome.silent, ReasonCode['ecmp-rehash'], here);
     } else {
-      this.refuse(packet, here);
+      this.refuse(packet, ReasonCode['endpoint-gone'], here);
     }
   }
 
@@ -95,7 +98,7 @@ export class EndpointHop {
     this.hop = hop;
   }
 
-  private refuse(packet: Packet, here: number): void {
+  private refuse(packet: Packet, reason: number, here: number): void {
     const flags = packet.tcpFlags;
     const seq = packet.view.getUint32(packet.l4 + 4);
     if ((flags & TCP_ACK) !== 0) {
@@ -107,7 +110,7 @@ export class EndpointHop {
       this.answerSeq = 0;
       this.answerAck = (seq + packet.payloadBytes + ((flags & (TCP_SYN | TCP_FIN)) !== 0 ? 1 : 0)) >>> 0;
     }
-    this.end(Outcome.reset, ReasonCode['endpoint-gone'], here);
+    this.end(Outcome.reset, reason, here);
   }
 
   private accept(packet: Packet, segment: number, here: number): void {

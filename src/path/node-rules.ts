@@ -15,7 +15,7 @@ import type { Pod } from './pod.js';
 export const DROP_NO_LOCAL_ENDPOINT = -1;
 export const REJECT_NO_ENDPOINT = -2;
 
-interface ServiceRules {
+export interface ServiceRules {
   cluster: readonly number[];
   local: readonly number[];
 }
@@ -39,15 +39,19 @@ export class NodeRules {
     this.services = models.map(() => ({ cluster: [], local: [] }));
   }
 
-  /** `pods[service]`: the service's pods in list order. Returns whether the rules changed. */
-  program(pods: readonly (readonly Pod[])[]): boolean {
+  /** The rules that kube-proxy begins to write. `pods[service]`: the service's pods in list order. */
+  drawUp(pods: readonly (readonly Pod[])[]): readonly ServiceRules[] {
+    return pods.map((members) => ({
+      cluster: eligible(members),
+      local: eligible(members.filter((pod) => pod.node === this.node)),
+    }));
+  }
+
+  /** The rules that were drawn up hold from now on. Returns whether they differ from those before. */
+  program(drawnUp: readonly ServiceRules[]): boolean {
     let changed = false;
     for (let service = 0; service < this.services.length; service++) {
-      const members = pods[service]!;
-      const next = {
-        cluster: eligible(members),
-        local: eligible(members.filter((pod) => pod.node === this.node)),
-      };
+      const next = drawnUp[service]!;
       const before = this.services[service]!;
       if (sameRows(before.cluster, next.cluster) && sameRows(before.local, next.local)) continue;
       for (const row of new Set([...before.cluster, ...before.local])) {

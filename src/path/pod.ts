@@ -10,6 +10,8 @@ export interface Pod {
   instance: number;
   /** the process runs and owns its addresses */
   running: boolean;
+  /** the process has ended and the address has not: the pod's kernel refuses what comes */
+  crashed: boolean;
   /** conditions of its EndpointSlice entry; all false = not listed */
   ready: boolean;
   serving: boolean;

@@ -309,11 +309,10 @@ export class NodeWalk implements EntryLife {
     const lingers = nowS <= this.lingerS[f]! && this.knows(f, e, pod.row);
     if (!pod.running && !lingers) {
       const stale = segment === Segment.syn && entries.createdS[e] === nowS;
-      this.settle(
-        Outcome.silent,
-        stale ? ReasonCode['stale-rules'] : ReasonCode['endpoint-gone'],
-        endpointHop,
-      );
+      const reason = stale ? ReasonCode['stale-rules'] : ReasonCode['endpoint-gone'];
+      if (!pod.crashed || segment === Segment.rst) this.settle(Outcome.silent, reason, endpointHop);
+      else if (proto === TCP) this.refuse(e, reason, endpointHop);
+      else this.settle(Outcome.unreachable, reason, endpointHop);
       return;
     }
     if (proto === UDP) {
@@ -329,7 +328,7 @@ export class NodeWalk implements EntryLife {
       this.guessed[f] = 0;
     } else if (!this.knows(f, e, pod.row)) {
       if (segment === Segment.rst) this.settle(Outcome.silent, ReasonCode['ecmp-rehash'], endpointHop);
-      else this.refuse(e, endpointHop);
+      else this.refuse(e, ReasonCode['endpoint-gone'], endpointHop);
       return;
     }
     this.settle(Outcome.answered, 0, endpointHop);
@@ -349,8 +348,8 @@ export class NodeWalk implements EntryLife {
   }
 
   /** The endpoint has no such connection: RST. Where that is the only reply ever, the entry goes at once. */
-  private refuse(e: number, hop: number): void {
-    this.settle(Outcome.reset, ReasonCode['endpoint-gone'], hop);
+  private refuse(e: number, reason: number, hop: number): void {
+    this.settle(Outcome.reset, reason, hop);
     const onlyReply = (this.entries.marks[e]! & ENTRY_REPLIED) === 0;
     if (onlyReply || this.entries.state[e] === STATELESS) {
       this.remove(e);

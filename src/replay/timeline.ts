@@ -9,11 +9,13 @@
  */
 import { formatPrefix } from '../addr/prefix.js';
 import type { ClusterModel, TimelineEvent } from '../cluster/model.js';
+import type { ProbeOutcome } from '../control/kubelet-probe.js';
 import type { ClusterState } from '../path/cluster-state.js';
 import type { Pod } from '../path/pod.js';
 import type { Route, RouterState } from '../path/router-state.js';
 import { GroupUpkeep } from './group-upkeep.js';
 import { placeNewPod } from './place-pod.js';
+import { podHealth } from './pod-health.js';
 
 /** What a replay wants to know. `event` is the number of the event that is the cause. */
 export interface TimelineListener {
@@ -63,6 +65,9 @@ interface SyncState {
   lastRunS: number;
   stalledUntilS: number;
   scheduled: boolean;
+  /** rules are being written, and something has changed since they were drawn up */
+  writing: boolean;
+  outdated: boolean;
 }
 
 const FIRST = 0;
@@ -92,6 +97,8 @@ export class Timeline implements EventSource {
       lastRunS: Number.NEGATIVE_INFINITY,
       stalledUntilS: Number.NEGATIVE_INFINITY,
       scheduled: false,
+      writing: false,
+      outdated: false,
     }));
     this.upkeep = new GroupUpkeep(router);
     this.speakerTurn = model.nodes.map(() => 0);
@@ -184,9 +191,19 @@ export class Timeline implements EventSource {
       case 'endpointUnready':
       case 'endpointTerminating':
       case 'endpointGone':
+      case 'endpointCrashed':
         return step(`${event.pod} ${ENDPOINT_DETAIL[event.kind]}`, (e, t) =>
           this.endpointChanges(event.kind, event.pod, e, t),
         );
+      case 'unhealthy':
+      case 'throttle':
+        return podHealth(this.model, event).map(({ atS, kind, detail, outcome }) => ({
+          at: atS,
+          kind,
+          detail,
+          node: null,
+          run: (e, t) => this.probed(outcome, event.pod, e, t),
+        }));
       case 'rollingRedeploy':
         return event.nodes.flatMap((node, turn): Step[] => {
           const downAt = at + turn * event.everyS;
@@ -352,8 +369,25 @@ export class Timeline implements EventSource {
     }
     if (kind === 'endpointReady') this.cluster.startPod(pod);
     else if (kind === 'endpointUnready') this.cluster.unlist(pod);
+    else if (kind === 'endpointCrashed') this.crash(pod, event, atS);
     else terminate(pod);
     this.endpointsChanged(event, atS);
+  }
+
+  /** What a probe's result did to a pod; null = nothing yet. */
+  private probed(outcome: ProbeOutcome | null, name: string, event: number, atS: number): void {
+    const pod = this.cluster.podByName.get(name)!;
+    if (outcome === null) return;
+    if (outcome === 'started') this.cluster.runPod(pod);
+    else if (outcome === 'ready') this.cluster.list(pod);
+    else if (outcome === 'unready') this.cluster.unlist(pod);
+    else this.crash(pod, event, atS);
+    this.endpointsChanged(event, atS);
+  }
+
+  private crash(pod: Pod, event: number, atS: number): void {
+    if (pod.running) this.listener.podStopped(pod, event, atS);
+    this.cluster.crashPod(pod);
   }
 
   private scale(service: number, replicas: number, event: number, atS: number): void {
@@ -387,7 +421,8 @@ export class Timeline implements EventSource {
 
   private requestSync(node: number, event: number, atS: number): void {
     const state = this.sync[node]!;
-    if (state.scheduled) return;
+    if (state.writing) state.outdated = true;
+    if (state.scheduled || state.writing) return;
     const { delayS, minPeriodS } = this.model.dataplane.sync;
     if (minPeriodS > 0) {
       state.tokens = Math.min(SYNC_BURST, state.tokens + (atS - state.refilledS) / minPeriodS);
@@ -413,7 +448,23 @@ export class Timeline implements EventSource {
     state.scheduled = false;
     state.tokens = Math.max(0, state.tokens - 1);
     state.lastRunS = atS;
-    if (this.cluster.program(node)) this.listener.placesChanged(event);
+    const drawnUp = this.cluster.drawUp(node);
+    const { durationS } = this.model.dataplane.sync;
+    const program = (): void => {
+      if (this.cluster.program(node, drawnUp)) this.listener.placesChanged(event);
+    };
+    if (durationS === 0) {
+      program();
+      return;
+    }
+    state.writing = true;
+    this.schedule(atS + durationS, event, () => {
+      state.writing = false;
+      program();
+      if (!state.outdated) return;
+      state.outdated = false;
+      this.requestSync(node, event, atS + durationS);
+    });
   }
 }
 
@@ -430,6 +481,7 @@ const ENDPOINT_DETAIL = {
   endpointUnready: 'is no longer ready',
   endpointTerminating: 'is terminating',
   endpointGone: 'stops and is gone',
+  endpointCrashed: 'crashes: its address refuses connections',
 } as const;
 
 function terminate(pod: Pod): void {

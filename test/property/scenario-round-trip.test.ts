@@ -78,7 +78,13 @@ function eventOf(nodes: number, services: number, pods: readonly string[]): fc.A
     selector: (hop) => hop.node,
   });
   const onNode = fc.constantFrom('withdraw', 'announce', 'speakerUp', 'nodeDown', 'nodeUp', 'uncordon');
-  const onPod = fc.constantFrom('endpointReady', 'endpointUnready', 'endpointTerminating', 'endpointGone');
+  const onPod = fc.constantFrom(
+    'endpointReady',
+    'endpointUnready',
+    'endpointTerminating',
+    'endpointGone',
+    'endpointCrashed',
+  );
   const events: fc.Arbitrary<TimelineEvent>[] = [
     fc.record({ at, kind: onNode, node }),
     fc.record({ at, kind: fc.constant('drain'), node, gracePeriodS: seconds }),
@@ -105,9 +111,42 @@ function eventOf(nodes: number, services: number, pods: readonly string[]): fc.A
     fc.record({ at, kind: fc.constant('route'), prefix: address4.map(hostPrefix), nextHops: hops }),
     fc.record({ at, kind: fc.constant('ecmp'), settings: ecmp }),
   ];
-  if (pods.length > 0) events.push(fc.record({ at, kind: onPod, pod: fc.constantFrom(...pods) }));
+  if (pods.length > 0) {
+    const pod = fc.constantFrom(...pods);
+    events.push(
+      fc.record({ at, kind: onPod, pod }),
+      fc.record({
+        at,
+        kind: fc.constant('unhealthy'),
+        pod,
+        forS: moreThanZero,
+        latencyS: fc.oneof(seconds, fc.constant(Number.POSITIVE_INFINITY)),
+      }),
+      fc.record({
+        at,
+        kind: fc.constant('throttle'),
+        pod,
+        forS: moreThanZero,
+        limit: fc.integer({ min: 1, max: 1000 }).map((n) => n / 100),
+        threads: fc.integer({ min: 1, max: 1024 }),
+        burstS: moreThanZero,
+        sleepS: moreThanZero,
+        workS: moreThanZero,
+        slices: fc.constantFrom('expire', 'kept'),
+      }),
+    );
+  }
   return fc.oneof(...events);
 }
+
+const probe = fc.record({
+  initialDelayS: seconds,
+  periodS: moreThanZero,
+  timeoutS: moreThanZero,
+  failureThreshold: fc.integer({ min: 1, max: 1000 }),
+  successThreshold: fc.integer({ min: 1, max: 1000 }),
+});
+const probes = fc.record({ readiness: fc.option(probe), liveness: fc.option(probe), startupS: seconds });
 
 const nodesOf = (names: readonly string[]) =>
   fc.tuple(
@@ -141,6 +180,7 @@ const servicesOf = (names: readonly string[], podNames: readonly string[], nodes
         externalTrafficPolicy: fc.constantFrom('Cluster' as const, 'Local' as const),
         sessionAffinity: fc.constantFrom('None' as const, 'ClientIP' as const),
         affinityTimeoutS: moreThanZero,
+        probes: fc.option(probes),
         endpoints: fc.tuple(
           ...podNames
             .filter((_, p) => p % names.length === s)
@@ -197,7 +237,7 @@ const model: fc.Arbitrary<ClusterModel> = fc
         }),
         masqueradeRandomFully: bool,
         dropInvalid: bool,
-        sync: fc.record({ delayS: seconds, minPeriodS: seconds }),
+        sync: fc.record({ delayS: seconds, minPeriodS: seconds, durationS: seconds }),
         overlay: fc.constant('none' as const),
         nodeGraceS: seconds,
       }),

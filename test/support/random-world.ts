@@ -2,9 +2,11 @@
  * Random clusters, timelines and client traffic from one number, for properties that must hold on all of them.
  * Traffic is an index as a capture reader would leave it; only the client's side is in it.
  */
+
 import { type Address, ipv4, ipv6 } from '../../src/addr/address.js';
 import { hostPrefix } from '../../src/addr/prefix.js';
 import type { ClusterModel, TimelineEvent } from '../../src/cluster/model.js';
+import type { Probes } from '../../src/control/kubelet-probe.js';
 import { type CaptureIndex, createFlowColumns } from '../../src/flow/flow-columns.js';
 import { META_LENGTH_SHIFT, META_PAYLOAD, PacketIndex } from '../../src/flow/packet-index.js';
 import { Dice as SeededDice } from '../../src/replay/dice.js';
@@ -64,6 +66,7 @@ export function randomModel(dice: Dice): ClusterModel {
       externalTrafficPolicy: dice.pick(['Cluster', 'Local'] as const),
       sessionAffinity: dice.pick(['None', 'None', 'ClientIP'] as const),
       affinityTimeoutS: dice.pick([5, 10800]),
+      probes: dice.pick([null, QUICK_PROBES]),
       endpoints,
     };
   });
@@ -118,7 +121,11 @@ export function randomModel(dice: Dice): ClusterModel {
       },
       masqueradeRandomFully: dice.chance(0.8),
       dropInvalid: dice.chance(0.8),
-      sync: { delayS: dice.pick([0, 0, 0.2]), minPeriodS: dice.pick([0, 1]) },
+      sync: {
+        delayS: dice.pick([0, 0, 0.2]),
+        minPeriodS: dice.pick([0, 1]),
+        durationS: dice.pick([0, 0, 0.3]),
+      },
       overlay: 'none',
       nodeGraceS: dice.pick([1, 40]),
     },
@@ -168,11 +175,23 @@ function randomTimeline(
       'endpointUnready',
       'endpointTerminating',
       'endpointGone',
+      'endpointCrashed',
     ] as const;
+    if (dice.chance(0.2)) {
+      const latencyS = dice.pick([0.5, Number.POSITIVE_INFINITY]);
+      return { at, kind: 'unhealthy', pod: dice.pick(pods), forS: 1 + dice.below(4), latencyS };
+    }
     return { at, kind: dice.pick(endpointKinds), pod: dice.pick(pods) };
   });
   return events.sort((a, b) => a.at - b.at);
 }
+
+/** probes that notice within the seconds that a random world lasts */
+const QUICK_PROBES: Probes = {
+  readiness: { initialDelayS: 0, periodS: 0.4, timeoutS: 0.1, failureThreshold: 2, successThreshold: 1 },
+  liveness: { initialDelayS: 0, periodS: 0.5, timeoutS: 0.2, failureThreshold: 3, successThreshold: 1 },
+  startupS: 0.3,
+};
 
 function vip(service: number, family: number): Address {
   return family === 4 ? ipv4(0xcb00710a + service) : ipv6(0x20010db8, 0x01130000, 0, 0x10 + service);

@@ -126,7 +126,7 @@ describe('loadScenario()', () => {
       },
       masqueradeRandomFully: false,
       dropInvalid: true,
-      sync: { delayS: 0.2, minPeriodS: 0 },
+      sync: { delayS: 0.2, minPeriodS: 0, durationS: 0 },
       overlay: 'none',
       nodeGraceS: 5,
     });
@@ -239,7 +239,7 @@ spec:
       },
       masqueradeRandomFully: true,
       dropInvalid: true,
-      sync: { delayS: 0, minPeriodS: 1 },
+      sync: { delayS: 0, minPeriodS: 1, durationS: 0 },
       overlay: 'none',
       nodeGraceS: 40,
     });

@@ -205,7 +205,7 @@ describe('endpoints', () => {
 
   test('reach the rules after the sync delay, and not while kube-proxy stalls', () => {
     const gone: TimelineEvent[] = [{ at: 5, kind: 'endpointUnready', pod: 'n1-p0' }];
-    const delayed = new World(gone, { dataplane: { sync: { delayS: 2, minPeriodS: 0 } } });
+    const delayed = new World(gone, { dataplane: { sync: { delayS: 2, minPeriodS: 0, durationS: 0 } } });
     expect(delayed.at(6.9).offered).toBe(4);
     expect(delayed.at(7).offered).toBe(3);
     const stalled = new World([{ at: 4, kind: 'proxyStall', nodes: [0], forS: 30 }, ...gone]);
@@ -218,8 +218,78 @@ describe('endpoints', () => {
     const flaps = [5, 5.1, 5.2].map(
       (at, i): TimelineEvent => ({ at, kind: 'endpointUnready', pod: `n${i + 1}-p0` }),
     );
-    const world = new World(flaps, { dataplane: { sync: { delayS: 0, minPeriodS: 1 } } });
+    const world = new World(flaps, { dataplane: { sync: { delayS: 0, minPeriodS: 1, durationS: 0 } } });
     expect([5, 5.1, 5.2, 6, 6.1].map((at) => world.at(at).offered)).toEqual([3, 2, 2, 2, 1]);
+  });
+});
+
+describe('rules that take long to write', () => {
+  const slow = { dataplane: { sync: { delayS: 0, minPeriodS: 0, durationS: 10 } } };
+
+  test('hold as they were drawn up, and what changed meanwhile is written next', () => {
+    const world = new World(
+      [
+        { at: 5, kind: 'endpointUnready', pod: 'n1-p0' },
+        { at: 6, kind: 'endpointUnready', pod: 'n2-p0' },
+      ],
+      slow,
+    );
+    expect([5, 14.9, 15, 24.9, 25].map((at) => world.at(at).offered)).toEqual([4, 4, 3, 3, 2]);
+  });
+});
+
+describe('a pod that answers late', () => {
+  const probes = {
+    readiness: { initialDelayS: 0, periodS: 10, timeoutS: 1, failureThreshold: 3, successThreshold: 1 },
+    liveness: null,
+    startupS: 0,
+  };
+  const late: TimelineEvent[] = [{ at: 5, kind: 'unhealthy', pod: 'n1-p0', forS: 60, latencyS: 3 }];
+
+  test('leaves the endpoints when its readiness probe has failed three times, and comes back', () => {
+    const world = new World(late, { service: { probes } });
+    const details = world.timeline.entries.map(({ detail }) => detail);
+    expect(details).toEqual([
+      'n1-p0 answers after 3 s for 60 s',
+      'n1-p0 fails its readiness probe and leaves the endpoints',
+      'n1-p0 passes its readiness probe and is an endpoint again',
+    ]);
+    const [, out, back] = world.timeline.entries.map(({ at }) => at);
+    expect(out).toBeGreaterThanOrEqual(26);
+    expect(out).toBeLessThan(36);
+    expect(back).toBeGreaterThanOrEqual(65);
+    expect(back).toBeLessThan(75);
+    expect(world.at(out!).offered).toBe(3);
+    expect(world.at(back!).offered).toBe(4);
+    expect(world.heard).toEqual([]);
+  });
+
+  test('stays where nobody probes it', () => {
+    const world = new World(late);
+    expect(world.timeline.entries).toHaveLength(1);
+    expect(world.at(100).offered).toBe(4);
+  });
+
+  test('is killed by a liveness probe: its process stops, its address stays', () => {
+    const world = new World(late, { service: { probes: { ...probes, liveness: probes.readiness } } });
+    world.at(40);
+    expect(world.heard.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['stop n1-p0']);
+    world.at(200);
+    expect([world.offered, world.cluster.podByName.get('n1-p0')!.crashed]).toEqual([4, false]);
+  });
+
+  test('because it is throttled says how much of its limit it used', () => {
+    const throttle: TimelineEvent = {
+      ...{ at: 5, kind: 'throttle', pod: 'n1-p0', forS: 60, limit: 0.1, threads: 64 },
+      ...{ burstS: 0.0001, sleepS: 0.01, workS: 0.03, slices: 'expire' },
+    };
+    const expiring = new World([throttle], { service: { probes } }).timeline.entries;
+    expect(expiring[0]!.detail).toMatch(/^n1-p0 with 64 threads uses \d+ % of its limit of 0.1 CPU/);
+    expect(expiring.map(({ detail }) => detail)).toContain(
+      'n1-p0 fails its readiness probe and leaves the endpoints',
+    );
+    const roomy = new World([{ ...throttle, limit: 4, slices: 'kept' }], { service: { probes } });
+    expect(roomy.timeline.entries).toHaveLength(1);
   });
 });
 
@@ -244,7 +314,7 @@ test('events at one moment act in the order of the timeline, and one sync follow
       { at: 5, kind: 'endpointGone', pod: 'n2-p0' },
       { at: 5, kind: 'endpointReady', pod: 'n1-p0' },
     ],
-    { dataplane: { sync: { delayS: 0, minPeriodS: 1 } } },
+    { dataplane: { sync: { delayS: 0, minPeriodS: 1, durationS: 0 } } },
   );
   world.at(5);
   expect(world.offered).toBe(3);
