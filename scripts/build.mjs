@@ -1,4 +1,4 @@
-// Builds dist/: JavaScript and declarations of src/ and bench/.
+// Builds dist/: JavaScript and declarations of src/, bench/ and lab/.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -31,5 +31,5 @@ if (
 }
 
 const built = newest(join(root, 'dist/.built'));
-const sources = ['src', 'bench', 'scripts/build.mjs', 'tsconfig.json', 'tsconfig.build.json'];
+const sources = ['src', 'bench', 'lab', 'scripts/build.mjs', 'tsconfig.json', 'tsconfig.build.json'];
 if (sources.some((path) => newest(join(root, path)) > built)) run(process.execPath, ['scripts/build.mjs']);
