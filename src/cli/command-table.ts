@@ -29,6 +29,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./explain-command.js'),
   },
   {
+    name: 'stories',
+    summary: 'failures of real clusters as runnable scenarios, each with its remedies side by side',
+    load: () => import('./stories-command.js'),
+  },
+  {
     name: 'flows',
     summary: 'what the decoder and the flow table see in a capture, without any scenario',
     load: () => import('./flows-command.js'),

@@ -68,7 +68,7 @@ export function scenarioFor(
   return async (index) => {
     const { scenarioFromCapture } = await import('../cluster/scenario-from-capture.js');
     const { withEvents } = await import('../cluster/with-events.js');
-    const { seenTraffic } = await import('./seen-traffic.js');
+    const { seenTraffic } = await import('../replay/seen-traffic.js');
     const event = options.event.length > 0 ? 'none' : 'withdraw-one';
     const { model, notes } = scenarioFromCapture(seenTraffic(index), { event });
     return chosen({ model: withEvents(model, options.event), notes, madeFromCapture: true });

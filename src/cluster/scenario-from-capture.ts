@@ -31,9 +31,11 @@ export interface SeenTraffic {
 export interface FromCaptureOptions {
   /** none: the timeline stays empty, for a caller who adds events of its own */
   readonly event?: 'withdraw-one' | 'none';
+  /** how many endpoints of each service every node has; as many nodes as numbers. Default: three nodes with one each */
+  readonly podsPerNode?: readonly number[];
 }
 
-const NODES = 3;
+const DEFAULT_PODS_PER_NODE: readonly number[] = [1, 1, 1];
 const MAX_VIPS = 8;
 /** A server with fewer flows than this share of the busiest one's is not what the capture is about. */
 const MIN_SHARE = 0.01;
@@ -53,8 +55,9 @@ export function scenarioFromCapture(seen: SeenTraffic, options: FromCaptureOptio
     ...(seen.addresses ?? []),
     ...seen.servers.map((server) => server.address),
   ]);
-  const nodes = Array.from({ length: NODES }, (_, i) => madeNode(i, nets));
-  const services = servers.map((server, i) => madeService(server, i, nets));
+  const { podsPerNode = DEFAULT_PODS_PER_NODE } = options;
+  const nodes = podsPerNode.map((_, i) => madeNode(i, nets));
+  const services = servers.map((server, i) => madeService(server, i, nets, podsPerNode));
   const timeline: TimelineEvent[] =
     options.event === 'none' ? [] : [{ at: middleOf(seen.durationS), kind: 'withdraw', node: 1 }];
   const model = resolveModel({ seed: DEFAULT_SEED }, 'from-capture', new Problems());
@@ -145,7 +148,12 @@ function madeNode(i: number, nets: readonly Nets[]): NodeModel {
   };
 }
 
-function madeService(server: SeenServer, i: number, nets: readonly Nets[]): ServiceModel {
+function madeService(
+  server: SeenServer,
+  i: number,
+  nets: readonly Nets[],
+  podsPerNode: readonly number[],
+): ServiceModel {
   const name = `svc${i + 1}`;
   const net = nets.find(({ family }) => family === server.address.family)!;
   return {
@@ -156,16 +164,18 @@ function madeService(server: SeenServer, i: number, nets: readonly Nets[]): Serv
     sessionAffinity: 'None',
     affinityTimeoutS: 10800,
     probes: null,
-    endpoints: Array.from(
-      { length: NODES },
-      (_, node): EndpointModel => ({
-        pod: `${name}-n${node + 1}`,
-        node,
-        addresses: [host(podRange(net, node), 10 + i)],
-        ready: true,
-        serving: true,
-        terminating: false,
-      }),
+    endpoints: podsPerNode.flatMap((pods, node) =>
+      Array.from(
+        { length: pods },
+        (_, k): EndpointModel => ({
+          pod: k === 0 ? `${name}-n${node + 1}` : `${name}-n${node + 1}-${k + 1}`,
+          node,
+          addresses: [host(podRange(net, node), 10 + i + MAX_VIPS * k)],
+          ready: true,
+          serving: true,
+          terminating: false,
+        }),
+      ),
     ),
   };
 }

@@ -82,6 +82,8 @@ export class Timeline implements EventSource {
   /** counts what happened to a node's speaker, or to the node: a timer started before is void */
   private readonly speakerTurn: number[];
   private readonly nodeTurn: number[];
+  /** nodes that were never told to announce: a boot does not change that */
+  private readonly mute: boolean[];
   private sequence = 0;
   private readonly upkeep: GroupUpkeep;
 
@@ -103,6 +105,7 @@ export class Timeline implements EventSource {
     this.upkeep = new GroupUpkeep(router);
     this.speakerTurn = model.nodes.map(() => 0);
     this.nodeTurn = model.nodes.map(() => 0);
+    this.mute = model.nodes.map(({ announces }) => announces === false);
     const steps = model.timeline.flatMap((event) => this.stepsOf(event));
     steps.sort((a, b) => a.at - b.at);
     for (const { at, kind, detail, node, run } of steps) {
@@ -157,6 +160,7 @@ export class Timeline implements EventSource {
         });
       case 'announce':
         return step(`${name(event.node)} announces`, (e, t) => {
+          this.mute[event.node] = false;
           this.router.withdrawn[event.node] = false;
           this.router.session[event.node] = true;
           this.announcementsChanged(event.node, e, t);
@@ -321,7 +325,7 @@ export class Timeline implements EventSource {
     this.cluster.boot(node);
     this.listener.nodeChanged(node, event, atS);
     this.router.session[node] = true;
-    this.router.withdrawn[node] = false;
+    this.router.withdrawn[node] = this.mute[node]!;
     this.speakerTurn[node]!++;
     this.startPodsOn(node, event, atS);
   }

@@ -320,3 +320,18 @@ test('events at one moment act in the order of the timeline, and one sync follow
   expect(world.offered).toBe(3);
   expect(world.cluster.rules[0]!.departuresOf(0)).toBe(0);
 });
+
+test('a node that was never told to announce does not begin to when it boots; one that was, does', () => {
+  const world = new World(
+    [
+      { at: 1, kind: 'announce', node: 0 },
+      { at: 2, kind: 'nodeDown', node: 0 },
+      { at: 2, kind: 'nodeDown', node: 1 },
+      { at: 3, kind: 'nodeUp', node: 0 },
+      { at: 3, kind: 'nodeUp', node: 1 },
+    ],
+    { node: { announces: false } },
+  );
+  expect(world.at(1).hops).toBe('n1');
+  expect(world.at(3).hops).toBe('n1');
+});
