@@ -8,7 +8,7 @@ const MAY_IMPORT = {
   flow: ['addr', 'hash', 'wire', 'capture'],
   conntrack: ['addr', 'hash', 'wire'],
   route: ['addr', 'hash'],
-  bgp: ['addr', 'route', 'capture'],
+  bgp: ['addr', 'route', 'capture', 'flow'],
   control: [],
   cluster: ['addr', 'hash', 'route', 'control'],
   path: ['addr', 'hash', 'wire', 'flow', 'conntrack', 'route', 'cluster'],

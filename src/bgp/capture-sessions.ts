@@ -5,10 +5,11 @@
  * two streams; its OPENs, where they are in the capture, decide how its UPDATEs are read. A stream that begins
  * or goes on in the middle of a message is picked up at the next segment that begins with a marker.
  */
+
+import { type StreamReader, TcpStream } from '../flow/tcp-stream.js';
 import { type DecodedMessage, OfflineDecoder } from './decode-input.js';
 import { MESSAGE_TYPE, type MessageFault, type OpenMessage } from './message.js';
 import { MAX_EXTENDED_MESSAGE_BYTES, MessageFramer } from './message-framer.js';
-import { type StreamReader, TcpStream } from './tcp-stream.js';
 
 export const BGP_PORT = 179;
 

@@ -9,6 +9,7 @@ import type { CfsSlices } from '../control/cfs-bandwidth.js';
 import type { Probes } from '../control/kubelet-probe.js';
 import type { FlowHashName } from '../hash/flow-hash.js';
 import type { SelectName } from '../route/next-hop-group.js';
+import type { L7ProxyModel } from './l7-model.js';
 
 export interface ClusterModel {
   readonly name: string;
@@ -126,6 +127,8 @@ export interface ServiceModel {
   readonly affinityTimeoutS: number;
   /** how kubelet probes the service's pods, or null: nobody looks */
   readonly probes: Probes | null;
+  /** the endpoints are L7 proxies with an application behind them; null: they are the application */
+  readonly l7Proxy: L7ProxyModel | null;
   readonly endpoints: readonly EndpointModel[];
 }
 

@@ -8,6 +8,7 @@ import { formatPrefix, type Prefix } from '../addr/prefix.js';
 import type { ProbeSettings, Probes } from '../control/kubelet-probe.js';
 import { protocolName } from './check-model.js';
 import { formatDuration } from './duration.js';
+import type { L7ProxyModel } from './l7-model.js';
 import { API_VERSION } from './limits.js';
 import type {
   ClusterModel,
@@ -128,7 +129,8 @@ function servicesLines(model: ClusterModel): string[] {
 }
 
 function serviceLines(service: ServiceModel, model: ClusterModel): string[] {
-  const { name, vips, ports, externalTrafficPolicy, sessionAffinity, affinityTimeoutS, probes } = service;
+  const { name, vips, ports, externalTrafficPolicy, sessionAffinity, affinityTimeoutS, probes, l7Proxy } =
+    service;
   return [
     `    - name: ${scalar(name)}`,
     `      vip: ${addressList(vips)}`,
@@ -136,6 +138,7 @@ function serviceLines(service: ServiceModel, model: ClusterModel): string[] {
     `      externalTrafficPolicy: ${externalTrafficPolicy}   # Cluster or Local`,
     `      sessionAffinity: ${sessionAffinity}   # None or ClientIP`,
     `      sessionAffinityTimeout: ${formatDuration(affinityTimeoutS)}`,
+    ...(l7Proxy === null ? [] : [`      l7Proxy: ${l7ProxyText(l7Proxy)}`]),
     ...(probes === null ? [] : [`      probes: ${probesText(probes)}   # kubelet's`]),
     ...listLines(
       '      endpoints:',
@@ -162,6 +165,30 @@ function endpointText(endpoint: EndpointModel, model: ClusterModel): string {
     address: addressList(addresses),
     ...(usual ? {} : { ready: String(ready), serving: String(serving), terminating: String(terminating) }),
   });
+}
+
+function l7ProxyText(proxy: L7ProxyModel): string {
+  const { application } = proxy;
+  return flow({
+    kind: proxy.kind,
+    field: proxy.field,
+    forward: `"${proxy.forward}"`,
+    trustedIPs: list(proxy.trusted.map(prefixText)),
+    insecure: String(proxy.insecure),
+    realIp: proxy.realIp,
+    proxyProtocol: flow({ accept: `"${proxy.acceptProxy}"`, send: sendProxyText(proxy.sendProxy) }),
+    application: flow({
+      address: addressList(application.addresses),
+      port: String(application.port),
+      reads: application.reads,
+      take: application.take,
+      trustedIPs: list(application.trusted.map(prefixText)),
+    }),
+  });
+}
+
+function sendProxyText(version: 0 | 1 | 2): string {
+  return version === 0 ? '"off"' : `v${version}`;
 }
 
 function probesText({ readiness, liveness, startupS }: Probes): string {

@@ -93,6 +93,7 @@ function serviceModel(facts: ServiceFacts, nodes: NameTable, problems: Problems)
     sessionAffinity: facts.sessionAffinity ?? 'None',
     affinityTimeoutS: facts.affinityTimeoutS ?? DEFAULT_AFFINITY_TIMEOUT_S,
     probes: facts.probes ?? null,
+    l7Proxy: facts.l7Proxy ?? null,
     endpoints: (facts.endpoints ?? []).flatMap((endpoint) => endpointModel(endpoint, nodes, problems)),
   };
 }

@@ -97,6 +97,7 @@ function serviceFacts(raw: NonNullable<RawSpec['services']>[number], place: Plac
     sessionAffinity: raw.sessionAffinity,
     affinityTimeoutS: raw.sessionAffinityTimeout,
     probes: raw.probes,
+    l7Proxy: raw.l7Proxy,
     endpoints: raw.endpoints?.map(({ pod, node, address, ready, serving, terminating = false }, i) => ({
       pod,
       node,

@@ -164,6 +164,7 @@ function madeService(
     sessionAffinity: 'None',
     affinityTimeoutS: 10800,
     probes: null,
+    l7Proxy: null,
     endpoints: podsPerNode.flatMap((pods, node) =>
       Array.from(
         { length: pods },

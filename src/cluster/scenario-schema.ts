@@ -19,6 +19,7 @@ import {
   truth,
   wholeNumber,
 } from './field-schemas.js';
+import { l7ProxySchema } from './l7-schema.js';
 import { API_VERSION, MAX_CONNTRACK, OVERLAY_NAMES, PROXY_NAMES } from './limits.js';
 import { ecmpSchema, routeSchema, timelineEntrySchema } from './timeline-schema.js';
 
@@ -124,6 +125,7 @@ const service = mapping({
   sessionAffinity: oneOf(['None', 'ClientIP']).optional(),
   sessionAffinityTimeout: positiveDuration.optional(),
   probes: probes.optional(),
+  l7Proxy: l7ProxySchema.optional(),
   endpoints: listOf(endpoint).optional(),
 });
 

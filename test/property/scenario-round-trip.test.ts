@@ -2,6 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ipv4, ipv6 } from '../../src/addr/address.js';
 import { hostPrefix } from '../../src/addr/prefix.js';
+import {
+  ACCEPT_PROXY,
+  FORWARD_MODES,
+  FORWARDING_FIELDS,
+  L7_KINDS,
+  TAKES,
+} from '../../src/cluster/l7-model.js';
 import { loadScenario } from '../../src/cluster/load-scenario.js';
 import type { ClusterModel, EcmpSettings, TimelineEvent } from '../../src/cluster/model.js';
 import { printScenario } from '../../src/cluster/print-scenario.js';
@@ -148,6 +155,28 @@ const probe = fc.record({
 });
 const probes = fc.record({ readiness: fc.option(probe), liveness: fc.option(probe), startupS: seconds });
 
+const ranges = fc.array(
+  address4.map((address) => ({ address, length: 32 })),
+  { maxLength: 2 },
+);
+const l7Proxy = fc.record({
+  kind: fc.constantFrom(...L7_KINDS),
+  field: fc.constantFrom(...FORWARDING_FIELDS),
+  forward: fc.constantFrom(...FORWARD_MODES),
+  trusted: ranges,
+  insecure: bool,
+  realIp: fc.constantFrom('peer' as const, ...(['last', 'rightmost-untrusted'] as const)),
+  acceptProxy: fc.constantFrom(...ACCEPT_PROXY),
+  sendProxy: fc.constantFrom(0 as const, 1 as const, 2 as const),
+  application: fc.record({
+    addresses: fc.constantFrom([], [ipv4(0x0af40109)]),
+    port: fc.integer({ min: 1, max: 65535 }),
+    reads: fc.constantFrom('peer' as const, 'proxy-protocol' as const, ...FORWARDING_FIELDS),
+    take: fc.constantFrom(...TAKES),
+    trusted: ranges,
+  }),
+});
+
 const nodesOf = (names: readonly string[]) =>
   fc.tuple(
     ...names.map((nodeName, i) =>
@@ -181,6 +210,7 @@ const servicesOf = (names: readonly string[], podNames: readonly string[], nodes
         sessionAffinity: fc.constantFrom('None' as const, 'ClientIP' as const),
         affinityTimeoutS: moreThanZero,
         probes: fc.option(probes),
+        l7Proxy: fc.option(l7Proxy),
         endpoints: fc.tuple(
           ...podNames
             .filter((_, p) => p % names.length === s)

@@ -67,6 +67,7 @@ export function randomModel(dice: Dice): ClusterModel {
       sessionAffinity: dice.pick(['None', 'None', 'ClientIP'] as const),
       affinityTimeoutS: dice.pick([5, 10800]),
       probes: dice.pick([null, QUICK_PROBES]),
+      l7Proxy: null,
       endpoints,
     };
   });

@@ -102,6 +102,7 @@ export function smallCluster(overrides: Overrides = {}): ClusterModel {
         sessionAffinity: 'None',
         affinityTimeoutS: 10800,
         probes: null,
+        l7Proxy: null,
         endpoints,
         ...overrides.service,
       },

@@ -6,8 +6,6 @@
  * it, and its reader is told to find its footing again.
  */
 
-import { copyOctets } from './copy-octets.js';
-
 /** What waits behind a hole before it is given up: more than any sender has in flight to a BGP peer. */
 const MAX_WAITING_BYTES = 1 << 20;
 
@@ -63,7 +61,7 @@ export class TcpStream {
     const index = this.#waiting.findIndex((w) => ((w.seq - seq) | 0) > 0);
     this.#waiting.splice(index < 0 ? this.#waiting.length : index, 0, {
       seq,
-      bytes: copyOctets(bytes, 0, bytes.length),
+      bytes: new Uint8Array(bytes),
     });
     this.#waitingBytes += bytes.length;
     while (this.#waitingBytes > MAX_WAITING_BYTES) this.#giveUpHole();

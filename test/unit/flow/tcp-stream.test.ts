@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TcpStream } from '../../../src/bgp/tcp-stream.js';
+import { TcpStream } from '../../../src/flow/tcp-stream.js';
 
 function record(): { stream: TcpStream; got: string[] } {
   const got: string[] = [];
