@@ -24,6 +24,15 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.#at);
   }
 
+  /** The whole buffer with its unused end, and a view of it: valid until the next write. */
+  get buffer(): Uint8Array {
+    return this.#bytes;
+  }
+
+  get view(): DataView {
+    return this.#view;
+  }
+
   /** A copy of the written octets. */
   bytes(): Uint8Array {
     return this.#bytes.slice(0, this.#at);

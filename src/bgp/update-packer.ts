@@ -48,12 +48,19 @@ export class UpdatePacker {
 
   /** messages completed so far */
   messages = 0;
+  /** octets handed on so far */
+  #emittedOctets = 0;
 
   /** `emit` gets whole messages; the octets are valid during the call only. */
   constructor(context: CodecContext, emit: (messages: Uint8Array) => void) {
     this.#context = context;
     this.#emit = emit;
     this.#maxBytes = maxMessageBytes(context);
+  }
+
+  /** octets written so far, handed on or not */
+  get octets(): number {
+    return this.#emittedOctets + this.#at;
   }
 
   /**
@@ -114,6 +121,7 @@ export class UpdatePacker {
   flush(): void {
     if (this.#isOpen) this.#closeMessage();
     if (this.#at > 0) this.#emit(this.#bytes.subarray(0, this.#at));
+    this.#emittedOctets += this.#at;
     this.#at = 0;
   }
 

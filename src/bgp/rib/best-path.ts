@@ -1,0 +1,139 @@
+/**
+ * The choice among the paths of one prefix: RFC 4271 section 9.1.2, with the steps of RFC 4456 section 9 and the
+ * multipath that every vendor adds. Deterministic: what it chooses does not depend on the order of arrival.
+ *
+ * ```
+ *   usable paths
+ *     our own before learned ones; fresh before long-lived stale (RFC 9494)
+ *     highest LOCAL_PREF, shortest AS_PATH, lowest ORIGIN
+ *     lowest MED, each among the paths from its own neighbouring AS
+ *     eBGP before iBGP; connected next hop before a remote one
+ *   = equal enough to share the traffic (multipath)
+ *     lowest ORIGINATOR_ID or BGP identifier, shortest CLUSTER_LIST, lowest peer address, lowest path id
+ *   = the best path
+ * ```
+ */
+
+import { MARK } from './attribute-columns.js';
+import type { AttributeStore } from './attribute-store.js';
+import type { NextHopTable } from './next-hop-table.js';
+import { EXCLUDED, type PathTable, STALE } from './path-table.js';
+import { comparePeers, type RibPeer } from './rib-peer.js';
+
+/** the row that stands for ourselves among the peers */
+export const LOCAL_PEER = 0;
+
+export interface MultipathSettings {
+  /** 1 = no multipath */
+  readonly maxPaths: number;
+  /**
+   * Which AS paths of equal length may share traffic: `relax` any; `same-neighbour` those from one neighbouring
+   * AS (internal peers: those that are equal).
+   */
+  readonly asPaths: 'relax' | 'same-neighbour';
+}
+
+export class PathChoice {
+  /** the best path, or -1 */
+  best = -1;
+  /** paths that share the traffic, best first, each with another next hop; empty for a route of our own */
+  readonly shared: number[] = [];
+
+  readonly #left: number[] = [];
+
+  constructor(
+    private readonly store: AttributeStore,
+    private readonly nextHops: NextHopTable,
+    private readonly peers: readonly (RibPeer | null)[],
+    private readonly settings: MultipathSettings,
+  ) {}
+
+  /** Chooses among the paths of the list that begins at `first`. */
+  choose(paths: PathTable, first: number): void {
+    const left = this.#left;
+    left.length = 0;
+    this.shared.length = 0;
+    for (let path = first; path >= 0; path = paths.next[path]!) {
+      if (paths.excluded[path] === EXCLUDED.no) left.push(path);
+    }
+    if (left.length > 1) this.#eliminate(paths);
+    if (left.length > 1) left.sort((a, b) => this.#compareLast(paths, a, b));
+    this.best = left[0] ?? -1;
+    if (this.best >= 0 && paths.owner[this.best] !== LOCAL_PEER + 1) this.#share(paths);
+  }
+
+  #eliminate(paths: PathTable): void {
+    const { columns } = this.store;
+    const { set, owner, stale } = paths;
+    const { peers, nextHops } = this;
+    this.#keepLowest((path) => (owner[path] === LOCAL_PEER + 1 ? 0 : 1));
+    this.#keepLowest((path) => (stale[path] === STALE.longLived ? 1 : 0));
+    this.#keepLowest((path) => -columns.localPref[set[path]!]!);
+    this.#keepLowest((path) => columns.pathLength[set[path]!]!);
+    this.#keepLowest((path) => columns.origin[set[path]!]!);
+    this.#keepLowestMeds(paths);
+    this.#keepLowest((path) => (peers[owner[path]! - 1]!.isInternal ? 1 : 0));
+    this.#keepLowest((path) =>
+      (columns.marks[set[path]!]! & MARK.hasNextHop) === 0
+        ? 0
+        : nextHops.kinds[columns.nextHop[set[path]!]!]!,
+    );
+  }
+
+  #keepLowest(rank: (path: number) => number): void {
+    const left = this.#left;
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const path of left) lowest = Math.min(lowest, rank(path));
+    let kept = 0;
+    for (const path of left) if (rank(path) === lowest) left[kept++] = path;
+    left.length = kept;
+  }
+
+  #keepLowestMeds(paths: PathTable): void {
+    const { neighbourAs, med } = this.store.columns;
+    const { set } = paths;
+    const kept = this.#left.filter(
+      (path) =>
+        !this.#left.some(
+          (other) =>
+            neighbourAs[set[other]!] === neighbourAs[set[path]!] && med[set[other]!]! < med[set[path]!]!,
+        ),
+    );
+    this.#left.length = 0;
+    this.#left.push(...kept);
+  }
+
+  #compareLast(paths: PathTable, a: number, b: number): number {
+    const { columns } = this.store;
+    const [setA, setB] = [paths.set[a]!, paths.set[b]!];
+    const [peerA, peerB] = [this.peers[paths.owner[a]! - 1]!, this.peers[paths.owner[b]! - 1]!];
+    const idA = columns.originatorId[setA]! || peerA.settings.bgpId;
+    const idB = columns.originatorId[setB]! || peerB.settings.bgpId;
+    return (
+      idA - idB ||
+      columns.clusterLength[setA]! - columns.clusterLength[setB]! ||
+      comparePeers(peerA, peerB) ||
+      peerA.row - peerB.row ||
+      paths.pathId[a]! - paths.pathId[b]!
+    );
+  }
+
+  #share(paths: PathTable): void {
+    const { shared } = this;
+    const { marks, nextHop } = this.store.columns;
+    for (const path of this.#left) {
+      if (shared.length >= this.settings.maxPaths) return;
+      const set = paths.set[path]!;
+      if ((marks[set]! & MARK.hasNextHop) === 0 || !this.#mayShare(paths, path)) continue;
+      if (!shared.some((other) => nextHop[paths.set[other]!] === nextHop[set])) shared.push(path);
+    }
+  }
+
+  #mayShare(paths: PathTable, path: number): boolean {
+    if (path === this.best || this.settings.asPaths === 'relax') return true;
+    const [set, bestSet] = [paths.set[path]!, paths.set[this.best]!];
+    if (this.peers[paths.owner[path]! - 1]!.isInternal) return this.store.samePath(set, bestSet);
+    const { neighbourAs } = this.store.columns;
+    return neighbourAs[set] === neighbourAs[bestSet];
+  }
+}

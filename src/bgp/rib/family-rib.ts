@@ -1,0 +1,302 @@
+/**
+ * The RIB of one family: prefixes, their paths, the chosen one of each, the next hops that follow, and what the
+ * peers are to be told. Everything is a column beside the prefix table's rows.
+ */
+import type { FamilyKey } from '../address-family.js';
+import type { AdjRibOut, OutFamily } from './adj-rib-out.js';
+import { MARK } from './attribute-columns.js';
+import type { AttributeStore } from './attribute-store.js';
+import { LOCAL_PEER, type PathChoice } from './best-path.js';
+import { grownColumn } from './grown-column.js';
+import { type NextHopSetTable, NO_HOPS } from './next-hop-set-table.js';
+import { EXCLUDED, PathTable, STALE } from './path-table.js';
+import { PrefixTable } from './prefix-table.js';
+
+/** The next hops of a prefix have changed: both are sets of the next-hop set table, valid during the call. */
+export type RouteListener = (rib: FamilyRib, prefix: number, before: number, after: number) => void;
+
+export interface FamilyRibParts {
+  readonly store: AttributeStore;
+  readonly hopSets: NextHopSetTable;
+  readonly choice: PathChoice;
+  readonly maxPaths: number;
+  onRoute: RouteListener | null;
+  nowS: number;
+}
+
+const INITIAL_PREFIXES = 1024;
+const NOBODY = -1;
+
+export class FamilyRib implements OutFamily {
+  readonly table: PrefixTable;
+  readonly paths = new PathTable();
+  /** first path of each prefix + 1 */
+  first = new Uint32Array(INITIAL_PREFIXES);
+  /** best path of each prefix + 1 */
+  best = new Uint32Array(INITIAL_PREFIXES);
+  /** next-hop set of each prefix */
+  hops = new Uint32Array(INITIAL_PREFIXES);
+  /** Adj-RIBs-Out that hold the row */
+  #holds = new Uint16Array(INITIAL_PREFIXES);
+
+  /** by peer: paths, paths that take part in the choice, best paths */
+  received = new Uint32Array(8);
+  accepted = new Uint32Array(8);
+  chosen = new Uint32Array(8);
+  /** prefixes with a best path */
+  bestCount = 0;
+  /** grows with every change of a best path, its attributes or its next hops */
+  version = 0;
+  readonly outs: AdjRibOut[] = [];
+  /** peer row of each of {@link outs} */
+  readonly outPeers: number[] = [];
+  /** Adj-RIBs-Out with ADD-PATH: each path counts, not the best one alone */
+  allPathsOuts = 0;
+
+  constructor(
+    readonly family: FamilyKey,
+    bits: 32 | 128,
+    private readonly parts: FamilyRibParts,
+  ) {
+    this.table = new PrefixTable(bits);
+  }
+
+  addPeer(row: number): void {
+    if (row < this.received.length) return;
+    const rows = 2 * row;
+    this.received = grownColumn(this.received, rows);
+    this.accepted = grownColumn(this.accepted, rows);
+    this.chosen = grownColumn(this.chosen, rows);
+  }
+
+  addOut(peer: number, out: AdjRibOut, paths: 'best' | 'all'): void {
+    this.outs.push(out);
+    this.outPeers.push(peer);
+    if (paths === 'all') this.allPathsOuts++;
+    for (let prefix = 0; prefix < this.table.rows; prefix++) {
+      if (this.best[prefix] !== 0 && this.table.isUsed(prefix)) this.#markFor(out, peer, prefix);
+    }
+  }
+
+  removeOut(out: AdjRibOut, paths: 'best' | 'all'): void {
+    const at = this.outs.indexOf(out);
+    if (at >= 0) {
+      this.outs.splice(at, 1);
+      this.outPeers.splice(at, 1);
+      if (paths === 'all') this.allPathsOuts--;
+    }
+    out.close();
+  }
+
+  hold(prefix: number): void {
+    this.#holds[prefix]!++;
+  }
+
+  unhold(prefix: number): void {
+    this.#holds[prefix]!--;
+    this.#freeIfUnused(prefix);
+  }
+
+  /** Path of the prefix from that peer with that id, or -1. */
+  pathOf(prefix: number, peer: number, pathId: number): number {
+    const { next, owner, pathId: ids } = this.paths;
+    let path = this.first[prefix]! - 1;
+    while (path >= 0 && (owner[path] !== peer + 1 || ids[path] !== pathId)) path = next[path]!;
+    return path;
+  }
+
+  /** The peer announces a path. `excluded` says why it may not be used. */
+  announce(
+    peer: number,
+    pathId: number,
+    set: number,
+    excluded: number,
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+    length: number,
+  ): void {
+    const { paths } = this;
+    const prefix = this.table.intern(w0, w1, w2, w3, length);
+    if (prefix >= this.first.length) this.#grow();
+    let path = this.first[prefix] === 0 ? NOBODY : this.pathOf(prefix, peer, pathId);
+    if (path < 0) {
+      path = paths.add(prefix, peer, pathId);
+      paths.next[path] = this.first[prefix]! - 1;
+      this.first[prefix] = path + 1;
+      this.received[peer]!++;
+      this.parts.store.retain(set);
+    } else {
+      const wasStale = paths.stale[path];
+      paths.stale[path] = 0;
+      if (paths.set[path] === set && paths.excluded[path] === excluded && wasStale !== STALE.longLived)
+        return;
+      if (paths.excluded[path] === EXCLUDED.no) this.accepted[peer]!--;
+      this.parts.store.retain(set);
+      this.parts.store.release(paths.set[path]!);
+    }
+    paths.set[path] = set;
+    paths.excluded[path] = excluded;
+    if (excluded === EXCLUDED.no) this.accepted[peer]!++;
+    this.#decide(prefix, path);
+  }
+
+  /** The peer withdraws a path; nothing happens where it has none. */
+  withdraw(
+    peer: number,
+    pathId: number,
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+    length: number,
+  ): void {
+    const prefix = this.table.find(w0, w1, w2, w3, length);
+    if (prefix < 0) return;
+    const path = this.pathOf(prefix, peer, pathId);
+    if (path >= 0) this.removePath(path);
+  }
+
+  removePath(path: number): void {
+    const { paths } = this;
+    const prefix = paths.prefix[path]!;
+    const peer = paths.owner[path]! - 1;
+    this.#unlink(prefix, path);
+    this.received[peer]!--;
+    if (paths.excluded[path] === EXCLUDED.no) this.accepted[peer]!--;
+    if (this.best[prefix] === path + 1) this.#forgetBest(prefix, peer);
+    this.parts.store.release(paths.set[path]!);
+    paths.remove(path);
+    this.#decide(prefix, NOBODY);
+    this.#freeIfUnused(prefix);
+  }
+
+  /** The path has become stale, or is no longer. */
+  setStale(path: number, stale: number): void {
+    const { paths } = this;
+    const before = paths.stale[path];
+    paths.stale[path] = stale;
+    // only long-lived stale paths are chosen differently
+    if (before !== stale && (before === STALE.longLived || stale === STALE.longLived)) {
+      this.#decide(paths.prefix[path]!, path);
+    }
+  }
+
+  /** Chooses again; `changed` is a path that is new, has other attributes or another state. */
+  #decide(prefix: number, changed: number): void {
+    const { paths, parts } = this;
+    const first = this.first[prefix]! - 1;
+    const before = this.best[prefix]! - 1;
+    let best = NOBODY;
+    let hops = NO_HOPS;
+    if (first >= 0 && paths.next[first]! < 0) {
+      if (paths.excluded[first] === EXCLUDED.no) {
+        best = first;
+        hops = this.#soloHops(first);
+      }
+    } else if (first >= 0) {
+      parts.choice.choose(paths, first);
+      best = parts.choice.best;
+      hops = this.#sharedHops();
+    }
+    if (best !== before) this.#setBest(prefix, before, best);
+    if (hops !== this.hops[prefix]) this.#setHops(prefix, hops);
+    if (best !== before || (changed >= 0 && changed === best)) this.#markBest(prefix);
+    else if (this.allPathsOuts > 0) this.#markAll(prefix);
+  }
+
+  #setBest(prefix: number, before: number, best: number): void {
+    const { owner } = this.paths;
+    if (before >= 0) {
+      this.chosen[owner[before]! - 1]!--;
+      this.bestCount--;
+    }
+    if (best >= 0) {
+      this.chosen[owner[best]! - 1]!++;
+      this.bestCount++;
+    }
+    this.best[prefix] = best + 1;
+  }
+
+  /** The best path is about to go: its row may soon be another path's. */
+  #forgetBest(prefix: number, peer: number): void {
+    this.best[prefix] = 0;
+    this.bestCount--;
+    this.chosen[peer]!--;
+    this.#markBest(prefix);
+  }
+
+  #soloHops(path: number): number {
+    const { columns } = this.parts.store;
+    const set = this.paths.set[path]!;
+    if (this.paths.owner[path] === LOCAL_PEER + 1 || (columns.marks[set]! & MARK.hasNextHop) === 0) {
+      return NO_HOPS;
+    }
+    return this.parts.hopSets.internOne(columns.nextHop[set]!, this.parts.nowS);
+  }
+
+  #sharedHops(): number {
+    const { choice, hopSets, store, nowS } = this.parts;
+    const { nextHop } = store.columns;
+    if (choice.shared.length === 1)
+      return hopSets.internOne(nextHop[this.paths.set[choice.shared[0]!]!]!, nowS);
+    return hopSets.intern(
+      choice.shared.map((path) => nextHop[this.paths.set[path]!]!),
+      nowS,
+    );
+  }
+
+  #setHops(prefix: number, hops: number): void {
+    const { parts } = this;
+    const before = this.hops[prefix]!;
+    parts.hopSets.retain(hops);
+    this.hops[prefix] = hops;
+    this.version++;
+    if (parts.onRoute !== null) parts.onRoute(this, prefix, before, hops);
+    parts.hopSets.release(before, parts.nowS);
+  }
+
+  #markBest(prefix: number): void {
+    this.version++;
+    const { outs, outPeers } = this;
+    for (let i = 0; i < outs.length; i++) this.#markFor(outs[i]!, outPeers[i]!, prefix);
+  }
+
+  #markAll(prefix: number): void {
+    for (const out of this.outs) out.mark(prefix);
+  }
+
+  /** A peer that has nothing of the prefix and announced its only path itself has nothing to be told. */
+  #markFor(out: AdjRibOut, peer: number, prefix: number): void {
+    const best = this.best[prefix]! - 1;
+    if (!out.hasAnnounced(prefix)) {
+      if (best < 0) return;
+      if (this.paths.owner[best] === peer + 1 && this.paths.next[this.first[prefix]! - 1]! < 0) return;
+    }
+    out.mark(prefix);
+  }
+
+  #unlink(prefix: number, path: number): void {
+    const { next } = this.paths;
+    let before = this.first[prefix]! - 1;
+    if (before === path) {
+      this.first[prefix] = next[path]! + 1;
+      return;
+    }
+    while (next[before] !== path) before = next[before]!;
+    next[before] = next[path]!;
+  }
+
+  #freeIfUnused(prefix: number): void {
+    if (this.first[prefix] === 0 && this.#holds[prefix] === 0) this.table.remove(prefix);
+  }
+
+  #grow(): void {
+    const rows = this.table.capacity;
+    this.first = grownColumn(this.first, rows);
+    this.best = grownColumn(this.best, rows);
+    this.hops = grownColumn(this.hops, rows);
+    this.#holds = grownColumn(this.#holds, rows);
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Every path to every prefix of one family: a row a (prefix, peer, path id), in typed columns.
+ *
+ * The Adj-RIBs-In and the Loc-RIB are views of this one table (RFC 4271 section 3.2 leaves the storage open):
+ * the paths of a prefix are a linked list, the Adj-RIB-In of a peer are the rows that carry its number. A path
+ * that may not be used stays, with its reason in {@link PathTable.excluded}: it is what the peer announced, and
+ * it takes the place of what the peer announced before.
+ */
+import { grownColumn } from './grown-column.js';
+
+/** Why a path takes no part in the choice; 0 = it does. The names are what the API shows. */
+export const EXCLUDED = {
+  no: 0,
+  /** our AS is in the path: RFC 4271 section 9.1.2 */
+  asLoop: 1,
+  /** the import policy refuses it */
+  policy: 2,
+  /** the next hop is one of our own addresses: RFC 4271 section 5.1.3 */
+  ownNextHop: 3,
+  /** the next hop cannot be resolved: RFC 4271 section 9.1.2.1 */
+  unresolvable: 4,
+  /** we are its originator, or in its cluster list: RFC 4456 section 8 */
+  reflectionLoop: 5,
+  /** a route leak: RFC 9234 section 5 */
+  routeLeak: 6,
+} as const;
+
+export const EXCLUDED_NAMES = [
+  'no',
+  'as-loop',
+  'policy',
+  'own-next-hop',
+  'unresolvable-next-hop',
+  'reflection-loop',
+  'route-leak',
+] as const;
+
+export const STALE = {
+  /** announced before the session went down: RFC 4724 */
+  graceful: 1,
+  /** kept beyond that: RFC 9494 */
+  longLived: 2,
+} as const;
+
+const INITIAL_ROWS = 1024;
+
+export class PathTable {
+  prefix = new Uint32Array(INITIAL_ROWS);
+  /** next path of the same prefix, or -1 */
+  next = new Int32Array(INITIAL_ROWS);
+  /** peer's row + 1; 0 = no path in this row */
+  owner = new Uint16Array(INITIAL_ROWS);
+  /** as received; 0 without ADD-PATH */
+  pathId = new Uint32Array(INITIAL_ROWS);
+  /** attribute set after the import policy */
+  set = new Uint32Array(INITIAL_ROWS);
+  /** {@link EXCLUDED} */
+  excluded = new Uint8Array(INITIAL_ROWS);
+  /** {@link STALE} */
+  stale = new Uint8Array(INITIAL_ROWS);
+
+  /** every row in use is below */
+  rows = 0;
+  count = 0;
+  #free = -1;
+
+  add(prefix: number, peer: number, pathId: number): number {
+    const row = this.#newRow();
+    this.prefix[row] = prefix;
+    this.owner[row] = peer + 1;
+    this.pathId[row] = pathId;
+    this.stale[row] = 0;
+    this.count++;
+    return row;
+  }
+
+  remove(row: number): void {
+    this.owner[row] = 0;
+    this.next[row] = this.#free;
+    this.#free = row;
+    this.count--;
+    if (this.count === 0) {
+      this.rows = 0;
+      this.#free = -1;
+    }
+  }
+
+  #newRow(): number {
+    const free = this.#free;
+    if (free >= 0) {
+      this.#free = this.next[free]!;
+      return free;
+    }
+    if (this.rows === this.set.length) this.#grow(2 * this.rows);
+    return this.rows++;
+  }
+
+  #grow(rows: number): void {
+    this.prefix = grownColumn(this.prefix, rows);
+    this.next = grownColumn(this.next, rows);
+    this.owner = grownColumn(this.owner, rows);
+    this.pathId = grownColumn(this.pathId, rows);
+    this.set = grownColumn(this.set, rows);
+    this.excluded = grownColumn(this.excluded, rows);
+    this.stale = grownColumn(this.stale, rows);
+  }
+}

@@ -1,0 +1,470 @@
+/**
+ * The RIB of a speaker: what every peer has announced, which paths are chosen, and what every peer is to be told.
+ *
+ * ```
+ *   UPDATE ─► import rules ─► paths of the prefix ─► choice ─► next-hop set ─► listener (FIB)
+ *             attribute store   (Adj-RIBs-In,          └─────► pending prefixes of each peer ─► pump ─► UPDATEs
+ *             (each set once)    Loc-RIB)
+ * ```
+ *
+ * RFC 4271 sections 3.2 and 9. Sessions, sockets and clocks are elsewhere: a session tells what it has received
+ * and calls `pump` while its socket takes more. Time is what `setTime` last said.
+ *
+ * Invariants: a peer is never told of a path of its own; what a peer has is exactly what was packed for it; with
+ * all paths withdrawn and all changes pumped nothing is left in the tables.
+ */
+import type { Address } from '../../addr/address.js';
+import type { Prefix } from '../../addr/prefix.js';
+import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../address-family.js';
+import { OUTCOME, type PathAttribute } from '../attribute/descriptor.js';
+import { type NlriField, writeAttributeSet } from '../attribute-set.js';
+import { ByteWriter } from '../byte-writer.js';
+import { OFFLINE } from '../codec-context.js';
+import { NlriCursor } from '../nlri-cursor.js';
+import { encodeAttribute } from '../update-message.js';
+import type { UpdatePacker } from '../update-packer.js';
+import type { UpdateView } from '../update-view.js';
+import { AddPathOut } from './add-path-out.js';
+import type { AdjRibOut } from './adj-rib-out.js';
+import { MARK } from './attribute-columns.js';
+import { AttributeStore } from './attribute-store.js';
+import { LOCAL_PEER, type MultipathSettings, PathChoice } from './best-path.js';
+import { EgressWriter } from './egress-writer.js';
+import { ExportRules, NOTHING } from './export-rules.js';
+import { FamilyRib, type FamilyRibParts, type RouteListener } from './family-rib.js';
+import { ImportRules } from './import-rules.js';
+import { type HopOrder, NextHopSetTable } from './next-hop-set-table.js';
+import { NextHopTable, type ReachabilitySettings } from './next-hop-table.js';
+import { EXCLUDED, STALE } from './path-table.js';
+import { type Policy, PolicyRunner } from './policy.js';
+import { RibPeer, type RibPeerSettings } from './rib-peer.js';
+import { SinglePathOut } from './single-path-out.js';
+
+export interface RibSettings extends ReachabilitySettings, MultipathSettings {
+  readonly localAsn: number;
+  readonly routerId: number;
+  /** order of next hops in a set */
+  readonly order: HopOrder;
+  /** `order: arrival`: how long a next hop that nobody uses keeps its place; zebra: 180 s */
+  readonly arrivalKeepS: number;
+}
+
+export interface PeerCounts {
+  /** paths that the peer has announced */
+  readonly received: number;
+  /** of these, what may be used */
+  readonly accepted: number;
+  /** of these, what was chosen as the best path */
+  readonly best: number;
+  /** prefixes (with ADD-PATH: paths) announced to the peer */
+  readonly announced: number;
+}
+
+/** our own routes; `at` only those of a prefix */
+const LOCAL_ADDRESS: Address = { family: 4, w0: 0, w1: 0, w2: 0, w3: 0 };
+const ORIGIN_IGP: PathAttribute = { code: 1, flags: 0x40, value: 0 };
+const EMPTY_PATH: PathAttribute = { code: 2, flags: 0x40, value: [] };
+/** peers by row fit into a column of 16 bits, and row 0 is ourselves */
+const MAX_PEERS = 0xfffe;
+
+export class Rib {
+  readonly store: AttributeStore;
+  readonly nextHops: NextHopTable;
+  readonly hopSets: NextHopSetTable;
+  readonly ipv4: FamilyRib;
+  readonly ipv6: FamilyRib;
+  /** by row; `null` = free */
+  readonly peers: (RibPeer | null)[];
+
+  readonly #parts: FamilyRibParts;
+  readonly #imports: (ImportRules | null)[] = [null];
+  /** Adj-RIBs-Out of each peer by family; none where nothing is exported */
+  readonly #outs: Map<FamilyKey, AdjRibOut>[] = [new Map()];
+  readonly #cursor = new NlriCursor();
+  readonly #octets = new ByteWriter(4096);
+
+  constructor(readonly settings: RibSettings) {
+    this.nextHops = new NextHopTable(settings, settings.arrivalKeepS);
+    this.store = new AttributeStore(settings, this.nextHops);
+    this.hopSets = new NextHopSetTable(this.nextHops, settings.order);
+    this.peers = [];
+    this.#parts = {
+      store: this.store,
+      hopSets: this.hopSets,
+      choice: new PathChoice(this.store, this.nextHops, this.peers, settings),
+      maxPaths: settings.maxPaths,
+      onRoute: null,
+      nowS: 0,
+    };
+    this.ipv4 = new FamilyRib(IPV4_UNICAST, 32, this.#parts);
+    this.ipv6 = new FamilyRib(IPV6_UNICAST, 128, this.#parts);
+    this.peers.push(new RibPeer(LOCAL_PEER, localSettings(settings), this.store));
+  }
+
+  get families(): readonly FamilyRib[] {
+    return [this.ipv4, this.ipv6];
+  }
+
+  familyRib(family: FamilyKey): FamilyRib | null {
+    return family === IPV4_UNICAST ? this.ipv4 : family === IPV6_UNICAST ? this.ipv6 : null;
+  }
+
+  setTime(nowS: number): void {
+    this.#parts.nowS = nowS;
+  }
+
+  get nowS(): number {
+    return this.#parts.nowS;
+  }
+
+  /** `listener` hears of every prefix whose next hops change; `null` = nobody does. */
+  onRoute(listener: RouteListener | null): void {
+    this.#parts.onRoute = listener;
+  }
+
+  /**
+   * A session is established. Gives the peer's row: that of `previousRow` where its stale paths wait there
+   * (graceful restart), otherwise a free one. The whole table is pending for the peer then, and End-of-RIB.
+   */
+  peerUp(settings: RibPeerSettings, previousRow = -1): number {
+    const known = previousRow > LOCAL_PEER ? this.peers[previousRow] : null;
+    let row = previousRow;
+    if (known === null || known === undefined) {
+      row = this.peers.indexOf(null);
+      if (row < 0) row = this.peers.length;
+      if (row > MAX_PEERS) throw new RangeError(`Rib.peerUp: expected at most ${MAX_PEERS} peers`);
+    } else if (known.state === 'up') this.peerDown(row, this.#familiesOf(known));
+    const peer = new RibPeer(row, settings, this.store);
+    this.peers[row] = peer;
+    this.#imports[row] = new ImportRules(peer, this.store, this.nextHops);
+    this.#outs[row] = new Map();
+    for (const rib of this.families) {
+      rib.addPeer(row);
+      if (this.#familiesOf(peer).has(rib.family)) this.#openOut(peer, rib);
+    }
+    return row;
+  }
+
+  /**
+   * The session is gone: nothing is pending for the peer any more. Its paths are removed, except that those of
+   * the families in `retain` become stale and wait for `peerUp` with this row, or for `sweepStale`.
+   */
+  peerDown(row: number, retain: ReadonlySet<FamilyKey> = new Set()): void {
+    const peer = this.#peer(row);
+    peer.state = 'down';
+    for (const [family, out] of this.#outs[row]!) {
+      this.familyRib(family)!.removeOut(out, this.#pathsFor(peer, family));
+    }
+    this.#outs[row]!.clear();
+    for (const rib of this.families) {
+      if (retain.has(rib.family)) this.#eachPath(rib, row, (path) => rib.setStale(path, STALE.graceful));
+      else this.#eachPath(rib, row, (path) => rib.removePath(path));
+    }
+    this.#freeIfUnused(peer);
+  }
+
+  /**
+   * The peer has sent an UPDATE that was read into `update` with the context of its settings. `treatAsWithdraw` is
+   * obeyed; after `sessionReset` nothing is changed.
+   */
+  update(row: number, update: UpdateView): void {
+    if (update.outcome === OUTCOME.sessionReset) return;
+    const { families } = this.#peer(row).settings.context;
+    const { reach, unreach } = update;
+    const isAccepted = update.outcome < OUTCOME.treatAsWithdraw;
+    if (families === null || families.has(IPV4_UNICAST)) {
+      if (update.withdrawnCount > 0) {
+        update.openWithdrawn(this.#cursor);
+        this.#withdrawAll(row, this.ipv4);
+      }
+      if (update.nlriCount > 0) {
+        update.openNlri(this.#cursor);
+        if (isAccepted) this.#announceAll(row, this.ipv4, this.#internNlri(row, update));
+        else this.#withdrawAll(row, this.ipv4);
+      }
+    }
+    const unreachRib = unreach.present && unreach.count > 0 ? this.familyRib(unreach.family) : null;
+    if (unreachRib !== null) {
+      update.openSection(this.#cursor, unreach);
+      this.#withdrawAll(row, unreachRib);
+    }
+    const reachRib = reach.present && reach.count > 0 ? this.familyRib(reach.family) : null;
+    if (reachRib === null) return;
+    update.openSection(this.#cursor, reach);
+    if (isAccepted) this.#announceAll(row, reachRib, this.#internReach(row, update));
+    else this.#withdrawAll(row, reachRib);
+  }
+
+  /** RFC 4724 section 4.2: what the peer has not announced again is gone. */
+  endOfRib(row: number, family: FamilyKey): void {
+    this.sweepStale(row, family);
+  }
+
+  /** What the peer announces from now on replaces all that it had (RFC 7313: Beginning-of-RR). */
+  markStale(row: number, family: FamilyKey): void {
+    const rib = this.familyRib(family);
+    if (rib === null) return;
+    this.#eachPath(rib, row, (path) => rib.setStale(path, STALE.graceful));
+  }
+
+  /** Removes the peer's stale paths of the family; a peer that is down and has none left is forgotten. */
+  sweepStale(row: number, family: FamilyKey): void {
+    const rib = this.familyRib(family);
+    const peer = this.#peer(row);
+    if (rib === null) return;
+    this.#eachPath(rib, row, (path) => {
+      if (rib.paths.stale[path] !== 0) rib.removePath(path);
+    });
+    this.#freeIfUnused(peer);
+  }
+
+  /** RFC 9494 section 4.2: the peer's stale paths stay, least preferred; those that say NO_LLGR go. */
+  keepLongLived(row: number, family: FamilyKey): void {
+    const rib = this.familyRib(family);
+    const peer = this.#peer(row);
+    if (rib === null) return;
+    this.#eachPath(rib, row, (path) => {
+      if (rib.paths.stale[path] === 0) return;
+      const { marks } = this.store.columns;
+      if ((marks[rib.paths.set[path]!]! & MARK.noLlgr) !== 0) rib.removePath(path);
+      else rib.setStale(path, STALE.longLived);
+    });
+    this.#freeIfUnused(peer);
+  }
+
+  /** RFC 2918: the peer wants everything again. */
+  routeRefresh(row: number, family: FamilyKey): void {
+    this.#outs[row]?.get(family)?.refresh();
+  }
+
+  /**
+   * Other policies for a session that goes on. What follows from `exportPolicy` is pending at once; what was
+   * received before keeps what the old import policy made of it until the peer sends it again (ask for a refresh).
+   */
+  setPolicies(row: number, importPolicy: Policy, exportPolicy: Policy): void {
+    const peer = this.#peer(row);
+    const exportedNothing = peer.settings.export === 'none';
+    peer.settings = { ...peer.settings, import: importPolicy, export: exportPolicy };
+    peer.importPolicy = new PolicyRunner(importPolicy, this.store);
+    peer.exportPolicy = new PolicyRunner(exportPolicy, this.store);
+    for (const rib of this.families) {
+      const out = this.#outs[row]!.get(rib.family);
+      if (out === undefined) continue;
+      if (exportedNothing) {
+        if (exportPolicy !== 'none' && !rib.outs.includes(out)) {
+          rib.addOut(row, out, this.#pathsFor(peer, rib.family));
+          continue;
+        }
+      }
+      for (let prefix = 0; prefix < rib.table.rows; prefix++) {
+        if (rib.table.isUsed(prefix)) out.mark(prefix);
+      }
+    }
+  }
+
+  /** A route of our own. ORIGIN and AS_PATH are IGP and empty where `attributes` do not have them. */
+  announceLocal(prefix: Prefix, attributes: readonly PathAttribute[]): void {
+    const rib = prefix.address.family === 4 ? this.ipv4 : this.ipv6;
+    const missing = [ORIGIN_IGP, EMPTY_PATH].filter(({ code }) => !attributes.some((a) => a.code === code));
+    const out = this.#octets;
+    out.rewind();
+    const sorted = [...missing, ...attributes].sort((a, b) => a.code - b.code);
+    for (const attribute of sorted) encodeAttribute(attribute, out, OFFLINE);
+    const set = this.#internWritten();
+    const { w0, w1, w2, w3 } = prefix.address;
+    rib.announce(LOCAL_PEER, 0, set, EXCLUDED.no, w0, w1, w2, w3, prefix.length);
+    this.store.discardUnused(set);
+  }
+
+  withdrawLocal(prefix: Prefix): void {
+    const rib = prefix.address.family === 4 ? this.ipv4 : this.ipv6;
+    const { w0, w1, w2, w3 } = prefix.address;
+    rib.withdraw(LOCAL_PEER, 0, w0, w1, w2, w3, prefix.length);
+  }
+
+  hasPending(row: number): boolean {
+    for (const out of this.#outs[row]?.values() ?? []) if (out.hasPending) return true;
+    return false;
+  }
+
+  /**
+   * Packs what is pending for the peer, until nothing is left or some `budgetOctets` have been written (one
+   * attribute set more at most). True where something is left. The caller flushes the packer.
+   */
+  pump(row: number, packer: UpdatePacker, budgetOctets: number): boolean {
+    const until = packer.octets + budgetOctets;
+    let isLeft = false;
+    for (const out of this.#outs[row]?.values() ?? []) {
+      out.pump(packer, until);
+      isLeft ||= out.hasPending;
+    }
+    return isLeft;
+  }
+
+  counts(row: number, family: FamilyKey): PeerCounts {
+    const rib = this.familyRib(family);
+    if (rib === null) return { received: 0, accepted: 0, best: 0, announced: 0 };
+    return {
+      received: rib.received[row] ?? 0,
+      accepted: rib.accepted[row] ?? 0,
+      best: rib.chosen[row] ?? 0,
+      announced: this.#outs[row]?.get(family)?.announcedCount ?? 0,
+    };
+  }
+
+  #peer(row: number): RibPeer {
+    const peer = this.peers[row];
+    if (peer === null || peer === undefined) throw new RangeError(`Rib: no peer has row ${row}`);
+    return peer;
+  }
+
+  #familiesOf(peer: RibPeer): ReadonlySet<FamilyKey> {
+    return peer.settings.context.families ?? new Set([IPV4_UNICAST, IPV6_UNICAST]);
+  }
+
+  #pathsFor(peer: RibPeer, family: FamilyKey): 'best' | 'all' {
+    return peer.settings.context.addPathSend.has(family) ? 'all' : 'best';
+  }
+
+  #openOut(peer: RibPeer, rib: FamilyRib): void {
+    const { store } = this;
+    const paths = this.#pathsFor(peer, rib.family);
+    const rules = new ExportRules(peer, store, this.settings.localAsn);
+    const writer = new EgressWriter(peer, rib.family, store, rules, this.settings.localAsn);
+    const out =
+      paths === 'best'
+        ? new SinglePathOut(rib, store, writer, (prefix) => this.#wantOfBest(rib, peer, rules, prefix))
+        : new AddPathOut(rib, store, writer, (prefix, ids, wants) =>
+            this.#wantedPaths(rib, peer, rules, prefix, ids, wants),
+          );
+    this.#outs[peer.row]!.set(rib.family, out);
+    // nothing leaves under "none", but End-of-RIB does
+    if (peer.settings.export !== 'none') rib.addOut(peer.row, out, paths);
+    out.endOfRibAfterPending();
+  }
+
+  #wantOfBest(rib: FamilyRib, peer: RibPeer, rules: ExportRules, prefix: number): number {
+    const best = rib.best[prefix]! - 1;
+    return best < 0 ? NOTHING : this.#wantOfPath(rib, peer, rules, prefix, best);
+  }
+
+  #wantOfPath(rib: FamilyRib, peer: RibPeer, rules: ExportRules, prefix: number, path: number): number {
+    const { paths, table } = rib;
+    const owner = paths.owner[path]! - 1;
+    // RFC 9494 section 4.3: a peer that may not know what long-lived stale means does not get such a route
+    if (owner === peer.row || paths.stale[path] === STALE.longLived) return NOTHING;
+    const source = this.peers[owner]!;
+    const length = table.lengths[prefix]!;
+    const { words, width } = table;
+    const at = prefix * width;
+    if (width === 1) return rules.want(source, paths.set[path]!, words[at]!, 0, 0, 0, length);
+    return rules.want(
+      source,
+      paths.set[path]!,
+      words[at]!,
+      words[at + 1]!,
+      words[at + 2]!,
+      words[at + 3]!,
+      length,
+    );
+  }
+
+  #wantedPaths(
+    rib: FamilyRib,
+    peer: RibPeer,
+    rules: ExportRules,
+    prefix: number,
+    pathIds: number[],
+    wants: number[],
+  ): void {
+    const { paths } = rib;
+    for (let path = rib.first[prefix]! - 1; path >= 0; path = paths.next[path]!) {
+      if (paths.excluded[path] !== EXCLUDED.no) continue;
+      const want = this.#wantOfPath(rib, peer, rules, prefix, path);
+      if (want === NOTHING) continue;
+      pathIds.push(path + 1);
+      wants.push(want);
+    }
+  }
+
+  #internNlri(row: number, update: UpdateView): number {
+    if (update.attributesAreCanonical) {
+      return this.store.intern(update.bytes, update.view, update.attributesAt, update.attributesEnd);
+    }
+    return this.#internNotCanonical(row, update, 'nlri');
+  }
+
+  #internReach(row: number, update: UpdateView): number {
+    return this.#internNotCanonical(row, update, 'reach');
+  }
+
+  #internNotCanonical(row: number, update: UpdateView, field: NlriField): number {
+    const out = this.#octets;
+    out.rewind();
+    writeAttributeSet(update, this.#peer(row).settings.context, field, out);
+    return this.#internWritten();
+  }
+
+  #internWritten(): number {
+    return this.store.intern(this.#octets.buffer, this.#octets.view, 0, this.#octets.at);
+  }
+
+  /** The prefixes before which the cursor stands have `set` from now on. */
+  #announceAll(row: number, rib: FamilyRib, set: number): void {
+    const cursor = this.#cursor;
+    const { words } = cursor;
+    const rules = this.#imports[row]!;
+    const asksPrefix = rules.begin(set);
+    while (cursor.next()) {
+      const w0 = words[0]!;
+      const w1 = words[1]!;
+      const w2 = words[2]!;
+      const w3 = words[3]!;
+      if (asksPrefix) rules.forPrefix(w0, w1, w2, w3, cursor.length);
+      rib.announce(row, cursor.pathId, rules.set, rules.excluded, w0, w1, w2, w3, cursor.length);
+    }
+    rules.end();
+  }
+
+  #withdrawAll(row: number, rib: FamilyRib): void {
+    const cursor = this.#cursor;
+    const { words } = cursor;
+    while (cursor.next()) {
+      rib.withdraw(row, cursor.pathId, words[0]!, words[1]!, words[2]!, words[3]!, cursor.length);
+    }
+  }
+
+  /** Every path of the peer; the visitor may remove it. */
+  #eachPath(rib: FamilyRib, row: number, visit: (path: number) => void): void {
+    const { paths } = rib;
+    const owner = row + 1;
+    for (let path = 0; path < paths.rows && (rib.received[row] ?? 0) > 0; path++) {
+      if (paths.owner[path] === owner) visit(path);
+    }
+  }
+
+  #freeIfUnused(peer: RibPeer): void {
+    const { row } = peer;
+    if (peer.state === 'up' || this.families.some((rib) => (rib.received[row] ?? 0) > 0)) return;
+    this.peers[row] = null;
+    this.#imports[row] = null;
+    this.#outs[row] = new Map();
+  }
+}
+
+/** Ourselves as the source of local routes: nothing is imported from or exported to row 0. */
+function localSettings({ routerId }: RibSettings): RibPeerSettings {
+  return {
+    name: 'local',
+    address: LOCAL_ADDRESS,
+    bgpId: routerId,
+    context: OFFLINE,
+    import: 'all',
+    export: 'none',
+    nextHop4: null,
+    nextHop6: null,
+    nextHops: 'any',
+    internalNextHop: 'self',
+    role: null,
+  };
+}

@@ -1,0 +1,58 @@
+/** An Adj-RIB-Out without ADD-PATH: the best path of each prefix, or nothing. */
+import { AdjRibOut, type OutChange, type OutFamily } from './adj-rib-out.js';
+import type { AttributeStore } from './attribute-store.js';
+import type { EgressWriter } from './egress-writer.js';
+import { NOTHING, setOfWant } from './export-rules.js';
+import { grownColumn } from './grown-column.js';
+
+/** announced, but the peer is to get it again whatever it has */
+const AGAIN = 0xffffffff;
+
+export class SinglePathOut extends AdjRibOut {
+  /** what the peer has of each prefix, as `ExportRules.want` has it; as long as something was announced */
+  #announced = new Uint32Array(0);
+
+  constructor(
+    family: OutFamily,
+    store: AttributeStore,
+    writer: EgressWriter,
+    private readonly wantOfBest: (prefix: number) => number,
+  ) {
+    super(family, store, writer);
+  }
+
+  protected compare(prefix: number): void {
+    const want = this.wantOfBest(prefix);
+    const has = prefix < this.#announced.length ? this.#announced[prefix]! : NOTHING;
+    if (want !== has) this.change(prefix, 0, want);
+  }
+
+  protected commit({ prefix, want }: OutChange): void {
+    if (prefix >= this.#announced.length) {
+      this.#announced = grownColumn(this.#announced, this.family.table.capacity);
+    }
+    const before = this.#announced[prefix]!;
+    this.#announced[prefix] = want;
+    if (before === NOTHING) this.announcedCount++;
+    else if (before !== AGAIN) this.store.release(setOfWant(before));
+    if (want === NOTHING) this.announcedCount--;
+  }
+
+  override hasAnnounced(prefix: number): boolean {
+    return prefix < this.#announced.length && this.#announced[prefix] !== NOTHING;
+  }
+
+  protected forgetAttributes(prefix: number): void {
+    const has = this.#announced[prefix]!;
+    if (has !== AGAIN) this.store.release(setOfWant(has));
+    this.#announced[prefix] = AGAIN;
+  }
+
+  protected clear(): void {
+    for (const has of this.#announced) {
+      if (has !== NOTHING && has !== AGAIN) this.store.release(setOfWant(has));
+    }
+    this.#announced = new Uint32Array(0);
+    this.announcedCount = 0;
+  }
+}
