@@ -2,19 +2,19 @@
 import type { ClusterModel } from '../cluster/model.js';
 import { REASON_NAMES } from '../path/disposition.js';
 import type { FlowEngine } from './flow-engine.js';
-import { Asks, FateCode } from './verdict-tracker.js';
+import { Asks, type Ending, FateCode } from './verdict-tracker.js';
 
 /** How long before a route change its cause may lie (hold time and the like are shorter). */
 const CAUSE_WITHIN_S = 200;
 
 export function causalChain(engine: FlowEngine, model: ClusterModel, f: number): string[] {
   const { tracker } = engine;
-  const fate = tracker.fate[f]!;
-  if (fate === FateCode.none) return [];
+  const end = tracker.ending(f);
+  if (end === null) return [];
   const nodeName = (node: number): string => (node < 0 ? 'no node' : model.nodes[node]!.name);
   const podName = (pod: number): string => engine.cluster.pods[pod]!.name;
   const chain: string[] = [];
-  const atS = tracker.brokenS[f]!;
+  const { atS, event } = end;
   const steps = engine.paths.steps(f);
   const before = steps.filter((step) => step.atS < atS);
   const first = steps[0];
@@ -24,37 +24,36 @@ export function causalChain(engine: FlowEngine, model: ClusterModel, f: number):
     const whereTo = first.pod < 0 ? '' : `, and its endpoint was ${podName(first.pod)}`;
     chain.push(`The flow ${began}; the router sent it to ${nodeName(first.node)}${whereTo}.`);
   }
-  const event = tracker.event[f]!;
   if (event >= 0) chain.push(...eventSentences(engine, event));
-  const reason = REASON_NAMES[tracker.reason[f]!]!;
+  const reason = REASON_NAMES[end.reason]!;
   const here = [...steps].reverse().find((step) => step.atS <= atS);
   const node = nodeName(here?.node ?? -1);
-  chain.push(
-    ...ending(engine, f, reason, node, here !== undefined && here.pod >= 0 ? podName(here.pod) : null),
-  );
+  chain.push(...ending(end, reason, node, here !== undefined && here.pod >= 0 ? podName(here.pod) : null));
   return chain;
 }
 
 /** The event, preceded by what caused it where that is another line of the timeline. */
 function eventSentences(engine: FlowEngine, event: number): string[] {
   const { entries } = engine.timeline;
-  const entry = entries[event]!;
+  const entry = entries[event];
+  if (entry === undefined) return [`The event that did it (e${event + 1}) is no longer kept.`];
   const sentence = (e: number): string => `At ${seconds(entries[e]!.at)} ${entries[e]!.detail} (e${e + 1}).`;
   if (entry.kind !== 'route') return [sentence(event)];
-  for (let e = event - 1; e >= 0 && entry.at - entries[e]!.at <= CAUSE_WITHIN_S; e--) {
-    const { kind, node } = entries[e]!;
+  for (let e = event - 1; e >= 0; e--) {
+    const before = entries[e];
+    if (before === undefined || entry.at - before.at > CAUSE_WITHIN_S) break;
+    const { kind, node } = before;
     if (kind !== 'route' && node !== null) return [sentence(e), sentence(event)];
   }
   return [sentence(event)];
 }
 
-function ending(engine: FlowEngine, f: number, reason: string, node: string, pod: string | null): string[] {
-  const { tracker } = engine;
-  const at = seconds(tracker.brokenS[f]!);
-  const fate = tracker.fate[f]!;
+function ending(end: Ending, reason: string, node: string, pod: string | null): string[] {
+  const at = seconds(end.atS);
+  const { fate } = end;
   if (fate === FateCode.endpointClosed)
     return [`At ${at} the endpoint's FIN told the client that it had closed.`];
-  const asked = tracker.unanswered[f]!;
+  const asked = end.unanswered;
   const what = asked === Asks.connection ? 'SYN' : asked === Asks.close ? 'FIN' : 'data';
   const nobody = `Nobody answered its ${what}.`;
   if (reason === 'ecmp-rehash') {

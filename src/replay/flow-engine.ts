@@ -55,6 +55,8 @@ export interface EngineWorld {
   readonly timeline: EventSource;
   readonly counts: EventCounts;
   readonly log: EventLog;
+  /** by row of plan.vips: 1 = the router has had no route yet, its flows are nobody's concern. Others may change it. */
+  readonly dormant: Uint8Array;
   /** this engine's own: flows, and nanoseconds from t = 0 to the capture's base */
   readonly plan: FlowPlan;
   readonly offsetNs: number;
@@ -82,6 +84,7 @@ export class FlowEngine implements TimelineListener {
   private readonly offered: boolean[];
   private readonly offsetNs: number;
   private groupOfVip: (NextHopGroup | null)[] = [];
+  private readonly dormant: Uint8Array | null;
   private hashes: Uint32Array;
   private fragmentHashes: Uint32Array | null = null;
   private stamping = false;
@@ -114,6 +117,7 @@ export class FlowEngine implements TimelineListener {
     this.walk = new NodeWalk(model, this.cluster, this.plan, this.client.lingerS);
     this.paths = new PathLog(flows);
     this.log = world?.log ?? new EventLog(model.nodes.length);
+    this.dormant = world?.dormant ?? null;
     this.offered = model.nodes.map((_, node) => this.offers(node));
     this.bytes = new Float64Array(flows);
     this.expects = new Uint16Array(flows).fill(NOT_CALM);
@@ -171,6 +175,11 @@ export class FlowEngine implements TimelineListener {
     return this.walk.wouldBreak(f, this.nextHop[f]!, this.nowS);
   }
 
+  /** How far it has got, in seconds since t = 0. */
+  get clockS(): number {
+    return this.nowS;
+  }
+
   /** Seconds since t = 0 of a time in the index. */
   seconds(timeNs: number): number {
     return (timeNs + this.offsetNs) * 1e-9;
@@ -209,6 +218,7 @@ export class FlowEngine implements TimelineListener {
 
   /** The long way of one client packet. */
   private step(f: number, meta: number, nowS: number): void {
+    if (this.dormant !== null && this.dormant[this.plan.vip[f]!] === 1) return;
     this.expects[f] = NOT_CALM;
     this.packetBytes = meta >>> META_LENGTH_SHIFT;
     const node = this.route(f, meta, nowS);

@@ -12,7 +12,7 @@ import { causalChain } from './causal-chain.js';
 import type { FlowEngine } from './flow-engine.js';
 import { sourceProvenance } from './source-provenance.js';
 import type { Cause, Fate, FlowVerdict, PathStep, Reason } from './verdict.js';
-import { Asks, FateCode, Life } from './verdict-tracker.js';
+import { Asks, type Ending, FateCode, Life } from './verdict-tracker.js';
 
 const FATES: Record<number, Fate> = {
   [FateCode.reset]: 'reset',
@@ -55,16 +55,17 @@ export class FlowVerdicts {
     }
     const fate = this.fate(f);
     const broken = fate !== 'delivered' && fate !== 'unknown';
-    const unanswered = fate === 'timeout' ? UNANSWERED[tracker.unanswered[f]!] : undefined;
+    const end = tracker.ending(f);
+    const unanswered = fate === 'timeout' && end !== null ? UNANSWERED[end.unanswered] : undefined;
     return {
       ...flow,
       service: model.services[plan.service[f]!]!.name,
       fate,
       ...(fate === 'delivered' && engine.isLatent(f) ? { latent: true as const } : {}),
       ...(unanswered === undefined ? {} : { unanswered }),
-      cause: broken ? this.cause(f) : null,
+      cause: broken && end !== null ? this.cause(end) : null,
       chain: broken ? causalChain(engine, model, f) : [],
-      brokenAt: broken ? rounded(tracker.brokenS[f]!) : null,
+      brokenAt: broken && end !== null ? rounded(end.atS) : null,
       path: this.path(f),
       source: sourceProvenance(engine, model, f),
     };
@@ -73,10 +74,10 @@ export class FlowVerdicts {
   /** Fate of a row of the plan. */
   fate(f: number): Fate {
     const { tracker, walk } = this.engine;
-    const fate = FATES[tracker.fate[f]!];
-    if (fate !== undefined) {
-      const guess = walk.guessed[f] === 1 && ENDPOINT_REASONS.has(REASON_NAMES[tracker.reason[f]!]!);
-      return guess ? 'unknown' : fate;
+    const end = tracker.ending(f);
+    if (end !== null) {
+      const guess = walk.guessed[f] === 1 && ENDPOINT_REASONS.has(REASON_NAMES[end.reason]!);
+      return guess ? 'unknown' : FATES[end.fate]!;
     }
     return tracker.life[f] === Life.unborn || tracker.midway[f] === 1 ? 'unknown' : 'delivered';
   }
@@ -92,13 +93,11 @@ export class FlowVerdicts {
     };
   }
 
-  private cause(f: number): Cause {
-    const { tracker } = this.engine;
-    const event = tracker.event[f]!;
+  private cause({ event, hop, reason }: Ending): Cause {
     return {
       event: event < 0 ? null : eventId(event),
-      hop: this.hopName(tracker.hop[f]!),
-      reason: REASON_NAMES[tracker.reason[f]!] as Reason,
+      hop: this.hopName(hop),
+      reason: REASON_NAMES[reason] as Reason,
     };
   }
 

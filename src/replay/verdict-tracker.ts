@@ -27,6 +27,18 @@ const MIN_RETRANSMISSION_S = 0.2;
 /** What a client sends, as far as it expects an answer. */
 export const Asks = { nothing: 0, connection: 1, answer: 2, close: 3, abort: 4 } as const;
 
+/** What broke a flow, or what its client is waiting for and why. */
+export interface Ending {
+  readonly fate: number;
+  readonly atS: number;
+  readonly reason: number;
+  /** number of the event, or -1 */
+  readonly event: number;
+  readonly hop: number;
+  /** {@link Asks} */
+  readonly unanswered: number;
+}
+
 export class VerdictTracker {
   readonly life: Uint8Array;
   readonly fate: Uint8Array;
@@ -142,6 +154,32 @@ export class VerdictTracker {
       }
       this.settle(f);
     }
+  }
+
+  /**
+   * How the flow ended, or would end if its client gave up now; null where nothing is wrong with it. Before
+   * {@link finish} a flow that waits for an answer may still heal.
+   */
+  ending(f: number): Ending | null {
+    if (this.fate[f] !== FateCode.none) {
+      return {
+        fate: this.fate[f]!,
+        atS: this.brokenS[f]!,
+        reason: this.reason[f]!,
+        event: this.event[f]!,
+        hop: this.hop[f]!,
+        unanswered: this.unanswered[f]!,
+      };
+    }
+    if (this.waiting[f] === Asks.nothing) return null;
+    return {
+      fate: FateCode.timeout,
+      atS: this.waitingS[f]!,
+      reason: this.waitingReason[f]!,
+      event: this.waitingEvent[f]!,
+      hop: this.waitingHop[f]!,
+      unanswered: this.waiting[f]!,
+    };
   }
 
   isOpen(f: number): boolean {
