@@ -12,6 +12,7 @@ import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
 import { writeOutput } from './output.js';
+import { readHeads } from './read-heads.js';
 import { readWithProgress, statusOfDamage, warn } from './read-input.js';
 import { addScenarioOptions, type ScenarioOptions, scenarioFor } from './scenario-input.js';
 import { columnsFor, paletteFor } from './view.js';
@@ -85,7 +86,8 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
     return statusOfDamage(index, io);
   }
   const { replay } = await import('../replay/replay.js');
-  const result = replay(index, model, { madeFromCapture, notes });
+  const heads = await readHeads(capture, index, model.services, io);
+  const result = replay(index, model, { madeFromCapture, notes, heads });
   const wallS = (performance.now() - startMs) / 1000;
   const timing = options.timing === true ? { wallS, packetsPerS: index.summary.packets / wallS } : null;
   writeResult(result, timing, capture, options, io);

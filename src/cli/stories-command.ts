@@ -25,6 +25,7 @@ import type { Io } from './io.js';
 import { parseWhole } from './option-values.js';
 import { writeOutput } from './output.js';
 import { Progress } from './progress.js';
+import { readHeads } from './read-heads.js';
 import { readWithProgress, statusOfDamage, warn } from './read-input.js';
 import { addScenarioOptions, type ScenarioOptions, statedScenario } from './scenario-input.js';
 import { packageFolder } from './version.js';
@@ -118,12 +119,15 @@ async function tell(name: string, options: StoriesOptions, io: Io): Promise<Exit
     writeOutput(options.out, io, inputs, ({ write }) => write(printScenario(model)));
     return statusOfDamage(index, io);
   }
+  const failure = stated?.model ?? failureFor(story, index, options.seed).model;
+  const heads = await readHeads(capture, index, failure.services, io);
   const progress = new Progress(io, 'running');
   const result = runStory(story, index, {
     seeds: options.seeds,
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(stated === null ? {} : { failure: stated.model }),
     ...(options.capture === undefined ? { captureName: shipped } : {}),
+    heads,
     onProgress: (runs, total) => progress.updateCount(runs, total, 'runs'),
   });
   progress.done();

@@ -16,11 +16,12 @@ export interface ForgedFields {
   ack: number;
   payloadBytes: number;
   flowLabel: number;
+  /** at most `payloadBytes` octets; what they do not fill is zeros. Absent = zeros */
+  payload?: Uint8Array | null;
 }
 
 /**
  * Builds a packet at the start of `view` (which must hold 60 bytes and the payload) and describes it in `out`.
- * The payload is zeros.
  */
 export function forgePacket(tuple: Tuple, fields: ForgedFields, view: DataView, out: Packet): void {
   const v6 = tuple.family === 6;
@@ -29,6 +30,8 @@ export function forgePacket(tuple: Tuple, fields: ForgedFields, view: DataView, 
   const l4Bytes = header + fields.payloadBytes;
   const end = l4 + l4Bytes;
   for (let at = 0; at < end; at++) view.setUint8(at, 0);
+  const { payload = null } = fields;
+  if (payload !== null) for (let i = 0; i < payload.length; i++) view.setUint8(l4 + header + i, payload[i]!);
   if (v6) writeIpv6(view, tuple, l4Bytes, fields.flowLabel);
   else writeIpv4(view, tuple, l4Bytes);
   view.setUint16(l4, tuple.srcPort);

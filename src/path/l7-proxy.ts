@@ -83,11 +83,6 @@ export function clientAtApplication(
   return take === 'first' ? entries[0]!.address : lastOf(entries, take, trusted);
 }
 
-/** The address that the fields of `request` claim already, before any proxy of ours has seen it; null = none. */
-export function claimedClient(field: ForwardingField, fields: readonly HeaderField[]): string | null {
-  return entriesOf(field, fields)[0]?.text ?? null;
-}
-
 export function trusts(proxy: Pick<L7ProxyModel, 'insecure' | 'trusted'>, peer: Address): boolean {
   return proxy.insecure || isIn(proxy.trusted, peer);
 }
@@ -114,7 +109,8 @@ function forwardedFields(
   return [...others, { name, value }];
 }
 
-function entriesOf(field: ForwardingField, fields: readonly HeaderField[]): ForwardedEntry[] {
+/** The entries of a request's forwarding fields, farthest from the server first. */
+export function entriesOf(field: ForwardingField, fields: readonly HeaderField[]): ForwardedEntry[] {
   const values = valuesOf(fields, field);
   return field === 'forwarded' ? parseForwarded(values) : parseForwardedFor(values);
 }

@@ -10,6 +10,7 @@ import { addressOf } from '../path/cluster-state.js';
 import { HopKind, hopKind, hopRow, REASON_NAMES } from '../path/disposition.js';
 import { causalChain } from './causal-chain.js';
 import type { FlowEngine } from './flow-engine.js';
+import type { RequestHeads } from './request-heads.js';
 import { sourceProvenance } from './source-provenance.js';
 import type { Cause, Fate, FlowVerdict, PathStep, Reason } from './verdict.js';
 import { Asks, type Ending, FateCode, Life } from './verdict-tracker.js';
@@ -31,11 +32,14 @@ const UNANSWERED: Record<number, 'SYN' | 'data' | 'FIN'> = {
   [Asks.close]: 'FIN',
 };
 
+const NO_HEADS: RequestHeads = new Map();
+
 export class FlowVerdicts {
   constructor(
     private readonly index: CaptureIndex,
     private readonly model: ClusterModel,
     private readonly engine: FlowEngine,
+    private readonly heads: RequestHeads = NO_HEADS,
   ) {}
 
   fateOf(row: number): Fate {
@@ -67,7 +71,7 @@ export class FlowVerdicts {
       chain: broken ? causalChain(engine, model, f) : [],
       brokenAt: broken && end !== null ? rounded(end.atS) : null,
       path: this.path(f),
-      source: sourceProvenance(engine, model, f),
+      source: sourceProvenance(engine, model, f, this.heads),
     };
   }
 

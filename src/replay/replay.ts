@@ -13,6 +13,7 @@ import { REASON_NAMES } from '../path/disposition.js';
 import { captureRecord } from './capture-record.js';
 import { FlowEngine } from './flow-engine.js';
 import { eventId, FlowVerdicts, rounded } from './flow-verdicts.js';
+import type { RequestHeads } from './request-heads.js';
 import type {
   Balance,
   CaptureRecord,
@@ -27,6 +28,8 @@ import type {
 export interface ReplayOptions {
   /** the scenario was made from the capture itself */
   readonly madeFromCapture?: boolean;
+  /** the clients' first requests; without them every client is taken to claim nothing about itself */
+  readonly heads?: RequestHeads;
   /** notices that belong into the summary */
   readonly notes?: readonly string[];
 }
@@ -52,7 +55,7 @@ class FinishedReplay implements ReplayResult {
     options: ReplayOptions,
   ) {
     this.flowCount = index.flows.count;
-    this.verdicts = new FlowVerdicts(index, model, engine);
+    this.verdicts = new FlowVerdicts(index, model, engine, options.heads);
     this.capture = captureRecord(index);
     this.events = engine.timeline.entries.map(({ at, kind, detail }, e) => ({
       id: eventId(e),

@@ -6,14 +6,36 @@
  * node has such a bridge) and the node's own address otherwise; the port is drawn at random (--random-fully),
  * or kept where the rule does not say so and it is free.
  */
-import { formatAddress } from '../addr/address.js';
+import { formatAddress, sameAddress } from '../addr/address.js';
+import type { L7ProxyModel } from '../cluster/l7-model.js';
 import type { ClusterModel } from '../cluster/model.js';
+import { addressOf } from '../path/cluster-state.js';
+import { entriesOf } from '../path/l7-proxy.js';
 import { masqueradeAddress } from '../path/masquerade.js';
+import {
+  type AddressPath,
+  type ApplicationView,
+  forgedClaims,
+  restoringSettings,
+  viewOf,
+} from './client-address.js';
 import { ENTRY_SNAT } from './entry-pool.js';
 import type { FlowEngine } from './flow-engine.js';
-import type { SourceStep, SourceVerdict } from './verdict.js';
+import type { RequestHeads } from './request-heads.js';
+import type { ApplicationVerdict, SourceStep, SourceVerdict } from './verdict.js';
 
-export function sourceProvenance(engine: FlowEngine, model: ClusterModel, f: number): SourceVerdict {
+export function sourceProvenance(
+  engine: FlowEngine,
+  model: ClusterModel,
+  f: number,
+  heads: RequestHeads = new Map(),
+): SourceVerdict {
+  const verdict = toEndpoint(engine, model, f);
+  const { l7Proxy } = model.services[engine.plan.service[f]!]!;
+  return l7Proxy === null ? verdict : behindProxy(engine, model, f, l7Proxy, verdict, heads);
+}
+
+function toEndpoint(engine: FlowEngine, model: ClusterModel, f: number): SourceVerdict {
   const { plan, walk, cluster } = engine;
   const client = plan.clientAddress(f);
   const atClient = formatAddress(client);
@@ -42,6 +64,61 @@ export function sourceProvenance(engine: FlowEngine, model: ClusterModel, f: num
     ...(random ? { random: true as const } : {}),
   };
   return { atClient, atEndpoint, preserved: false, steps: [step], recoverable: null };
+}
+
+/** The proxy ends the connection: what is left of the address is in the request. */
+function behindProxy(
+  { plan, walk, cluster }: FlowEngine,
+  model: ClusterModel,
+  f: number,
+  proxy: L7ProxyModel,
+  verdict: SourceVerdict,
+  heads: RequestHeads,
+): SourceVerdict {
+  const e = walk.connectedBy[f]!;
+  if (e < 0) return verdict;
+  const client = plan.clientAddress(f);
+  const pod = cluster.pods[walk.entries.pod[e]!]!;
+  const own = addressOf(pod.addresses, client.family);
+  if (own === null) return verdict;
+  const snat = (walk.entries.marks[e]! & ENTRY_SNAT) !== 0;
+  const first = heads.get(plan.row[f]!);
+  const path: AddressPath = {
+    client,
+    fields: first?.head.fields ?? [],
+    announced: first?.proxyHeader?.source?.address ?? null,
+    masquerade: snat ? masqueradeAddress(model, walk.entries.node[e]!, pod.node, client.family) : null,
+    proxy,
+    own,
+  };
+  const view = viewOf(path);
+  const claims = forgedClaims(path);
+  const sees = view.sees && formatAddress(view.sees);
+  const step: SourceStep = {
+    hop: `endpoint ${pod.name}`,
+    mechanism: `${proxy.kind}, a connection of its own`,
+    from: verdict.atEndpoint ?? verdict.atClient,
+    to: formatAddress(own),
+  };
+  const application: ApplicationVerdict = {
+    peer: formatAddress(view.peer),
+    sees,
+    preserved: sees === verdict.atClient,
+    forged: claims[0] === undefined ? null : formatAddress(claims[0]),
+    forgedWins: claims.some((claim) => formatAddress(claim) === sees),
+    fault: view.fault,
+    restoredBy: restoringSettings(path),
+  };
+  const recoverable = recoverableBy(path, view);
+  return { ...verdict, steps: [...verdict.steps, step], recoverable, application };
+}
+
+/** What carries the client's address to the application, whether or not it looks there. */
+function recoverableBy({ client, proxy }: AddressPath, { request, fault }: ApplicationView): string | null {
+  if (fault !== null) return null;
+  const entries = entriesOf(proxy.field, request.fields);
+  if (entries.some(({ address }) => address !== null && sameAddress(address, client))) return proxy.field;
+  return request.announced !== null && sameAddress(request.announced, client) ? 'proxy-protocol' : null;
 }
 
 function endpointText(address: string, port: number): string {

@@ -72,6 +72,25 @@ export interface SourceVerdict {
   readonly preserved: boolean | null;
   readonly steps: readonly SourceStep[];
   readonly recoverable: string | null;
+  /** where the endpoint is an L7 proxy: what the application behind it makes of the request */
+  readonly application?: ApplicationVerdict;
+}
+
+/** Whom the application takes for the client. */
+export interface ApplicationVerdict {
+  /** source of the connection that it accepts: the proxy's pod */
+  readonly peer: string;
+  /** whom it takes for the client; null where the request never comes, or names nobody */
+  readonly sees: string | null;
+  readonly preserved: boolean;
+  /** what the client claims about itself, where it is not so */
+  readonly forged: string | null;
+  /** the application believes that claim */
+  readonly forgedWins: boolean;
+  /** the proxy closes the connection, or answers 400, for want or surplus of a PROXY header */
+  readonly fault: string | null;
+  /** settings, each enough by itself, with which it sees the client, whatever the client claims */
+  readonly restoredBy: readonly string[];
 }
 
 export interface FlowVerdict extends FlowRow {

@@ -12,7 +12,7 @@ import { HTML_SCRIPT } from './html-script.js';
 import { HTML_STYLE } from './html-style.js';
 import { BreakTimeline } from './html-timeline.js';
 import { BufferedSink, type Sink } from './sink.js';
-import { digestSources, lossSentence } from './source-digest.js';
+import { applicationSentences, digestSources, lossSentence } from './source-digest.js';
 import { printable } from './terminal.js';
 
 /** rows of the table of flows; beyond, a page takes long to load */
@@ -170,8 +170,12 @@ function loadBars(
 function sourceSection(result: ReplayResult): string {
   const { yes, no, unknown } = result.summary.sourcePreserved;
   if (yes + no === 0) return '';
-  const { losses } = digestSources(result);
-  const rows = losses.slice(0, 6).map((loss) => `<li>${escapeHtml(lossSentence(loss))}</li>`);
+  const { losses, application } = digestSources(result);
+  const sentences = [
+    ...losses.slice(0, 6).map(lossSentence),
+    ...(application === null ? [] : applicationSentences(application)),
+  ];
+  const rows = sentences.map((sentence) => `<li>${escapeHtml(sentence)}</li>`);
   return `<h2>Client address at the endpoint</h2>
 <p>Preserved for ${counted(yes, 'flow')}, lost for ${counted(no, 'flow')}${unknown > 0 ? `; ${count(unknown)} never reached one` : ''}.</p>
 <ul>${rows.join('\n')}</ul>

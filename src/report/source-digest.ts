@@ -3,7 +3,7 @@
  * what changed the source and in front of what it can be recovered. On large captures every n-th flow is looked
  * at; the counts of preserved and lost flows come from the summary and are exact.
  */
-import type { FlowVerdict, ReplayResult } from '../replay/verdict.js';
+import type { ApplicationVerdict, FlowVerdict, ReplayResult } from '../replay/verdict.js';
 
 const LOOKED_AT = 2000;
 /** hops and addresses called by name */
@@ -21,9 +21,28 @@ export interface SourceLoss {
   readonly flows: number;
 }
 
+/** What the application behind an L7 proxy sees, among the flows looked at. */
+export interface ApplicationDigest {
+  readonly sees: {
+    readonly client: number;
+    readonly another: number;
+    readonly forged: number;
+    readonly nothing: number;
+  };
+  /** addresses that it sees instead, the most frequent first */
+  readonly seen: readonly string[];
+  /** clients that claim to be somebody else */
+  readonly claims: number;
+  readonly faults: readonly string[];
+  /** settings that help the most flows first, with how many they help */
+  readonly restoredBy: readonly { readonly setting: string; readonly flows: number }[];
+}
+
 export interface SourceDigest {
   readonly lookedAt: number;
   readonly losses: readonly SourceLoss[];
+  /** null where no flow has an L7 proxy on its way */
+  readonly application: ApplicationDigest | null;
 }
 
 interface Tally {
@@ -36,13 +55,16 @@ interface Tally {
 
 export function digestSources(result: ReplayResult): SourceDigest {
   const tallies = new Map<string, Tally>();
+  const applications = new ApplicationTally();
   const stride = Math.max(1, Math.ceil(result.flowCount / LOOKED_AT));
   let lookedAt = 0;
-  if (result.summary.sourcePreserved.no > 0) {
-    for (let row = 0; row < result.flowCount; row += stride) {
-      lookedAt++;
-      tallyFlow(tallies, result.flowVerdict(row));
-    }
+  for (let row = 0; row < result.flowCount; row += stride) {
+    const verdict = result.flowVerdict(row);
+    lookedAt++;
+    tallyFlow(tallies, verdict);
+    applications.add(verdict.source?.application);
+    // with nothing lost and no proxy on the way of the first flow there is nothing to find
+    if (result.summary.sourcePreserved.no === 0 && verdict.source !== null && applications.isEmpty) break;
   }
   const losses = [...tallies.values()]
     .map(({ mechanism, recoverable, hops, seen, flows }) => ({
@@ -53,8 +75,73 @@ export function digestSources(result: ReplayResult): SourceDigest {
       flows,
     }))
     .sort((x, y) => y.flows - x.flows || (x.mechanism < y.mechanism ? -1 : 1));
-  return { lookedAt, losses };
+  return { lookedAt, losses, application: applications.digest() };
 }
+
+class ApplicationTally {
+  private readonly sees = { client: 0, another: 0, forged: 0, nothing: 0 };
+  private readonly seen = new Map<string, number>();
+  private readonly faults = new Map<string, number>();
+  private readonly restoredBy = new Map<string, number>();
+  private claims = 0;
+  isEmpty = true;
+
+  add(application: ApplicationVerdict | undefined): void {
+    if (application === undefined) return;
+    this.isEmpty = false;
+    const { sees, preserved, forged, forgedWins, fault, restoredBy } = application;
+    const what = preserved ? 'client' : forgedWins ? 'forged' : sees === null ? 'nothing' : 'another';
+    this.sees[what]++;
+    if (forged !== null) this.claims++;
+    if (sees !== null && !preserved) bump(this.seen, sees);
+    if (fault !== null) bump(this.faults, fault);
+    for (const setting of restoredBy) bump(this.restoredBy, setting);
+  }
+
+  digest(): ApplicationDigest | null {
+    if (this.isEmpty) return null;
+    return {
+      sees: this.sees,
+      seen: byFrequency(this.seen),
+      claims: this.claims,
+      faults: byFrequency(this.faults),
+      restoredBy: byFrequency(this.restoredBy).map((setting) => ({
+        setting,
+        flows: this.restoredBy.get(setting)!,
+      })),
+    };
+  }
+}
+
+/** Whom the application sees, and which settings would show it the client, a sentence each. */
+export function applicationSentences({
+  sees,
+  seen,
+  claims,
+  faults,
+  restoredBy,
+}: ApplicationDigest): string[] {
+  const all = sees.client + sees.another + sees.forged + sees.nothing;
+  const instead = seen.length === 0 ? '' : ` (${firstOf(seen, NAMES)})`;
+  const parts = [
+    `the client for ${sees.client} of ${all} flows`,
+    ...(sees.another > 0 ? [`another address for ${sees.another}${instead}`] : []),
+    ...(sees.forged > 0 ? [`an address that the client made up for ${sees.forged}`] : []),
+    ...(sees.nothing > 0 ? [`nothing for ${sees.nothing}`] : []),
+  ];
+  const best = restoredBy.filter(({ flows }) => flows === restoredBy[0]!.flows);
+  return [
+    `the application sees ${parts.join(', ')}`,
+    ...(claims > 0 ? [`${claims} clients send a header that names somebody else`] : []),
+    ...faults.map((fault) => FAULT_SENTENCES[fault] ?? fault),
+    ...(best.length > 0 ? [`restored by ${best.map(({ setting }) => setting).join(', or by ')}`] : []),
+  ];
+}
+
+const FAULT_SENTENCES: Readonly<Record<string, string>> = {
+  'proxy-header-missing': 'the proxy waits for a PROXY header that nobody sends, and closes the connection',
+  'proxy-header-unexpected': 'the proxy takes the PROXY header for a request and answers 400',
+};
 
 function tallyFlow(tallies: Map<string, Tally>, { source }: FlowVerdict): void {
   if (source === null || source.preserved !== false) return;

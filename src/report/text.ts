@@ -20,7 +20,7 @@ import { brokenFlows, FATES } from './fates.js';
 import { addressPort, bytes, count, counted, duration, moment, percent, utc } from './figures.js';
 import type { Timing } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';
-import { digestSources, lossSentence } from './source-digest.js';
+import { applicationSentences, digestSources, lossSentence } from './source-digest.js';
 import {
   apportion,
   bar,
@@ -286,12 +286,15 @@ function sourceSection(result: ReplayResult, { palette, columns }: TextView): st
     ...(unknown > 0 ? [palette.dim(`${count(unknown)} never reached one`)] : []),
   ];
   lines.push(...wrapCells(cells, columns - 2).map((line) => `  ${line}`));
-  const { lookedAt, losses } = digestSources(result);
+  const { lookedAt, losses, application } = digestSources(result);
   for (const loss of losses.slice(0, 3)) {
     const sentence = printable(lossSentence(loss));
     lines.push(...wrap(sentence, columns - 4).map((line) => `    ${line}`));
   }
-  if (lookedAt > 0 && lookedAt < result.flowCount) {
+  for (const sentence of application === null ? [] : applicationSentences(application)) {
+    lines.push(...wrap(printable(sentence), columns - 4).map((line) => `    ${line}`));
+  }
+  if ((no > 0 || application !== null) && lookedAt < result.flowCount) {
     lines.push(palette.dim(`    (where and how: every ${Math.ceil(result.flowCount / lookedAt)}th flow)`));
   }
   return lines;

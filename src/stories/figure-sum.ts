@@ -1,7 +1,7 @@
 /** The figures of one row: replays of the same scenario under several seeds, added up one at a time. */
 import type { ClusterModel } from '../cluster/model.js';
 import { spread } from '../replay/compare.js';
-import type { Fate, ReplayResult } from '../replay/verdict.js';
+import type { Fate, ReplayResult, SourceVerdict } from '../replay/verdict.js';
 import type { StoryMeasure } from './story.js';
 import type { StoryFigures } from './story-figures.js';
 
@@ -19,6 +19,9 @@ export class FigureSum {
   private readonly endpointLoad: (number | null)[] = [];
   private latent = 0;
   private preserved = 0;
+  /** of the flows looked at, those whose endpoint is an L7 proxy, and those whose application sees the client */
+  private applications = 0;
+  private applicationsRight = 0;
   private judged = 0;
   private fromS: number | null = null;
   private toS: number | null = null;
@@ -62,9 +65,14 @@ export class FigureSum {
       brokeFromS: this.fromS,
       brokeToS: this.toS,
       maxOverMean: { nodes: mean(this.nodeLoad), endpoints: mean(this.endpointLoad) },
-      source: { preserved: this.preserved / runs, seenInstead: this.seenInstead },
+      source: { preserved: this.preservedShare(runs), seenInstead: this.seenInstead },
       measures: Object.fromEntries(this.measures.map(({ key }, i) => [key, mean(this.measured[i]!)])),
     };
+  }
+
+  /** At the application, where there is a proxy before it; at the endpoint otherwise. */
+  private preservedShare(runs: number): number {
+    return this.applications > 0 ? this.applicationsRight / this.applications : this.preserved / runs;
   }
 
   /** When flows broke, and what applications saw: read from the verdicts of the first run. */
@@ -79,11 +87,22 @@ export class FigureSum {
         this.fromS = Math.min(this.fromS ?? brokenAt, brokenAt);
         this.toS = Math.max(this.toS ?? brokenAt, brokenAt);
       }
-      if (source?.preserved !== false || source.atEndpoint === null) continue;
-      seen.set(source.atEndpoint, (seen.get(source.atEndpoint) ?? 0) + 1);
+      const application = source?.application;
+      if (application !== undefined) {
+        this.applications++;
+        if (application.preserved) this.applicationsRight++;
+      }
+      const instead =
+        application === undefined ? lostAs(source) : application.preserved ? null : application.sees;
+      if (instead !== null) seen.set(instead, (seen.get(instead) ?? 0) + 1);
     }
     this.seenInstead = [...seen].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).map(([text]) => text);
   }
+}
+
+/** What the endpoint sees instead of the client; null where it sees the client, or nothing. */
+function lostAs(source: SourceVerdict | null): string | null {
+  return source?.preserved === false ? source.atEndpoint : null;
 }
 
 /** Of the values there are. */

@@ -18,5 +18,20 @@ export const MADE_CAPTURES = {
     ipv6Share: 0.15,
     udpShare: 0.08,
   },
+  /** HTTP without TLS, heads in full; one client in twelve claims to be somebody else */
+  'http-requests': {
+    seed: 20200818,
+    durationS: 30,
+    perSecond: 6,
+    lives: [
+      { share: 0.8, fromS: 0.2, toS: 3 },
+      { share: 0.2, fromS: 5, toS: 20 },
+    ],
+    pauseS: [1.5, 5],
+    clients: 90,
+    ipv6Share: 0.2,
+    udpShare: 0,
+    http: { forgedShare: 1 / 12 },
+  },
 } as const satisfies Record<string, TrafficPlan>;
 export type MadeCaptureName = keyof typeof MADE_CAPTURES;

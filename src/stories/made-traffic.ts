@@ -32,11 +32,16 @@ export interface TrafficPlan {
   readonly clients: number;
   readonly ipv6Share: number;
   readonly udpShare: number;
+  /** requests are HTTP/1.1 on port 80 and captured in full; this share of the clients names another address */
+  readonly http?: { readonly forgedShare: number };
 }
 
 export const MADE_VIP = ipv4(0xcb00710a);
 export const MADE_VIP6 = ipv6(0x20010db8, 0x01130000, 0, 0x10);
 export const MADE_PORT = 443;
+export const MADE_HTTP_PORT = 80;
+/** what lying clients say: of the range for benchmarks (RFC 2544), where nobody's client is */
+const CLAIMED = '198.18.0.7';
 
 /** 2026-11-23 06:00:00 UTC */
 const BASE_NS = 1_795_413_600_000_000_000n;
@@ -46,6 +51,7 @@ const ETHERNET = 14;
 const SNAP_BYTES = ETHERNET + 60;
 const REQUEST_BYTES = 320;
 const ANSWER_BYTES = 1200;
+const FRAME_BYTES = ETHERNET + 60 + ANSWER_BYTES;
 const TCP = 6;
 const UDP = 17;
 
@@ -54,6 +60,9 @@ interface Connection {
   readonly clientPort: number;
   readonly vip: Address;
   readonly proto: number;
+  readonly port: number;
+  /** what the client sends each time; null: octets that nobody looks at */
+  readonly request: Uint8Array | null;
   clientSeq: number;
   serverSeq: number;
 }
@@ -91,9 +100,24 @@ function newConnection(plan: TrafficPlan, dice: Dice, n: number): Connection {
     clientPort: 32768 + ((n * 13) % 28000),
     vip: v6 ? MADE_VIP6 : MADE_VIP,
     proto,
+    port: plan.http === undefined ? MADE_PORT : MADE_HTTP_PORT,
+    request: plan.http === undefined ? null : requestHead(n, dice.next() < plan.http.forgedShare),
     clientSeq: dice.below(2 ** 32),
     serverSeq: dice.below(2 ** 32),
   };
+}
+
+function requestHead(n: number, isForged: boolean): Uint8Array {
+  const lines = [
+    `GET /items/${n} HTTP/1.1`,
+    'Host: shop.example',
+    'User-Agent: made-traffic/1',
+    'Accept: */*',
+    ...(isForged ? [`X-Forwarded-For: ${CLAIMED}`] : []),
+    '',
+    '',
+  ];
+  return Uint8Array.from(lines.join('\r\n'), (c) => c.charCodeAt(0));
 }
 
 function lifeOf({ lives }: TrafficPlan, dice: Dice): number {
@@ -123,7 +147,7 @@ function talkTcp(
   send(4, 0, TCP_SYN | TCP_ACK, 0);
   send(rtt, 1, TCP_ACK, 0);
   for (;;) {
-    send(1, 1, TCP_PSH | TCP_ACK, REQUEST_BYTES);
+    send(1, 1, TCP_PSH | TCP_ACK, connection.request?.length ?? REQUEST_BYTES);
     send(20 + dice.below(200), 0, TCP_PSH | TCP_ACK, ANSWER_BYTES);
     send(rtt, 1, TCP_ACK, 0);
     const pause = Math.round(pauseOf(plan, dice) * TICKS_PER_S);
@@ -164,20 +188,21 @@ function write(sent: readonly Sent[]): Uint8Array {
     linkType: 1,
     resolution: 'microseconds',
     baseNs: BASE_NS,
-    snapLen: SNAP_BYTES,
+    snapLen: sent.some(({ connection }) => connection.request !== null) ? FRAME_BYTES : SNAP_BYTES,
   });
-  const frame = new Uint8Array(ETHERNET + 60 + ANSWER_BYTES);
+  const frame = new Uint8Array(FRAME_BYTES);
   const view = new DataView(frame.buffer, ETHERNET);
   const packet = new Packet();
   const tuple = new Tuple();
   const fields: ForgedFields = { flags: 0, seq: 0, ack: 0, payloadBytes: 0, flowLabel: 0 };
   for (const { tick, connection, fromClient, flags, payloadBytes } of sent) {
-    const { client, clientPort, vip, proto } = connection;
+    const { client, clientPort, vip, proto, port, request } = connection;
     tuple.setKind(vip.family, proto);
-    tuple.setSource(fromClient === 1 ? client : vip, fromClient === 1 ? clientPort : MADE_PORT);
-    tuple.setDestination(fromClient === 1 ? vip : client, fromClient === 1 ? MADE_PORT : clientPort);
+    tuple.setSource(fromClient === 1 ? client : vip, fromClient === 1 ? clientPort : port);
+    tuple.setDestination(fromClient === 1 ? vip : client, fromClient === 1 ? port : clientPort);
     fields.flags = flags;
     fields.payloadBytes = payloadBytes;
+    fields.payload = fromClient === 1 && payloadBytes > 0 ? request : null;
     fields.seq = fromClient === 1 ? connection.clientSeq : connection.serverSeq;
     fields.ack = (flags & TCP_ACK) === 0 ? 0 : fromClient === 1 ? connection.serverSeq : connection.clientSeq;
     forgePacket(tuple, fields, view, packet);
@@ -188,7 +213,8 @@ function write(sent: readonly Sent[]): Uint8Array {
     frame.set(fromClient === 1 ? [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2] : [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]);
     frame.set(vip.family === 4 ? [0x08, 0x00] : [0x86, 0xdd], 12);
     const wireLen = ETHERNET + packet.end;
-    writer.write(tick * NS_PER_TICK, frame, 0, Math.min(SNAP_BYTES, wireLen), wireLen);
+    const snapBytes = fields.payload === null ? SNAP_BYTES : frame.length;
+    writer.write(tick * NS_PER_TICK, frame, 0, Math.min(snapBytes, wireLen), wireLen);
   }
   writer.flush();
   return new Uint8Array(Buffer.concat(pieces));

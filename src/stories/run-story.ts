@@ -10,6 +10,7 @@ import { scenarioFromCapture } from '../cluster/scenario-from-capture.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { replay } from '../replay/replay.js';
+import type { RequestHeads } from '../replay/request-heads.js';
 import { seenTraffic } from '../replay/seen-traffic.js';
 import { seeded } from '../replay/variation.js';
 import { FigureSum } from './figure-sum.js';
@@ -24,6 +25,8 @@ export interface StoryOptions {
   readonly seed?: number;
   /** the failure, instead of the one that the story arranges around the capture */
   readonly failure?: ClusterModel;
+  /** the clients' first requests in the capture */
+  readonly heads?: RequestHeads;
   /** what to call the capture in the result, instead of its path */
   readonly captureName?: string;
   readonly onProgress?: (done: number, total: number) => void;
@@ -85,7 +88,7 @@ export function runStory(story: Story, index: CaptureIndex, options: StoryOption
     const name = variant?.name ?? FAILURE;
     try {
       const model = variant === null ? failure : renamed(variant, failure, setting);
-      return { name, variant, figures: figuresOf(story, index, model, options.seeds, step), refused: null };
+      return { name, variant, figures: figuresOf(story, index, model, options, step), refused: null };
     } catch (error) {
       // an impossible variant is a result; a failure that cannot be is the user's to mend, a fault of ours is neither
       if (variant === null || !(error instanceof RangeError || error instanceof FlowfateError)) throw error;
@@ -112,11 +115,17 @@ function renamed(variant: StoryVariant, failure: ClusterModel, setting: StorySet
   return { ...variant.change(failure, setting), name: `${failure.name}-${variant.name}` };
 }
 
-function figuresOf(story: Story, index: CaptureIndex, model: ClusterModel, seeds: number, step: () => void) {
+function figuresOf(
+  story: Story,
+  index: CaptureIndex,
+  model: ClusterModel,
+  { seeds, heads = new Map() }: StoryOptions,
+  step: () => void,
+) {
   const sum = new FigureSum(story.measures ?? []);
   for (let n = 0; n < seeds; n++) {
     const one = seeded(model, n);
-    sum.add(replay(index, one), one);
+    sum.add(replay(index, one, { heads }), one);
     step();
   }
   return sum.figures();
