@@ -16,9 +16,9 @@ import type { CaptureIndex } from '../flow/flow-columns.js';
 import { REASON_NAMES } from '../path/disposition.js';
 import { FlowEngine } from '../replay/flow-engine.js';
 import { type FlowPlan, planOf } from '../replay/flow-plan.js';
-import { FlowVerdicts } from '../replay/flow-verdicts.js';
+import { eventId, FlowVerdicts } from '../replay/flow-verdicts.js';
 import type { Fate } from '../replay/verdict.js';
-import type { LiveFlow, TrafficRecord, TrafficSample } from './api-records.js';
+import type { Listing, LiveFlow, TrafficRecord, TrafficSample } from './api-records.js';
 import type { EventBook } from './event-book.js';
 import { censusOf, type FlowCensus } from './flow-census.js';
 import { LiveCounts } from './live-counts.js';
@@ -193,22 +193,43 @@ export class LiveTraffic {
 
   /**
    * Flows, newest first: those that broke in this round or before (as far as they are kept), then the ones of this round
-   * that wait for an answer, then all others of this round.
+   * that wait for an answer, then all others of this round. Only the rows that are shown are made.
    */
-  *flows(fate: Fate | null): Generator<LiveFlow, void, undefined> {
-    for (const flow of this.broken.newest()) if (fate === null || flow.fate === fate) yield flow;
+  flows({ fate, event, offset, limit }: FlowQuery): Listing<LiveFlow> {
+    const rows: LiveFlow[] = [];
+    let total = 0;
+    for (const found of this.matching(fate, event)) {
+      if (total >= offset && rows.length < limit)
+        rows.push(typeof found === 'number' ? this.openFlow(found) : found);
+      total++;
+    }
+    return { total, offset, limit, rows };
+  }
+
+  /** Kept verdicts, and rows of the engine. */
+  private *matching(fate: Fate | null, event: string | null): Generator<LiveFlow | number, void, undefined> {
+    for (const flow of this.broken.newest()) {
+      if ((fate === null || flow.fate === fate) && (event === null || flow.cause?.event === event))
+        yield flow;
+    }
     const { engine, verdicts } = this;
     if (engine === null || verdicts === null) return;
+    const { tracker, plan } = engine;
     for (const which of ['waiting', 'rest'] as const) {
-      if (which === 'waiting' && fate !== null && fate !== 'timeout' && fate !== 'unknown') continue;
-      for (let f = engine.plan.count - 1; f >= 0; f--) {
-        if (engine.tracker.fate[f] !== 0 || engine.tracker.life[f] === 0) continue;
-        const waits = engine.tracker.ending(f) !== null;
-        if (waits !== (which === 'waiting')) continue;
+      if (which === 'rest' && event !== null) return;
+      for (let f = plan.count - 1; f >= 0; f--) {
+        if (tracker.fate[f] !== 0 || tracker.life[f] === 0) continue;
+        if ((tracker.waiting[f] !== 0) !== (which === 'waiting')) continue;
         if (fate !== null && verdicts.fate(f) !== fate) continue;
-        yield { ...this.flowOf(f), ...(waits ? { open: true as const } : {}) };
+        if (event !== null && eventId(tracker.ending(f)?.event ?? -1) !== event) continue;
+        yield f;
       }
     }
+  }
+
+  private openFlow(f: number): LiveFlow {
+    const waits = this.engine!.tracker.waiting[f] !== 0;
+    return { ...this.flowOf(f), ...(waits ? { open: true as const } : {}) };
   }
 
   // -- time
@@ -327,6 +348,14 @@ export class LiveTraffic {
     const place = new Map(group.nextHops.map(({ id }, i) => [id, i]));
     return table.map((id) => place.get(id) ?? -1);
   }
+}
+
+export interface FlowQuery {
+  readonly fate: Fate | null;
+  /** id of the event that they owe it to */
+  readonly event: string | null;
+  readonly offset: number;
+  readonly limit: number;
 }
 
 export interface VipLoad {
