@@ -11,7 +11,7 @@ import type { MpUnreach } from '../../src/bgp/attribute/015-mp-unreach-nlri.js';
 import type { LargeCommunity } from '../../src/bgp/attribute/032-large-communities.js';
 import type { PathAttribute } from '../../src/bgp/attribute/descriptor.js';
 import { ByteWriter } from '../../src/bgp/byte-writer.js';
-import { type CodecContext, OFFLINE } from '../../src/bgp/codec-context.js';
+import { type CodecContext, maxMessageBytes, OFFLINE } from '../../src/bgp/codec-context.js';
 import { MESSAGE_TYPE } from '../../src/bgp/message.js';
 import { MessageFramer } from '../../src/bgp/message-framer.js';
 import type { PrefixNlri } from '../../src/bgp/nlri.js';
@@ -114,6 +114,7 @@ export class RibSession {
 
   #say(write: (packer: UpdatePacker, out: ByteWriter) => void): void {
     const framer = new MessageFramer();
+    framer.maxBytes = maxMessageBytes(this.#receiving);
     const packer = new UpdatePacker(this.#receiving, (messages) => {
       framer.push(messages.slice(), (_type, bytes, view, at, end) => {
         readUpdate(bytes, view, at, end, this.settings.context, this.#view);

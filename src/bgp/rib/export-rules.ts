@@ -103,7 +103,7 @@ export class ExportRules {
     let out = exportPolicy.apply(set, w0, w1, w2, w3, length);
     if (out === REJECTED) return NOTHING;
     const { columns } = this.store;
-    const setsMed = out !== set && columns.med[out] !== columns.med[set];
+    const { setsMed } = exportPolicy;
     if (MARKS_EGRESS.has(settings.role) && (columns.marks[out]! & MARK.hasOtc) === 0) {
       out = changeSet(this.store, out, { onlyToCustomer: this.localAsn });
       this.#made.push(out);

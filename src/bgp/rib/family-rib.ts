@@ -45,6 +45,8 @@ export class FamilyRib implements OutFamily {
   chosen = new Uint32Array(8);
   /** prefixes with a best path */
   bestCount = 0;
+  /** prefixes with a next hop: entries of the FIB */
+  routedCount = 0;
   /** grows with every change of a best path, its attributes or its next hops */
   version = 0;
   readonly outs: AdjRibOut[] = [];
@@ -252,6 +254,7 @@ export class FamilyRib implements OutFamily {
     const before = this.hops[prefix]!;
     parts.hopSets.retain(hops);
     this.hops[prefix] = hops;
+    this.routedCount += (hops === NO_HOPS ? 0 : 1) - (before === NO_HOPS ? 0 : 1);
     this.version++;
     if (parts.onRoute !== null) parts.onRoute(this, prefix, before, hops);
     parts.hopSets.release(before, parts.nowS);

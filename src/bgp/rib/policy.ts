@@ -46,6 +46,8 @@ const CODE = { asPath: 2, communities: 8, large: 32 } as const;
 export class PolicyRunner {
   /** the outcome depends on the prefix, too */
   readonly asksPrefix: boolean;
+  /** the term that decided last sets MED */
+  setsMed = false;
   readonly #terms: readonly PolicyTerm[];
   readonly #cursor = new AttributeSetCursor();
   /** of {@link #memoSet}: which terms' other conditions match, and the changed sets */
@@ -75,6 +77,7 @@ export class PolicyRunner {
       const term = terms[i]!;
       if (term.prefixes !== undefined && !inAny(term.prefixes, w0, w1, w2, w3, length)) continue;
       if (term.verdict === 'reject') return REJECTED;
+      this.setsMed = term.changes?.med !== undefined;
       if (term.changes === undefined) return set;
       const changed = this.#changed[i]!;
       if (changed >= 0) return changed;

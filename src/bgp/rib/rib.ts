@@ -312,6 +312,13 @@ export class Rib {
     };
   }
 
+  /** Paths of the prefix that share the traffic, best first. Not for the hot path. */
+  sharedPaths(rib: FamilyRib, prefix: number): number[] {
+    const { choice } = this.#parts;
+    choice.choose(rib.paths, rib.first[prefix]! - 1);
+    return [...choice.shared];
+  }
+
   #peer(row: number): RibPeer {
     const peer = this.peers[row];
     if (peer === null || peer === undefined) throw new RangeError(`Rib: no peer has row ${row}`);

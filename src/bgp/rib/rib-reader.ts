@@ -1,0 +1,128 @@
+/** The RIB as a reader sees it: prefixes and routes as values, for pages, APIs and tests. Nothing here is hot. */
+
+import type { Address } from '../../addr/address.js';
+import { ipv4, ipv6 } from '../../addr/address.js';
+import type { Prefix } from '../../addr/prefix.js';
+import type { PathAttribute } from '../attribute/descriptor.js';
+import { OFFLINE } from '../codec-context.js';
+import { decodeAttributeList } from '../update-message.js';
+import { MARK } from './attribute-columns.js';
+import type { FamilyRib } from './family-rib.js';
+import { NO_HOPS } from './next-hop-set-table.js';
+import { EXCLUDED_NAMES } from './path-table.js';
+import type { Rib } from './rib.js';
+
+/** One path of a prefix. */
+export interface RibRoute {
+  /** row of the peer; 0 = our own route */
+  readonly peer: number;
+  readonly pathId: number;
+  readonly best: boolean;
+  /** shares the traffic: among the next hops of the FIB (the best path itself counts) */
+  readonly multipath: boolean;
+  /** `no`, or why the path may not be used */
+  readonly excluded: (typeof EXCLUDED_NAMES)[number];
+  readonly stale: boolean;
+  /** after the import policy */
+  readonly attributes: readonly PathAttribute[];
+  readonly nextHop: Address | null;
+}
+
+export function prefixOfRow({ table }: FamilyRib, row: number): Prefix {
+  const { words, width } = table;
+  const at = row * width;
+  const length = table.lengths[row]!;
+  if (width === 1) return { address: ipv4(words[at]!), length };
+  return { address: ipv6(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!), length };
+}
+
+export function ribOf(rib: Rib, prefix: Prefix): FamilyRib {
+  return prefix.address.family === 4 ? rib.ipv4 : rib.ipv6;
+}
+
+/** Row of exactly that prefix where it has a path, or -1. */
+export function findPrefix(rib: Rib, prefix: Prefix): number {
+  const of = ribOf(rib, prefix);
+  const { w0, w1, w2, w3 } = prefix.address;
+  const row = of.table.find(w0, w1, w2, w3, prefix.length);
+  return row >= 0 && of.first[row] !== 0 ? row : -1;
+}
+
+/** Row of the longest prefix that covers the address and has a best path, or -1. */
+export function matchAddress(rib: Rib, address: Address): number {
+  const of = address.family === 4 ? rib.ipv4 : rib.ipv6;
+  const { w0, w1, w2, w3 } = address;
+  return of.table.longestMatch(w0, w1, w2, w3, of.table.bits, (row) => of.best[row] !== 0);
+}
+
+/**
+ * Rows of the prefix and of all inside of it that have a path: how many there are, and `limit` of them.
+ * Looks at every row of the family.
+ */
+export function prefixesInside(rib: Rib, prefix: Prefix, limit: number): { total: number; rows: number[] } {
+  const of = ribOf(rib, prefix);
+  const { w0, w1, w2, w3 } = prefix.address;
+  return rowsWhere(
+    of,
+    0,
+    limit,
+    (row) => of.first[row] !== 0 && of.table.isInside(row, w0, w1, w2, w3, prefix.length),
+  );
+}
+
+/** Rows with a next hop, that is: the FIB. In an order that stays while nothing changes. */
+export function routedPrefixes(
+  of: FamilyRib,
+  offset: number,
+  limit: number,
+): { total: number; rows: number[] } {
+  return rowsWhere(of, offset, limit, (row) => of.hops[row] !== NO_HOPS);
+}
+
+/** The paths of a prefix row, the best one first. */
+export function routesOf(rib: Rib, of: FamilyRib, row: number): RibRoute[] {
+  const { paths } = of;
+  const shared = new Set(rib.sharedPaths(of, row));
+  const routes: RibRoute[] = [];
+  for (let path = of.first[row]! - 1; path >= 0; path = paths.next[path]!) {
+    const set = paths.set[path]!;
+    const { columns, view } = rib.store;
+    const hasHop = (columns.marks[set]! & MARK.hasNextHop) !== 0;
+    routes.push({
+      peer: paths.owner[path]! - 1,
+      pathId: paths.pathId[path]!,
+      best: of.best[row] === path + 1,
+      multipath: shared.has(path),
+      excluded: EXCLUDED_NAMES[paths.excluded[path]!]!,
+      stale: paths.stale[path] !== 0,
+      attributes: decodeAttributeList(view, rib.store.startOf(set), rib.store.endOf(set), OFFLINE),
+      nextHop: hasHop ? rib.nextHops.addresses[columns.nextHop[set]!]! : null,
+    });
+  }
+  return routes.sort((a, b) => Number(b.best) - Number(a.best) || a.peer - b.peer || a.pathId - b.pathId);
+}
+
+/** Stale paths of a peer. Looks at every path of the family. */
+export function stalePaths({ paths }: FamilyRib, peer: number): number {
+  let count = 0;
+  for (let path = 0; path < paths.rows; path++) {
+    if (paths.owner[path] === peer + 1 && paths.stale[path] !== 0) count++;
+  }
+  return count;
+}
+
+function rowsWhere(
+  of: FamilyRib,
+  offset: number,
+  limit: number,
+  accepts: (row: number) => boolean,
+): { total: number; rows: number[] } {
+  const rows: number[] = [];
+  let total = 0;
+  for (let row = 0; row < of.table.rows; row++) {
+    if (!of.table.isUsed(row) || !accepts(row)) continue;
+    if (total >= offset && rows.length < limit) rows.push(row);
+    total++;
+  }
+  return { total, rows };
+}

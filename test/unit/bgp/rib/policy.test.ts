@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { parseAddress } from '../../../../src/addr/address.js';
+import { defaultPolicy } from '../../../../src/bgp/rib/policy.js';
+import { parsePrefixMatch, policySchema } from '../../../../src/bgp/rib/policy-schema.js';
+import { Rib } from '../../../../src/bgp/rib/rib.js';
+import { peerSettings, RibSession, type RouteText } from '../../../support/rib-session.js';
+
+const LOCAL = 65000;
+const ROUTE: RouteText = { origin: 0, path: [64601], nextHop: '10.0.0.1', communities: [0xfc590064] };
+
+function makeRib(): Rib {
+  return new Rib({
+    localAsn: LOCAL,
+    routerId: parseAddress('10.0.0.254')!.w0,
+    maxPaths: 1,
+    asPaths: 'relax',
+    order: 'address',
+    arrivalKeepS: 180,
+    connected: null,
+    ownAddresses: [],
+  });
+}
+
+/** A feeder under `importPolicy` and an external peer under `exportPolicy`, as a configuration writes them. */
+function through(importPolicy: unknown, exportPolicy: unknown) {
+  const rib = makeRib();
+  const feeder = new RibSession(
+    rib,
+    peerSettings({ asn: 64601, at: '10.0.0.1', localAsn: LOCAL, import: policySchema.parse(importPolicy) }),
+  );
+  const sink = new RibSession(
+    rib,
+    peerSettings({ asn: 64602, at: '10.0.0.2', localAsn: LOCAL, export: policySchema.parse(exportPolicy) }),
+  );
+  const inside = new RibSession(rib, peerSettings({ asn: LOCAL, at: '10.0.0.3', localAsn: LOCAL }));
+  return { rib, feeder, sink, inside };
+}
+
+describe('policies', () => {
+  it('import everything or nothing', () => {
+    for (const [written, count] of [
+      ['all', 1],
+      ['none', 0],
+    ] as const) {
+      const { rib, feeder, sink } = through(written, 'all');
+      feeder.announce(ROUTE, ['203.0.113.0/24']);
+      sink.pumpAll();
+      expect(sink.told.size).toBe(count);
+      expect(rib.counts(feeder.row, 257)).toMatchObject({ received: 1, accepted: count, best: count });
+    }
+  });
+
+  it('take prefixes by length, the first term that matches deciding', () => {
+    const written = [
+      { match: { prefixes: ['203.0.113.128/25 le 32'] }, action: 'reject' },
+      { match: { prefixes: ['203.0.113.0/24 le 32', '10.0.0.0/8 ge 16 le 24'] } },
+    ];
+    const { feeder, sink } = through(written, 'all');
+    feeder.announce(ROUTE, [
+      '203.0.113.7/32',
+      '203.0.113.200/32',
+      '10.0.0.0/8',
+      '10.1.0.0/16',
+      '10.1.2.0/25',
+    ]);
+    sink.pumpAll();
+    expect([...sink.told.keys()].sort()).toEqual(['10.1.0.0/16', '203.0.113.7/32']);
+  });
+
+  it('change preference and communities on the way in', () => {
+    const set = { localPref: 250, addCommunities: ['64512:9'], removeCommunities: ['64601:100'] };
+    const { feeder, inside } = through([{ match: { communities: ['64601:100'] }, set }], 'all');
+    feeder.announce(ROUTE, ['203.0.113.0/24']);
+    inside.pumpAll();
+    expect(inside.told.get('203.0.113.0/24')).toEqual({
+      ...ROUTE,
+      localPref: 250,
+      communities: [0xfc000009],
+    });
+  });
+
+  it('set MED and lengthen the path on the way out', () => {
+    const { feeder, sink } = through('all', [{ set: { med: 7, prepend: [65000, 65000] } }]);
+    feeder.announce({ ...ROUTE, med: 500 }, ['203.0.113.0/24']);
+    sink.pumpAll();
+    expect(sink.told.get('203.0.113.0/24')).toMatchObject({ med: 7, path: [65000, 65000, 65000, 64601] });
+  });
+
+  it('keep the counts of what was refused and is withdrawn', () => {
+    const { rib, feeder } = through('none', 'all');
+    feeder.announce(ROUTE, ['203.0.113.0/24']);
+    feeder.withdraw(['203.0.113.0/24']);
+    expect(rib.counts(feeder.row, 257)).toMatchObject({ received: 0, accepted: 0 });
+    expect(rib.store.count).toBe(0);
+  });
+
+  it('withdraw and announce what a new export policy says while the session goes on', () => {
+    const { rib, feeder, sink } = through('all', 'all');
+    feeder.announce(ROUTE, ['203.0.113.0/24', '203.0.113.7/32']);
+    sink.pumpAll();
+    expect(sink.told.size).toBe(2);
+    rib.setPolicies(sink.row, 'all', policySchema.parse([{ match: { prefixes: ['203.0.113.7/32'] } }]));
+    sink.pumpAll();
+    expect([...sink.told.keys()]).toEqual(['203.0.113.7/32']);
+    rib.setPolicies(sink.row, 'all', 'none');
+    sink.pumpAll();
+    expect(sink.told.size).toBe(0);
+    rib.setPolicies(sink.row, 'all', 'all');
+    sink.pumpAll();
+    expect(sink.told.size).toBe(2);
+  });
+
+  it('export nothing but End-of-RIB under "none", and everything after a change to "all"', () => {
+    const { rib, feeder, sink } = through('all', 'none');
+    feeder.announce(ROUTE, ['203.0.113.0/24']);
+    sink.pumpAll();
+    expect([sink.told.size, sink.ended.length]).toEqual([0, 2]);
+    rib.setPolicies(sink.row, 'all', 'all');
+    sink.pumpAll();
+    expect(sink.told.size).toBe(1);
+  });
+
+  it('are none for external peers without one, all inside of the AS: RFC 8212', () => {
+    expect([defaultPolicy('external'), defaultPolicy('internal')]).toEqual(['none', 'all']);
+  });
+
+  it('say what is wrong with what was written', () => {
+    expect(parsePrefixMatch('203.0.113.0/24 ge 16')).toBeNull();
+    expect(parsePrefixMatch('203.0.113.0/24 le 33')).toBeNull();
+    expect(parsePrefixMatch('203.0.113.0/24 ge 25')).toMatchObject({ ge: 25, le: 32 });
+    for (const wrong of [
+      'some',
+      [{ match: { community: ['1:2'] } }],
+      [{ match: { communities: ['1:2:3'] } }],
+    ]) {
+      expect(policySchema.safeParse(wrong).success).toBe(false);
+    }
+  });
+});
