@@ -57,8 +57,6 @@ export interface PeerSettings {
   /** a peer that takes nothing from us for so long is given up (RFC 9687); 0 = never */
   readonly sendHoldTimeS: number;
   readonly gracefulRestart: GracefulRestartSettings | null;
-  /** RFC 9494: how long stale routes may be kept beyond the restart time; 0 = not announced */
-  readonly longLivedStaleTimeS: number;
   readonly addPath: AddPathSetting;
   readonly extendedMessages: boolean;
   /** IPv4 routes with IPv6 next hops: RFC 8950 */
@@ -80,7 +78,6 @@ export const DEFAULT_PEER: Omit<PeerSettings, 'id' | 'address' | 'families'> = {
   connectRetryS: 5,
   sendHoldTimeS: 480,
   gracefulRestart: null,
-  longLivedStaleTimeS: 0,
   addPath: 'none',
   extendedMessages: true,
   extendedNextHop: false,
