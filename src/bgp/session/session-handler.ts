@@ -17,6 +17,7 @@ import type { FamilyKey } from '../address-family.js';
 import type { CodecContext } from '../codec-context.js';
 import type { NotificationMessage, OpenMessage } from '../message.js';
 import type { UpdateView } from '../update-view.js';
+import type { PeerRestart } from './open-exchange.js';
 import type { PeerSettings } from './peer-settings.js';
 
 /** States of RFC 4271 section 8.2.2; of several connections to a peer, that of the most advanced one. */
@@ -34,6 +35,8 @@ export interface SessionInfo {
   readonly refresh: 'none' | 'plain' | 'enhanced';
   /** families whose routes are kept should the session fail: both sides restart gracefully */
   readonly gracefulFamilies: readonly FamilyKey[];
+  /** what the peer said of its restarts; `null` where one side does not restart gracefully */
+  readonly restart: PeerRestart | null;
   readonly localAddress: Address;
   readonly localPort: number;
   readonly remoteAddress: Address;
