@@ -1,8 +1,21 @@
 /** The stories there are: a line each. A story's file says everything else about it. */
+import { cpuThrottling } from './cpu-throttling.js';
+import { lostRack } from './lost-rack.js';
 import { lostSourceIp } from './lost-source-ip.js';
+import { probesStory } from './probes.js';
 import { rehashOnRedeploy } from './rehash-on-redeploy.js';
 import { rehashOnScale } from './rehash-on-scale.js';
+import { staleRules } from './stale-rules.js';
 import type { Story } from './story.js';
 import { unevenLoad } from './uneven-load.js';
 
-export const STORIES: readonly Story[] = [lostSourceIp, rehashOnRedeploy, rehashOnScale, unevenLoad];
+export const STORIES: readonly Story[] = [
+  lostSourceIp,
+  rehashOnRedeploy,
+  rehashOnScale,
+  unevenLoad,
+  cpuThrottling,
+  staleRules,
+  lostRack,
+  probesStory,
+];
