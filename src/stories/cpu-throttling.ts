@@ -82,9 +82,9 @@ export const cpuThrottling: Story = {
   },
   variants: [
     {
-      name: 'linux-5.4',
+      name: 'slices-kept',
       kind: 'mitigation',
-      does: 'A kernel whose slices do not expire; the same pod under the same limit.',
+      does: 'Linux 5.4 or later, whose slices do not expire; the same pod under the same limit.',
       cost: 'A kernel on every node.',
       change: limited({ slices: 'kept' }),
     },
@@ -136,7 +136,7 @@ export const cpuThrottling: Story = {
     const left = (name: string): number => figures.get(name)?.measures.leftEndpoints ?? 0;
     const broken = (name: string): string => (figures.get(name)?.broken.mean ?? 0).toFixed(0);
     return [
-      `With slices that expire the pod leaves the endpoints ${left('failure').toFixed(1)} times and ${broken('failure')} flows break; where slices are kept it leaves ${left('linux-5.4').toFixed(1)} times and ${broken('linux-5.4')} break.`,
+      `With slices that expire the pod leaves the endpoints ${left('failure').toFixed(1)} times and ${broken('failure')} flows break; where slices are kept it leaves ${left('slices-kept').toFixed(1)} times and ${broken('slices-kept')} break.`,
       'How late an answer is comes from a model with one thread a CPU; bands and order are right, the exact moment is not to be relied on.',
     ];
   },

@@ -23,7 +23,7 @@ describe('cpu-throttling', () => {
     expect(byFate.reset / broken.mean).toBeGreaterThan(0.8);
   });
 
-  it.each(['linux-5.4', 'fewer-threads', 'higher-limit', 'patient-probe'])(
+  it.each(['slices-kept', 'fewer-threads', 'higher-limit', 'patient-probe'])(
     'breaks nothing with %s',
     (name) => {
       expect([run(name).measures.leftEndpoints, run(name).broken.mean]).toEqual([0, 0]);
