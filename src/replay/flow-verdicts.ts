@@ -11,8 +11,9 @@ import { HopKind, hopKind, hopRow, REASON_NAMES } from '../path/disposition.js';
 import { causalChain } from './causal-chain.js';
 import type { FlowEngine } from './flow-engine.js';
 import type { RequestHeads } from './request-heads.js';
+import { rewrittenRequest } from './rewritten-request.js';
 import { sourceProvenance } from './source-provenance.js';
-import type { Cause, Fate, FlowVerdict, PathStep, Reason } from './verdict.js';
+import type { Cause, Fate, FlowVerdict, PathStep, Reason, RewrittenRequest } from './verdict.js';
 import { Asks, type Ending, FateCode, Life } from './verdict-tracker.js';
 
 const FATES: Record<number, Fate> = {
@@ -73,6 +74,11 @@ export class FlowVerdicts {
       path: this.path(f),
       source: sourceProvenance(engine, model, f, this.heads),
     };
+  }
+
+  rewrittenRequest(row: number): RewrittenRequest | null {
+    const f = this.engine.plan.of(row);
+    return f < 0 ? null : rewrittenRequest(this.engine, this.model, f, this.heads);
   }
 
   /** Fate of a row of the plan. */

@@ -22,6 +22,7 @@ import type {
   FlowVerdict,
   LoadShare,
   ReplayResult,
+  RewrittenRequest,
   Summary,
 } from './verdict.js';
 
@@ -72,6 +73,10 @@ class FinishedReplay implements ReplayResult {
 
   fateOf(row: number): Fate {
     return this.verdicts.fateOf(row);
+  }
+
+  rewrittenRequest(row: number): RewrittenRequest | null {
+    return this.verdicts.rewrittenRequest(row);
   }
 
   flowVerdict(row: number): FlowVerdict {

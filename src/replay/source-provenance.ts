@@ -7,7 +7,6 @@
  * or kept where the rule does not say so and it is free.
  */
 import { formatAddress, sameAddress } from '../addr/address.js';
-import type { L7ProxyModel } from '../cluster/l7-model.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { addressOf } from '../path/cluster-state.js';
 import { entriesOf } from '../path/l7-proxy.js';
@@ -31,8 +30,10 @@ export function sourceProvenance(
   heads: RequestHeads = new Map(),
 ): SourceVerdict {
   const verdict = toEndpoint(engine, model, f);
-  const { l7Proxy } = model.services[engine.plan.service[f]!]!;
-  return l7Proxy === null ? verdict : behindProxy(engine, model, f, l7Proxy, verdict, heads);
+  const path = addressPathOf(engine, model, f, heads);
+  if (path === null) return verdict;
+  const { walk, cluster } = engine;
+  return behindProxy(path, cluster.pods[walk.entries.pod[walk.connectedBy[f]!]!]!.name, verdict);
 }
 
 function toEndpoint(engine: FlowEngine, model: ClusterModel, f: number): SourceVerdict {
@@ -66,39 +67,45 @@ function toEndpoint(engine: FlowEngine, model: ClusterModel, f: number): SourceV
   return { atClient, atEndpoint, preserved: false, steps: [step], recoverable: null };
 }
 
-/** The proxy ends the connection: what is left of the address is in the request. */
-function behindProxy(
+/**
+ * What the client's address meets on its way to the application of a service with an L7 proxy; null where the flow
+ * reaches no endpoint.
+ */
+export function addressPathOf(
   { plan, walk, cluster }: FlowEngine,
   model: ClusterModel,
   f: number,
-  proxy: L7ProxyModel,
-  verdict: SourceVerdict,
   heads: RequestHeads,
-): SourceVerdict {
+): AddressPath | null {
+  const { l7Proxy } = model.services[plan.service[f]!]!;
   const e = walk.connectedBy[f]!;
-  if (e < 0) return verdict;
+  if (e < 0 || l7Proxy === null) return null;
   const client = plan.clientAddress(f);
   const pod = cluster.pods[walk.entries.pod[e]!]!;
   const own = addressOf(pod.addresses, client.family);
-  if (own === null) return verdict;
+  if (own === null) return null;
   const snat = (walk.entries.marks[e]! & ENTRY_SNAT) !== 0;
   const first = heads.get(plan.row[f]!);
-  const path: AddressPath = {
+  return {
     client,
     fields: first?.head.fields ?? [],
     announced: first?.proxyHeader?.source?.address ?? null,
     masquerade: snat ? masqueradeAddress(model, walk.entries.node[e]!, pod.node, client.family) : null,
-    proxy,
+    proxy: l7Proxy,
     own,
   };
+}
+
+/** The proxy ends the connection: what is left of the address is in the request. */
+function behindProxy(path: AddressPath, pod: string, verdict: SourceVerdict): SourceVerdict {
   const view = viewOf(path);
   const claims = forgedClaims(path);
   const sees = view.sees && formatAddress(view.sees);
   const step: SourceStep = {
-    hop: `endpoint ${pod.name}`,
-    mechanism: `${proxy.kind}, a connection of its own`,
+    hop: `endpoint ${pod}`,
+    mechanism: `${path.proxy.kind}, a connection of its own`,
     from: verdict.atEndpoint ?? verdict.atClient,
-    to: formatAddress(own),
+    to: formatAddress(path.own),
   };
   const application: ApplicationVerdict = {
     peer: formatAddress(view.peer),

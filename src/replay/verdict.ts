@@ -4,6 +4,7 @@
  *
  * Times are seconds since t = 0; addresses and ports strings and numbers; the client's side comes first.
  */
+
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import type { FlowRow } from '../flow/flow-rows.js';
 
@@ -107,6 +108,14 @@ export interface FlowVerdict extends FlowRow {
   readonly source: SourceVerdict | null;
 }
 
+/** A client's request as the L7 proxy sends it on. */
+export interface RewrittenRequest {
+  /** number of the packet of the capture that completes the client's request */
+  readonly packet: number;
+  /** an IP packet of its own, from the proxy to the application, with the PROXY header where one is sent */
+  readonly ipPacket: Uint8Array;
+}
+
 export interface EventRecord {
   /** "e1", "e2", ... in order of time */
   readonly id: string;
@@ -173,6 +182,8 @@ export interface ReplayResult {
   readonly summary: Summary;
   readonly flowCount: number;
   flowVerdict(row: number): FlowVerdict;
+  /** what an L7 proxy makes of the flow's first request; null: there is none, or no proxy */
+  rewrittenRequest(row: number): RewrittenRequest | null;
   /** cheap: the fate alone */
   fateOf(row: number): Fate;
 }

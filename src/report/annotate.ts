@@ -1,6 +1,7 @@
 /**
  * `--pcapng f`: the capture again, as pcapng, with a comment on every packet at which a flow's path changed or the
- * flow broke, so that Wireshark shows verdicts where they happened (filter: `frame.comment`).
+ * flow broke, so that Wireshark shows verdicts where they happened (filter: `frame.comment`). Where a service has an
+ * L7 proxy, its requests stand there again as the proxy sends them on, on an interface of their own.
  *
  * A second pass over the file; packets are copied as they are. A comment belongs to the first packet of the
  * client's at or after the moment of the verdict.
@@ -17,6 +18,8 @@ interface Remark {
   readonly text: string;
 }
 
+const RAW_IP = 101;
+
 /** Times in a verdict are rounded to nanoseconds of a Float64 of seconds. */
 const ROUNDING_NS = 1000;
 
@@ -29,7 +32,13 @@ export function annotateCapture(
   const { flows, summary } = result.index;
   const remarks = new Map<number, Remark[]>();
   const wanted = new Uint8Array(flows.count);
+  const rewritten = new Map<number, Uint8Array[]>();
   for (let f = 0; f < result.flowCount; f++) {
+    const request = result.rewrittenRequest(f);
+    if (request !== null) {
+      const { packet, ipPacket } = request;
+      rewritten.set(packet, [...(rewritten.get(packet) ?? []), ipPacket]);
+    }
     const ofFlow = remarksOf(result.flowVerdict(f), flows.firstNs[f]!);
     if (ofFlow.length === 0) continue;
     remarks.set(f, ofFlow);
@@ -42,8 +51,9 @@ export function annotateCapture(
     comment: `scenario ${result.summary.scenario.name}, seed ${result.summary.scenario.seed}`,
   });
   const interfaces = new Map<number, number>();
+  let applicationSide = -1;
   let commented = 0;
-  walkPackets(path, 'outer', ({ decoder, bytes, at, capLen, wireLen, linkType, timeNs }) => {
+  walkPackets(path, 'outer', ({ number: packet, decoder, bytes, at, capLen, wireLen, linkType, timeNs }) => {
     let number = interfaces.get(linkType);
     if (number === undefined) {
       number = writer.addInterface({ linkType });
@@ -56,6 +66,21 @@ export function annotateCapture(
       if (comment !== undefined) commented++;
     }
     writer.write(number, timeNs, bytes, at, capLen, wireLen, comment);
+    for (const ipPacket of rewritten.get(packet) ?? []) {
+      if (applicationSide < 0) {
+        applicationSide = writer.addInterface({ linkType: RAW_IP, name: 'proxy to application' });
+      }
+      const { length } = ipPacket;
+      writer.write(
+        applicationSide,
+        timeNs,
+        ipPacket,
+        0,
+        length,
+        length,
+        'flowfate: as the proxy sends it on',
+      );
+    }
   });
   writer.flush();
   return commented;

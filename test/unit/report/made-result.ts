@@ -164,6 +164,7 @@ export function madeResult(verdicts: readonly FlowVerdict[] = MADE_VERDICTS): Re
     summary,
     flowCount: verdicts.length,
     flowVerdict: (row) => verdicts[row]!,
+    rewrittenRequest: () => null,
     fateOf: (row) => verdicts[row]!.fate,
   };
 }

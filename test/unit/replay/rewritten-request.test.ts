@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { readCapture } from '../../../src/flow/read-capture.js';
+import { replay } from '../../../src/replay/replay.js';
+import { readRequestHeads } from '../../../src/replay/request-heads.js';
+import { annotateCapture } from '../../../src/report/annotate.js';
+import { failureFor, findStory, settingOf, variantModel } from '../../../src/stories/run-story.js';
+import { parseRequestHead, valuesOf } from '../../../src/wire/http-request.js';
+import { parseProxyHeader } from '../../../src/wire/proxy-protocol.js';
+import { hasTshark } from '../../support/tshark.js';
+import { inFolder } from '../cli/made-io.js';
+
+const CAPTURE = fileURLToPath(new URL('../../../captures/stories/http-requests.pcap.gz', import.meta.url));
+const story = findStory('lost-source-ip');
+const index = readCapture(CAPTURE);
+
+function resultOf(variant: string) {
+  const failure = failureFor(story, index).model;
+  const model = variantModel(story, variant, failure, settingOf(index));
+  return replay(index, model, { heads: readRequestHeads(CAPTURE, index, model.services) });
+}
+
+/** TCP payload of a raw IP packet without options. */
+function payloadOf(packet: Uint8Array): Uint8Array {
+  return packet.subarray(packet[0]! >>> 4 === 4 ? 40 : 60);
+}
+
+describe('a rewritten request', () => {
+  it('is the client’s own, with the field that the proxy writes', () => {
+    const result = resultOf('append-and-take-first');
+    for (let row = 0; row < index.flows.count; row++) {
+      const request = result.rewrittenRequest(row);
+      if (request === null) continue;
+      const octets = payloadOf(request.ipPacket);
+      const head = parseRequestHead(octets, 0, octets.length)!;
+      const { source, src } = result.flowVerdict(row);
+      const list = valuesOf(head.fields, 'X-Forwarded-For').join(', ');
+      const claim = source?.application?.forged ?? null;
+      expect(list).toBe(claim === null ? src : `${claim}, ${src}`);
+      expect([head.method, valuesOf(head.fields, 'Host')]).toEqual(['GET', ['shop.example']]);
+    }
+  });
+
+  it('has a PROXY header before it where the proxy sends one', () => {
+    const result = resultOf('proxy-protocol-to-application');
+    const octets = payloadOf(result.rewrittenRequest(0)!.ipPacket);
+    const header = parseProxyHeader(octets, 0, octets.length)!;
+    const { srcPort } = result.flowVerdict(0);
+    expect([header.version, header.source?.port]).toEqual([2, srcPort]);
+    expect(parseRequestHead(octets, header.end, octets.length)?.isWhole).toBe(true);
+  });
+
+  it('stands in the written capture, with right checksums, as tshark reads it', (ctx) => {
+    if (!hasTshark) return ctx.skip('tshark is not installed');
+    inFolder((folder) => {
+      const path = join(folder, 'written.pcapng');
+      const pieces: Uint8Array[] = [];
+      const result = resultOf('policy-local');
+      annotateCapture(CAPTURE, result, (octets) => pieces.push(octets.slice()));
+      writeFileSync(path, Buffer.concat(pieces));
+      const { stdout } = spawnSync('tshark', [
+        ...[
+          '-n',
+          '-r',
+          path,
+          '-o',
+          'tcp.check_checksum:TRUE',
+          '-Y',
+          'http.request && frame.interface_id == 1',
+        ],
+        ...['-T', 'fields', '-e', 'http.x_forwarded_for', '-e', 'tcp.checksum.status'],
+      ]);
+      const seen = stdout.toString().trim().split('\n').sort();
+      const clients: string[] = [];
+      for (let row = 0; row < index.flows.count; row++) {
+        if (result.rewrittenRequest(row) !== null) clients.push(`${result.flowVerdict(row).src}\t1`);
+      }
+      expect(seen).toEqual(clients.sort());
+    });
+  });
+});
