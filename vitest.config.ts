@@ -6,6 +6,8 @@ const WORLD = ['test/interop/**/*.test.ts', 'test/lab/fresh-runs.test.ts'];
 export default defineConfig({
   test: {
     pool: 'forks',
+    // runs of the lab mostly wait, but more than two at once would make each other's clients late
+    maxConcurrency: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [

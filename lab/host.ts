@@ -44,6 +44,18 @@ export class Host {
     return (await run('ip', ['-n', this.namespace, ...args])).stdout;
   }
 
+  /** Several commands of `ip` in one process. */
+  async batch(commands: readonly string[]): Promise<void> {
+    const child = spawn('ip', ['-n', this.namespace, '-batch', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
+    let complaint = '';
+    child.stderr.on('data', (text) => {
+      complaint += text;
+    });
+    child.stdin.end(`${commands.join('\n')}\n`);
+    const status = await new Promise((resolve) => child.on('close', resolve));
+    if (status !== 0) throw new Error(`ip refused in ${this.name}: ${complaint}`);
+  }
+
   /** Gateways of the kernel's route to a prefix, in the order of its table. */
   async kernelNextHops(prefix: string): Promise<string[]> {
     const family = prefix.includes(':') ? '-6' : '-4';

@@ -11,6 +11,9 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** Thrown by a probe that knows that what is waited for will never come. */
+export class Hopeless extends Error {}
+
 /** The first answer of `probe` that is neither undefined, null nor false; a probe that throws has not answered yet. */
 export async function until<T>(
   what: string,
@@ -27,6 +30,7 @@ export async function until<T>(
       }
       complaint = '';
     } catch (error) {
+      if (error instanceof Hopeless) throw new Error(`${what}: ${error.message}`);
       complaint = ` (${(error as Error).message})`;
     }
     if (performance.now() - start > timeoutMs) break;

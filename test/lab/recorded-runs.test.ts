@@ -1,6 +1,7 @@
 /** Replays of recorded runs of a real kernel, given the client's packets and the scenario alone, flow by flow. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { scoreLabRun } from '../../lab/score.js';
 import { loadScenario } from '../../src/cluster/load-scenario.js';
 import type { ClusterModel } from '../../src/cluster/model.js';
 import type { CaptureIndex } from '../../src/flow/flow-columns.js';
@@ -9,7 +10,6 @@ import { readCapture } from '../../src/flow/read-capture.js';
 import { FlowEngine } from '../../src/replay/flow-engine.js';
 import { PacketEngine } from '../../src/replay/packet-engine.js';
 import { replay } from '../../src/replay/replay.js';
-import { scoreLabRun } from '../support/lab-score.js';
 
 const root = new URL('../../', import.meta.url).pathname;
 const RUNS = ['cluster-withdraw', 'local-add', 'cluster-resilient-withdraw-readd', 'local-rolling-frr'];
@@ -36,7 +36,7 @@ describe.each(RUNS)('%s', (name) => {
 
   test('fate, path, moment and source are right for every flow', () => {
     const result = replay(clientSideOnly(index), model);
-    const score = scoreLabRun(result, model, `${root}test/golden/lab/${name}/truth.tsv`);
+    const score = scoreLabRun([result], model, `${root}test/golden/lab/${name}/truth.tsv`);
     expect(score.wrong).toEqual([]);
     expect(score.scored).toBeGreaterThan(0.95 * score.flows);
   });

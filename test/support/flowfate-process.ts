@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host, HostProcess } from './netns.js';
-import { until } from './wait.js';
+import { Hopeless, until } from './wait.js';
 
 const PROGRAM = join(import.meta.dirname, '..', '..', 'dist', 'src', 'bin', 'flowfate.js');
 
@@ -28,7 +28,7 @@ export async function startFlowfate(
     `flowfate ${command} to be ready`,
     () => {
       if (/^.*\bready\b/m.test(started.log())) return true;
-      if (!started.running) throw new Error(`it ended: ${started.log().slice(-1000)}`);
+      if (!started.running) throw new Hopeless(`it ended: ${started.log().slice(-1000)}`);
       return false;
     },
     { timeoutMs: 20_000 },

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Host, HostProcess } from '../netns.js';
-import { until } from '../wait.js';
+import { Hopeless, until } from '../wait.js';
 import {
   type AnnouncedRoute,
   type Daemon,
@@ -151,7 +151,7 @@ export class Frr implements Daemon {
     await until(
       `FRR's ${program} to take commands`,
       async () => {
-        if (!started.running) throw new Error(`it ended: ${started.log().slice(-500)}`);
+        if (!started.running) throw new Hopeless(`it ended: ${started.log().slice(-500)}`);
         return (await this.#run(program, ['show version'])).includes('FRR');
       },
       { timeoutMs: 20_000 },

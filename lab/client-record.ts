@@ -1,0 +1,38 @@
+/** What goes into the clients' process, and what comes out of it: both as JSON. */
+import type { PlannedConnection } from './traffic-plan.js';
+
+export interface ClientPlan {
+  /** seconds since 1970 of t = 0 */
+  readonly epochS: number;
+  readonly durationS: number;
+  readonly connections: readonly PlannedConnection[];
+}
+
+/** `ok` alive at the end; `eof` the server closed first; `timeout` a request stayed unanswered; the rest as named. */
+export type Outcome =
+  | 'ok'
+  | 'closed'
+  | 'rst'
+  | 'eof'
+  | 'timeout'
+  | 'fin-unacked'
+  | 'connect-timeout'
+  | 'connect-refused'
+  | 'connect-rst'
+  | 'connect-error'
+  | 'error';
+
+/** Times are seconds after t = 0. */
+export interface ClientResult {
+  readonly id: number;
+  synS: number | null;
+  establishedS: number | null;
+  outcome: Outcome | null;
+  breakS: number | null;
+  errno: string;
+  replies: number;
+  lastReplyS: number | null;
+  readonly pods: string[];
+  /** `address port` as a pod saw the source */
+  readonly sources: string[];
+}

@@ -1,0 +1,43 @@
+/** Replays what a run of the lab left behind, under several seeds, and scores it. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadScenario } from '../src/cluster/load-scenario.js';
+import { readCapture } from '../src/flow/read-capture.js';
+import { replay } from '../src/replay/replay.js';
+import type { ReplayResult } from '../src/replay/verdict.js';
+import { type LabScore, scoreLabRun } from './score.js';
+
+/** More are drawn while some connection has not gone as in any of them: two draws in a row may be needed. */
+const FIRST_SEEDS = 32;
+const MOST_SEEDS = 512;
+
+export function replayRun(dir: string): LabScore {
+  const file = join(dir, 'scenario.yaml');
+  const { model } = loadScenario([{ name: file, text: readFileSync(file, 'utf8') }]);
+  const index = readCapture(join(dir, 'capture.pcap'));
+  const results: ReplayResult[] = [];
+  for (let seeds = FIRST_SEEDS; ; seeds *= 2) {
+    while (results.length < seeds) results.push(replay(index, { ...model, seed: results.length + 1 }));
+    const score = scoreLabRun(results, model, join(dir, 'truth.tsv'));
+    if (score.wrong.length === 0 || seeds >= MOST_SEEDS) return score;
+  }
+}
+
+/** The score in sentences for a person. */
+export function scoreText(score: LabScore): string {
+  const { flows, scored, nearChange, divided, shares, wrong } = score;
+  const right = scored - wrong.length;
+  return [
+    `${flows} connections; ${nearChange} met a change while it happened and are left out`,
+    `flowfate's replay says fate, path, moment and source right for ${right} of ${scored}`,
+    ...(divided === 0
+      ? []
+      : [
+          `${divided} of them hang on a draw of the node's; seen, and expected from the draws:`,
+          ...shares.map(
+            (s) => `  ${s.fate}: ${s.seen}, ${s.expected.toFixed(1)} ± ${s.deviation.toFixed(1)}`,
+          ),
+        ]),
+    ...wrong.map((sentence) => `wrong: ${sentence}`),
+  ].join('\n');
+}
