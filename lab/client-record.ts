@@ -32,6 +32,8 @@ export interface ClientResult {
   errno: string;
   replies: number;
   lastReplyS: number | null;
+  /** the oldest request without an answer */
+  unansweredS: number | null;
   readonly pods: string[];
   /** `address port` as a pod saw the source */
   readonly sources: string[];

@@ -31,7 +31,7 @@ class Connection {
   ) {
     this.result = {
       ...{ id: planned.id, synS: null, establishedS: null, outcome: null, breakS: null, errno: '' },
-      ...{ replies: 0, lastReplyS: null, pods: [], sources: [] },
+      ...{ replies: 0, lastReplyS: null, unansweredS: null, pods: [], sources: [] },
     };
     clock.at(planned.openS, () => this.#open());
   }
@@ -39,9 +39,10 @@ class Connection {
   /** What is known at the end of the run. */
   finish(): ClientResult {
     const { result, clock } = this;
+    result.unansweredS = this.#pendingS;
     if (result.outcome !== null) return result;
     if (this.#phase === 'connecting') this.#broken('connect-timeout', result.synS);
-    else if (this.#phase === 'closing') this.#broken('fin-unacked', this.#pendingS ?? this.#closedS);
+    else if (this.#phase === 'closing') this.#broken('fin-unacked', this.#closedS);
     else if (this.#pendingS !== null && clock.nowS() - this.#pendingS > UNANSWERED_S) {
       this.#broken('timeout', this.#pendingS);
     } else result.outcome = 'ok';

@@ -153,14 +153,26 @@ function compare(row: TruthRow, v: FlowVerdict, endS: number): string | null {
     .join('>');
   if (path !== row.node_path) return `path ${path}, really ${row.node_path}`;
   if (row.t_break !== '' && v.fate !== 'delivered') {
-    const late = Math.abs(v.brokenAt! - Number(row.t_break));
-    if (late > BREAK_WITHIN_S) return `broke at ${v.brokenAt}, really at ${row.t_break}`;
+    const moments = breakMoments(row, v);
+    if (!moments.some((at) => Math.abs(v.brokenAt! - at) <= BREAK_WITHIN_S)) {
+      return `broke at ${v.brokenAt}, really at ${moments.join(' or ')}`;
+    }
   }
   const preserved = row.source_preserved;
   if (preserved !== '' && v.source?.preserved !== (preserved === '1')) {
     return `source preserved ${v.source?.preserved}, really ${preserved}`;
   }
   return null;
+}
+
+/**
+ * When the client would say that it broke. A client that closes while a request is unanswered may have its FIN held
+ * back by the congestion window: then it leaves with a retransmission, or never.
+ */
+function breakMoments(row: TruthRow, v: FlowVerdict): number[] {
+  const breakS = Number(row.t_break);
+  if (row.outcome !== 'fin-unacked' || !row.t_unanswered) return [breakS];
+  return v.unanswered === 'FIN' ? [Math.max(breakS, v.brokenAt!)] : [Number(row.t_unanswered)];
 }
 
 /** How often each fate came among flows whose fate is a draw, and how often the draws make it come. */

@@ -136,7 +136,7 @@ function events({ epochS, steps, routeChanges }: RunRecord): object[] {
 const COLUMNS = [
   ...['id', 'class', 'family', 'proto', 'src', 'sport', 'dst', 'dport', 't_syn', 't_established'],
   ...['node_first', 'node_last', 'node_path', 'pod', 'pod_node', 'pod_other', 'outcome', 't_break', 'errno'],
-  ...['source_seen', 'source_seen_port', 'source_preserved', 'replies', 't_last_reply'],
+  ...['source_seen', 'source_seen_port', 'source_preserved', 'replies', 't_last_reply', 't_unanswered'],
 ];
 
 function truthText({ layout, plan, results, paths }: RunRecord): string {
@@ -154,7 +154,7 @@ function truthText({ layout, plan, results, paths }: RunRecord): string {
       ...[steps[0]?.node ?? '', steps.at(-1)?.node ?? '', steps.map(({ node }) => node).join('>')],
       ...[pod, podNode.get(pod) ?? '', otherPod, result.outcome, time(result.breakS), result.errno],
       ...[source, sourcePort, source === '' ? '' : Number(source === c.src)],
-      ...[result.replies, time(result.lastReplyS)],
+      ...[result.replies, time(result.lastReplyS), time(result.unansweredS)],
     ];
   });
   return `${[COLUMNS, ...rows].map((row) => row.join('\t')).join('\n')}\n`;
