@@ -1,6 +1,6 @@
 // Builds dist/: JavaScript and declarations of src/, bench/ and lab/.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -45,4 +45,28 @@ await build({
   logLevel: 'warning',
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
 });
+// The router's page: script and style go into its one document, which asks nobody for anything.
+const [script, style] = await Promise.all(
+  ['main.tsx', 'page.css'].map(async (entry) => {
+    const { outputFiles } = await build({
+      entryPoints: [`src/live/page/${entry}`],
+      bundle: true,
+      write: false,
+      minify: true,
+      format: 'iife',
+      target: ['chrome111', 'firefox115', 'safari16.4'],
+      jsx: 'automatic',
+      jsxImportSource: 'preact',
+      legalComments: 'none',
+      logLevel: 'warning',
+    });
+    return outputFiles[0].text.trim();
+  }),
+);
+writeFileSync(
+  'dist/live-page.html',
+  readFileSync('src/live/page/page.html', 'utf8')
+    .replace('/*style*/', () => style)
+    .replace('/*script*/', () => script.replaceAll('</script', '<\\/script')),
+);
 writeFileSync('dist/.built', '');
