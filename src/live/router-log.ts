@@ -1,0 +1,105 @@
+/**
+ * What a running router says of itself: a line a session and a line a route while few change, a line that counts
+ * while many do. A peer that flaps, or sends nonsense a thousand times a second, gets a bounded number of lines.
+ */
+import { formatAddress } from '../addr/address.js';
+import { formatPrefix } from '../addr/prefix.js';
+import { familyName } from '../bgp/address-family.js';
+import { hostNameOf } from '../bgp/session/open-exchange.js';
+import type { PeerStateChange, Session, SessionEnd } from '../bgp/session/session-handler.js';
+import { notificationText } from '../bgp/session/stop-notification.js';
+import { type NextHopView, ROUTE_CAUSES, type RouteChange, type RoutesChanged } from './router-view.js';
+
+/** of more changes than these at once only the number is told */
+const LISTED_AT_ONCE = 10;
+/** lines that may come in a burst, and a second after it */
+const BURST = 200;
+const PER_SECOND = 20;
+
+export class RouterLog {
+  #left = BURST;
+  #refilledMs: number;
+  #suppressed = 0;
+
+  constructor(
+    private readonly print: (line: string) => void,
+    private readonly nowMs: () => number,
+  ) {
+    this.#refilledMs = nowMs();
+  }
+
+  /** A line that is never left out. */
+  say(line: string): void {
+    this.#tellSuppressed();
+    this.print(line);
+  }
+
+  /** A line that may be left out where there are too many. */
+  line(line: string): void {
+    if (!this.#mayPrint()) {
+      this.#suppressed++;
+      return;
+    }
+    this.#tellSuppressed();
+    this.print(line);
+  }
+
+  sessionUp({ peer, info }: Session): void {
+    const host = hostNameOf(info.remote);
+    const families = info.context.families === null ? [] : [...info.context.families].map(familyName);
+    const hold = info.holdTimeS === 0 ? 'no hold time' : `hold time ${info.holdTimeS} s`;
+    const who = host === null ? '' : ` (${host})`;
+    this.line(`${peer.id}: established, AS ${info.remote.asn}${who}, ${families.join(' and ')}, ${hold}`);
+  }
+
+  sessionDown({ peer }: Session, { reason, notification, sentBy, retained }: SessionEnd): void {
+    const sent = notification !== null && sentBy === 'us' ? `; sent ${notificationText(notification)}` : '';
+    const kept =
+      retained.length === 0 ? '' : `; its ${retained.map(familyName).join(' and ')} routes are kept for now`;
+    this.line(`${peer.id}: down, ${reason}${sent}${kept}`);
+  }
+
+  /** Attempts that came to nothing; sessions that were up are told by {@link sessionDown}. */
+  stateChanged({ peer, from, to, reason }: PeerStateChange): void {
+    if (reason === null || from === 'Established' || to === 'Established') return;
+    this.line(`${peer.id}: ${reason}`);
+  }
+
+  routes({ peer, cause, total, changes }: RoutesChanged): void {
+    const name = peer ?? 'router';
+    if (total <= LISTED_AT_ONCE) {
+      for (const change of changes) this.line(`${name}: ${changeText(change)}`);
+      return;
+    }
+    this.line(`${name}: ${total} prefixes ${ROUTE_CAUSES[cause]}`);
+  }
+
+  #mayPrint(): boolean {
+    const now = this.nowMs();
+    this.#left = Math.min(BURST, this.#left + ((now - this.#refilledMs) / 1000) * PER_SECOND);
+    this.#refilledMs = now;
+    if (this.#left < 1) return false;
+    this.#left--;
+    return true;
+  }
+
+  #tellSuppressed(): void {
+    if (this.#suppressed === 0) return;
+    const count = this.#suppressed;
+    this.#suppressed = 0;
+    this.print(`router: ${count} line${count === 1 ? '' : 's'} left out`);
+  }
+}
+
+function changeText({ prefix, before, after }: RouteChange): string {
+  const name = formatPrefix(prefix);
+  if (after.length === 0) return `${name} withdrawn, was via ${hopsText(before)}`;
+  const was = before.length === 0 ? '' : `, was ${hopsText(before)}`;
+  return `${name} via ${hopsText(after)}${was}`;
+}
+
+function hopsText(hops: readonly NextHopView[]): string {
+  return hops
+    .map(({ address, weight }) => formatAddress(address) + (weight === 1 ? '' : `*${weight}`))
+    .join(', ');
+}
