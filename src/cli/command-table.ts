@@ -49,6 +49,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./recover-seed-command.js'),
   },
   {
+    name: 'router',
+    summary: 'the live ECMP router: BGP sessions with real daemons, RIB and FIB, a line for each change',
+    load: () => import('./router-command.js'),
+  },
+  {
     name: 'bgp',
     summary: 'BGP messages as JSON lines: from octets, hexadecimal text, or the sessions inside a capture',
     load: () => import('./bgp-command.js'),

@@ -7,6 +7,7 @@ import { nearest } from '../cluster/nearest.js';
 import { FlowfateError } from '../errors.js';
 import { printable } from '../report/terminal.js';
 import { COMMANDS, type CommandEntry } from './command-table.js';
+import { errorSentence } from './error-sentence.js';
 import { ExitStatus, STATUS_OF_ERROR } from './exit-status.js';
 import { ClosedPipe, type Io } from './io.js';
 import { spreadRepeated } from './spread-repeated.js';
@@ -136,12 +137,4 @@ function usageMessage(message: string): string {
   return hint === undefined
     ? printable(first)
     : `${printable(first)}; ${printable(hint).replace(/^\(Did you mean (.*)\?\)$/, 'did you mean $1?')}`;
-}
-
-/** The message, preceded by the position where it does not itself name the file. */
-export function errorSentence({ message, position }: FlowfateError): string {
-  const { file, line, column, offset } = position;
-  if (file === undefined || message.includes(file)) return message;
-  if (line !== undefined) return `${file}:${line}${column === undefined ? '' : `:${column}`}: ${message}`;
-  return offset === undefined ? `${file}: ${message}` : `${file}, byte ${offset}: ${message}`;
 }

@@ -84,7 +84,8 @@ export function originOf({ epochNs }: ClusterModel, { summary }: CaptureIndex): 
   return epochNs === null ? 0 : Number(epochNs - summary.baseNs) / 1e9;
 }
 
-function readInput(file: string, io: Io): ScenarioInput {
+/** A whole text file; `-` is standard input. */
+export function readInput(file: string, io: Io): ScenarioInput {
   if (file === '-') return { name: 'standard input', text: [...readLines('-', io)].join('\n') };
   try {
     return { name: file, text: readFileSync(file, 'utf8') };

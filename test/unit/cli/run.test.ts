@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../../src/cli/command-table.js';
-import { errorSentence } from '../../../src/cli/run.js';
+import { errorSentence } from '../../../src/cli/error-sentence.js';
 import { FlowfateError } from '../../../src/errors.js';
 import { runCommand } from './made-io.js';
 

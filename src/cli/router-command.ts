@@ -1,0 +1,119 @@
+/** `flowfate router`: the live ECMP router, until a signal ends it. */
+import type { Command } from 'commander';
+import type { ListenTarget } from '../bgp/transport.js';
+import type { ScenarioInput } from '../cluster/yaml-source.js';
+import { FlowfateError } from '../errors.js';
+import { parseListenTarget } from '../live/listen-address.js';
+import { ownAddresses, ownInterfaces } from '../live/own-addresses.js';
+import { type RouterConfig, type RouterOverrides, routerConfig } from '../live/router-config.js';
+import { RouterProgram } from '../live/router-program.js';
+import { printable } from '../report/terminal.js';
+import type { DeclareCommand } from './declare-command.js';
+import { errorSentence } from './error-sentence.js';
+import { ExitStatus } from './exit-status.js';
+import type { Io } from './io.js';
+import { parseUint32 } from './option-values.js';
+import { readInput } from './scenario-input.js';
+
+const EXAMPLES = `
+Examples:
+  flowfate router --listen 127.0.0.1:1790 --asn 64512 --accept-any     any speaker of this machine may connect
+  flowfate router --config router.yaml                                 peers, policies, graceful restart, BFD
+  flowfate router --asn 64512 --accept-any --mrt rib.20261123.bz2      with the routes of a table dump in it
+
+Peers of the configuration come up by themselves; a line on standard error tells each session and route.
+SIGHUP reloads the configuration without ending sessions that it does not change; SIGTERM and SIGINT say goodbye.`;
+
+export const repeatable = ['--listen', '--mrt'];
+
+interface Options {
+  readonly config?: string;
+  readonly listen?: readonly string[];
+  readonly asn?: number;
+  readonly routerId?: string;
+  readonly acceptAny?: true;
+  readonly restarted?: true;
+  readonly mrt?: readonly string[];
+}
+
+export const declare: DeclareCommand = (command: Command, io, done) => {
+  const collect = (value: string, all: readonly string[] = []): string[] => [...all, value];
+  command
+    .option('--config <file>', 'a YAML file with a document of kind Router')
+    .option(
+      '--listen <[host:]port>',
+      'where to listen, several times for several; fd:3 is an inherited socket',
+      collect,
+    )
+    .option('--asn <n>', 'the AS number of the router', parseUint32('--asn'))
+    .option('--router-id <address>', 'its BGP identifier; the first IPv4 address it listens on')
+    .option('--accept-any', 'let in any peer with any AS: import all, export none')
+    .option('--restarted', 'tell peers that this is a restart (RFC 4724): announce nothing before they have')
+    .option('--mrt <file>', 'load a table dump (MRT), several times for several', collect)
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: Options) => {
+      done(await runRouter(options, io));
+    });
+};
+
+async function runRouter(options: Options, io: Io): Promise<ExitStatus> {
+  const read = (): RouterConfig => readConfig(options, io);
+  const ended = signalled(['SIGTERM', 'SIGINT']);
+  const program = await RouterProgram.start(read(), (line) => io.err(`${printable(line)}\n`));
+  const onReload = (): void => reload(program, read);
+  process.on('SIGHUP', onReload);
+  try {
+    program.say(`ready ${program.addresses.join(' ')}`);
+    for (const file of options.mrt ?? []) await Promise.race([program.load(file), ended]);
+    await ended;
+  } finally {
+    process.off('SIGHUP', onReload);
+    await program.stop();
+  }
+  return ExitStatus.done;
+}
+
+/** A configuration that is wrong changes nothing. */
+function reload(program: RouterProgram, read: () => RouterConfig): void {
+  try {
+    program.reload(read());
+  } catch (error) {
+    if (!(error instanceof FlowfateError)) throw error;
+    program.say(`router: ${errorSentence(error)}`);
+  }
+}
+
+function readConfig(options: Options, io: Io): RouterConfig {
+  const { config, listen, asn, routerId, acceptAny } = options;
+  const input: ScenarioInput | null = config === undefined ? null : readInput(config, io);
+  const overrides: RouterOverrides = {
+    ...(listen !== undefined && { listen: listen.map(listenTarget) }),
+    ...(asn !== undefined && { asn: checkedAsn(asn) }),
+    ...(routerId !== undefined && { routerId }),
+    ...(acceptAny !== undefined && { acceptAny }),
+    start: options.restarted === true ? 'restarted' : 'fresh',
+    ownAddresses: ownAddresses(ownInterfaces()),
+  };
+  return routerConfig(input, overrides);
+}
+
+function checkedAsn(asn: number): number {
+  if (asn > 0) return asn;
+  throw new FlowfateError('usage', '--asn 0: AS 0 belongs to nobody; private ones are 64512 to 65534');
+}
+
+function listenTarget(text: string): ListenTarget {
+  const target = parseListenTarget(text);
+  if (target !== null) return target;
+  throw new FlowfateError(
+    'usage',
+    `--listen ${text}: expected a port, an address with a port like 127.0.0.1:1790 or [::1]:1790, or fd:3`,
+  );
+}
+
+/** Resolves with the first of these signals. */
+function signalled(signals: readonly NodeJS.Signals[]): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of signals) process.once(signal, () => resolve());
+  });
+}
