@@ -45,7 +45,7 @@ export abstract class AdjRibOut {
   protected readonly changes: OutChange[] = [];
   protected changeCount = 0;
 
-  #queue = new Uint32Array(1024);
+  #queue = new Uint32Array(1 << 14);
   /** positions since the beginning; the queue is a ring of power-of-two size */
   #head = 0;
   #tail = 0;

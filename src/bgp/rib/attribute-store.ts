@@ -14,8 +14,12 @@ import { AttributeColumns, type OwnIdentity } from './attribute-columns.js';
 import { grownColumn } from './grown-column.js';
 import type { NextHopTable } from './next-hop-table.js';
 
-const INITIAL_SETS = 512;
-const INITIAL_ARENA_BYTES = 1 << 16;
+/**
+ * Room from the start for a table of some 10^5 prefixes: memory that nobody touches costs nothing, and a function
+ * whose table grows for the first time is compiled anew.
+ */
+const INITIAL_SETS = 1 << 14;
+const INITIAL_ARENA_BYTES = 1 << 21;
 const COMPACT_FROM_BYTES = 1 << 20;
 
 export class AttributeStore {

@@ -55,6 +55,7 @@ export class ExportRules {
   /** The batch is done: sets that were made for it and not retained are freed. */
   end(): void {
     this.peer.exportPolicy.discardUnused();
+    if (this.#made.length === 0) return;
     for (const set of this.#made) this.store.discardUnused(set);
     this.#made.length = 0;
   }

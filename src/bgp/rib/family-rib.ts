@@ -10,7 +10,7 @@ import { LOCAL_PEER, type PathChoice } from './best-path.js';
 import { grownColumn } from './grown-column.js';
 import { type NextHopSetTable, NO_HOPS } from './next-hop-set-table.js';
 import { EXCLUDED, PathTable, STALE } from './path-table.js';
-import { PrefixTable } from './prefix-table.js';
+import { INITIAL_ROWS, PrefixTable } from './prefix-table.js';
 
 /** The next hops of a prefix have changed: both are sets of the next-hop set table, valid during the call. */
 export type RouteListener = (rib: FamilyRib, prefix: number, before: number, after: number) => void;
@@ -24,20 +24,19 @@ export interface FamilyRibParts {
   nowS: number;
 }
 
-const INITIAL_PREFIXES = 1024;
 const NOBODY = -1;
 
 export class FamilyRib implements OutFamily {
   readonly table: PrefixTable;
   readonly paths = new PathTable();
   /** first path of each prefix + 1 */
-  first = new Uint32Array(INITIAL_PREFIXES);
+  first = new Uint32Array(INITIAL_ROWS);
   /** best path of each prefix + 1 */
-  best = new Uint32Array(INITIAL_PREFIXES);
+  best = new Uint32Array(INITIAL_ROWS);
   /** next-hop set of each prefix */
-  hops = new Uint32Array(INITIAL_PREFIXES);
+  hops = new Uint32Array(INITIAL_ROWS);
   /** Adj-RIBs-Out that hold the row */
-  #holds = new Uint16Array(INITIAL_PREFIXES);
+  #holds = new Uint16Array(INITIAL_ROWS);
 
   /** by peer: paths, paths that take part in the choice, best paths */
   received = new Uint32Array(8);

@@ -73,9 +73,10 @@ export class ImportRules {
   /** The UPDATE is done: sets that no path took up are freed. */
   end(): void {
     if (!this.#isSettled) this.peer.importPolicy.discardUnused();
+    this.store.discardUnused(this.#incoming);
+    if (this.#made.length === 0) return;
     for (const set of this.#made) this.store.discardUnused(set);
     this.#made.length = 0;
-    this.store.discardUnused(this.#incoming);
   }
 
   /** A route that is about to go gets the lowest preference, whatever the policy says (RFC 8326). */

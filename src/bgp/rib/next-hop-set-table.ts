@@ -37,9 +37,11 @@ export class NextHopSetTable {
 
   /** The set of that one hop. Like {@link intern} it must be retained, or discarded. */
   internOne(hop: number, nowS: number): number {
-    const solo = this.#solo[hop];
-    if (solo !== undefined && solo > 0) return solo;
+    // a read behind the end would have the compiler give up on the function
+    const solo = hop < this.#solo.length ? this.#solo[hop]! : 0;
+    if (solo > 0) return solo;
     const set = this.intern([hop], nowS);
+    while (this.#solo.length <= hop) this.#solo.push(0);
     this.#solo[hop] = set;
     return set;
   }

@@ -7,6 +7,7 @@
  * it takes the place of what the peer announced before.
  */
 import { grownColumn } from './grown-column.js';
+import { INITIAL_ROWS } from './prefix-table.js';
 
 /** Why a path takes no part in the choice; 0 = it does. The names are what the API shows. */
 export const EXCLUDED = {
@@ -41,8 +42,6 @@ export const STALE = {
   /** kept beyond that: RFC 9494 */
   longLived: 2,
 } as const;
-
-const INITIAL_ROWS = 1024;
 
 export class PathTable {
   prefix = new Uint32Array(INITIAL_ROWS);

@@ -48,6 +48,7 @@ export class PolicyRunner {
   readonly asksPrefix: boolean;
   /** the term that decided last sets MED */
   setsMed = false;
+  readonly #acceptsAll: boolean;
   readonly #terms: readonly PolicyTerm[];
   readonly #cursor = new AttributeSetCursor();
   /** of {@link #memoSet}: which terms' other conditions match, and the changed sets */
@@ -59,6 +60,7 @@ export class PolicyRunner {
     policy: Policy,
     private readonly store: AttributeStore,
   ) {
+    this.#acceptsAll = policy === 'all';
     this.#terms = policy === 'all' ? [{ verdict: 'accept' }] : policy === 'none' ? [] : policy;
     this.asksPrefix = this.#terms.some((term) => term.prefixes !== undefined);
   }
@@ -70,6 +72,7 @@ export class PolicyRunner {
 
   /** Set that a route of `set` to this prefix gets, interned and not retained; {@link REJECTED} for none. */
   apply(set: number, w0: number, w1: number, w2: number, w3: number, length: number): number {
+    if (this.#acceptsAll) return set;
     if (set !== this.#memoSet) this.#examine(set);
     const terms = this.#terms;
     for (let i = 0; i < terms.length; i++) {
@@ -89,8 +92,9 @@ export class PolicyRunner {
 
   /** The changed sets that nobody took up are freed; ends with {@link reset}. */
   discardUnused(): void {
-    for (const set of this.#changed) if (set >= 0) this.store.discardUnused(set);
     this.reset();
+    if (this.#changed.length === 0) return;
+    for (const set of this.#changed) if (set >= 0) this.store.discardUnused(set);
     this.#changed.length = 0;
   }
 

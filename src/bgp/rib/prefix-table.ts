@@ -16,7 +16,11 @@ import { grownColumn } from './grown-column.js';
 
 /** `lengths` of a row without a prefix */
 const FREE = 255;
-const INITIAL_ROWS = 1024;
+/**
+ * Room from the start for a table of some 10^5 prefixes: memory that nobody touches costs nothing, and a function
+ * whose table grows for the first time is compiled anew.
+ */
+export const INITIAL_ROWS = 1 << 17;
 
 export class PrefixTable {
   /** address words, {@link width} a row, network order */
