@@ -4,6 +4,7 @@
  *   "5s withdraw n2"      "5s withdraw n1,n2"     "5s speakerDown n2 silent"      "8s drain n2 gracePeriod=10s"
  *   "10s scale web 5"     "5s endpointGone n1-p0" "5s proxyStall n1 for=30s"      "5s proxyStall 30s"
  *   "5s route 203.0.113.10/32 n1,n3,n4*2"         "5s ecmp select=resilient buckets=128"
+ *   "5s poolMember add n5"                      "5s poolMember web offline n1,n2"
  *   "0s rollingRedeploy n1,n2 every=60s downFor=20s"
  *
  * Words become the entry that a scenario file would hold, so that one schema judges both.
@@ -100,8 +101,16 @@ function objectOf(verb: Verb, { plain, settings }: Words, text: string): unknown
       const pods = plain.length === 0 ? {} : { pod: plain.flatMap(listOf) };
       return numbered(numbered({ ...pods, ...lists(settings, 'pod') }, 'limit'), 'threads');
     }
-    case 'poolMember':
-      return { ...settings };
+    case 'poolMember': {
+      atMost(3);
+      // "add n5" acts on the only pool, "web add n5" names it
+      const [member = '', action = '', pool] = [...plain].reverse();
+      const given = pool === undefined ? {} : { pool };
+      return numbered(
+        { ...given, ...(action === '' ? {} : { [action]: listOf(member) }), ...settings },
+        'ratio',
+      );
+    }
     default:
       if (Object.keys(settings).length > 0) {
         throw wrong(text, `${verb} takes names only, not "${Object.keys(settings)[0]}="`);

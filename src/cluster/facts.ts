@@ -6,6 +6,7 @@
 import type { Address } from '../addr/address.js';
 import type { Prefix } from '../addr/prefix.js';
 import type { ErrorPosition } from '../errors.js';
+import type { RawEdge } from './edge-schema.js';
 import type { RawNextHop } from './field-schemas.js';
 import type {
   ConntrackSettings,
@@ -72,6 +73,11 @@ export interface DataplaneFacts extends Stated<Omit<DataplaneModel, 'conntrack' 
   readonly overlay?: { readonly kind: DataplaneModel['overlay']; readonly place: Place } | undefined;
 }
 
+export interface EdgeFacts {
+  readonly place: Place;
+  readonly raw: RawEdge;
+}
+
 export interface ClusterFacts {
   readonly name?: string | undefined;
   readonly seed?: number | undefined;
@@ -81,6 +87,7 @@ export interface ClusterFacts {
   readonly ecmpPlace?: Place | undefined;
   readonly bgp?: Stated<RouterBgp> | undefined;
   readonly routes?: readonly RouteFacts[];
+  readonly edge?: EdgeFacts | undefined;
   readonly dataplane?: DataplaneFacts | undefined;
   readonly nodes?: readonly NodeFacts[];
   readonly services?: readonly ServiceFacts[];

@@ -9,6 +9,7 @@ import type { CfsSlices } from '../control/cfs-bandwidth.js';
 import type { Probes } from '../control/kubelet-probe.js';
 import type { FlowHashName } from '../hash/flow-hash.js';
 import type { SelectName } from '../route/next-hop-group.js';
+import type { EdgeAction, EdgeMemberModel, EdgeModel } from './edge-model.js';
 import type { L7ProxyModel } from './l7-model.js';
 
 export interface ClusterModel {
@@ -16,6 +17,8 @@ export interface ClusterModel {
   /** source of every random draw that the real system makes at random */
   readonly seed: number;
   readonly router: RouterModel;
+  /** the load balancer before the cluster, or null */
+  readonly edge: EdgeModel | null;
   readonly dataplane: DataplaneModel;
   readonly nodes: readonly NodeModel[];
   readonly services: readonly ServiceModel[];
@@ -138,6 +141,8 @@ export interface ServicePort {
   readonly proto: number;
   readonly port: number;
   readonly targetPort: number;
+  /** where every node takes this port's traffic from outside; absent: see nodePortOf */
+  readonly nodePort?: number;
 }
 
 export interface EndpointModel {
@@ -204,6 +209,14 @@ export type TimelineEvent = { readonly at: number } & (
       /** rows; empty = every node */
       readonly nodes: readonly number[];
       readonly forS: number;
+    }
+  | {
+      readonly kind: 'poolMember';
+      /** row in the edge's pools */
+      readonly pool: number;
+      readonly action: EdgeAction;
+      /** ratio and session count where it is added */
+      readonly member: EdgeMemberModel;
     }
   | { readonly kind: 'route'; readonly prefix: Prefix; readonly nextHops: readonly RouteNextHop[] }
   | { readonly kind: 'ecmp'; readonly settings: EcmpSettings }

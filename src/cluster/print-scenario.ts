@@ -3,11 +3,10 @@
  * that it can be edited. Loading the text yields the same model again.
  */
 
-import { type Address, formatAddress } from '../addr/address.js';
-import { formatPrefix, type Prefix } from '../addr/prefix.js';
 import type { ProbeSettings, Probes } from '../control/kubelet-probe.js';
 import { protocolName } from './check-model.js';
 import { formatDuration } from './duration.js';
+import { memberName } from './edge-model.js';
 import type { L7ProxyModel } from './l7-model.js';
 import { API_VERSION } from './limits.js';
 import type {
@@ -22,6 +21,8 @@ import type {
   ServicePort,
   TimelineEvent,
 } from './model.js';
+import { edgeLines } from './print-edge.js';
+import { addressList, flow, list, listLines, prefixText, scalar, withRemark } from './yaml-text.js';
 
 export function printScenario(model: ClusterModel): string {
   const lines = [
@@ -32,6 +33,7 @@ export function printScenario(model: ClusterModel): string {
     `  seed: ${model.seed}   # of every draw that the real system makes at random`,
     '  router:',
     ...routerLines(model),
+    ...(model.edge === null ? [] : edgeLines(model.edge, model)),
     '  dataplane:',
     ...dataplaneLines(model.dataplane),
     ...listLines('  nodes:', model.nodes.map(nodeText)),
@@ -147,12 +149,13 @@ function serviceLines(service: ServiceModel, model: ClusterModel): string[] {
   ];
 }
 
-function portText({ name, proto, port, targetPort }: ServicePort): string {
+function portText({ name, proto, port, targetPort, nodePort }: ServicePort): string {
   return flow({
     ...(name === null ? {} : { name: scalar(name) }),
     protocol: protocolName(proto),
     port: String(port),
     targetPort: String(targetPort),
+    ...(nodePort === undefined ? {} : { nodePort: String(nodePort) }),
   });
 }
 
@@ -270,57 +273,19 @@ function objectText(event: TimelineEvent, model: ClusterModel): string {
         ...(event.nodes.length === 0 ? {} : { nodes: nodeNames(event.nodes, model) }),
         for: formatDuration(event.forS),
       });
+    case 'poolMember': {
+      const { action, member } = event;
+      return flow({
+        pool: scalar(model.edge!.pools[event.pool]!.name),
+        [action]: scalar(memberName(member, model.nodes)),
+        ...(action === 'add' ? { ratio: String(member.ratio), session: member.session } : {}),
+      });
+    }
     case 'route':
       return routeText(event, model);
     case 'ecmp':
       return flow(Object.fromEntries(ecmpPairs(event.settings).map(([key, value]) => [key, value])));
   }
-}
-
-// -- YAML
-
-function listLines(head: string, items: readonly string[]): string[] {
-  if (items.length === 0) return [`${head} []`];
-  const indent = ' '.repeat(head.length - head.trimStart().length + 2);
-  return [head, ...items.map((item) => `${indent}- ${item}`)];
-}
-
-function flow(pairs: Readonly<Record<string, string>>): string {
-  return `{ ${Object.entries(pairs)
-    .map(([key, value]) => `${key}: ${value}`)
-    .join(', ')} }`;
-}
-
-function list(items: readonly string[]): string {
-  return `[${items.join(', ')}]`;
-}
-
-function withRemark(line: string, remark: string): string {
-  return remark === '' ? line : `${line}   # ${remark}`;
-}
-
-/**
- * Text that YAML reads back as this text: plain where it cannot be taken for anything else, quoted otherwise.
- * A JSON string is a YAML double-quoted scalar, apart from the line separators that YAML folds.
- */
-function scalar(text: string): string {
-  if (/^[A-Za-z][\w./-]*$/.test(text) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(text)) return text;
-  return JSON.stringify(text).replace(
-    /[\u007f-\u009f\u2028\u2029\ufeff]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
-
-function addressList(addresses: readonly Address[]): string {
-  return list(addresses.map((address) => colonsQuoted(formatAddress(address))));
-}
-
-function prefixText(prefix: Prefix): string {
-  return colonsQuoted(formatPrefix(prefix));
-}
-
-function colonsQuoted(text: string): string {
-  return text.includes(':') ? `"${text}"` : text;
 }
 
 function nodeName(node: number, model: ClusterModel): string {

@@ -35,6 +35,7 @@ import type {
 import { NameTable } from './name-table.js';
 import { refuseOverlay } from './not-modelled.js';
 import type { Problems } from './problems.js';
+import { resolveEdge } from './resolve-edge.js';
 import { TimelineReader } from './timeline-events.js';
 
 /** The model that the facts describe. It is to be trusted only where `problems` stays empty. */
@@ -47,17 +48,21 @@ export function resolveModel(facts: ClusterFacts, fallbackName: string, problems
     nodes.map((node) => node.name),
   );
   const services = (facts.services ?? []).map((service) => serviceModel(service, nodeNames, problems));
-  const reader = new TimelineReader({ nodes, services }, problems);
+  const dataplane = dataplaneModel(facts.dataplane ?? {}, problems);
+  const routerAddresses = facts.routerAddresses ?? [];
+  const edge = resolveEdge(facts.edge, { nodes, services, dataplane, routerAddresses }, problems);
+  const reader = new TimelineReader({ nodes, services, edge }, problems);
   return {
     name: facts.name ?? fallbackName,
     seed,
     router: {
-      addresses: facts.routerAddresses ?? [],
+      addresses: routerAddresses,
       ecmp: fitEcmp(ecmp),
       routes: routeEntries(facts, reader),
       bgp: over(DEFAULT_BGP, facts.bgp as ClusterModel['router']['bgp'] | undefined),
     },
-    dataplane: dataplaneModel(facts.dataplane ?? {}, problems),
+    edge,
+    dataplane,
     nodes,
     services,
     epochNs: facts.epochNs ?? null,

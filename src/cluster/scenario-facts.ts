@@ -2,7 +2,7 @@
 import { ecmpSettings } from './ecmp-settings.js';
 import { type ClusterFacts, type NodeFacts, type Place, positionIn, type ServiceFacts } from './facts.js';
 import { PROTOCOLS } from './limits.js';
-import { refuseEdge, refuseProxy } from './not-modelled.js';
+import { refuseProxy } from './not-modelled.js';
 import type { Problems } from './problems.js';
 import { type RawSpec, scenarioSchema } from './scenario-schema.js';
 import { readWith } from './schema-issues.js';
@@ -35,6 +35,7 @@ export function scenarioFacts(
       fibDelayS: router.bgp.fibDelay,
     },
     routes: (router?.routes ?? []).map((route, i) => ({ ...route, place: place('router', 'routes', i) })),
+    edge: spec.edge && { raw: spec.edge, place: place('edge') },
     dataplane: dataplaneFacts(spec.dataplane, place('dataplane', 'overlay')),
     nodes: (spec.nodes ?? []).map((node, i) => nodeFacts(node, place('nodes', i))),
     services: (spec.services ?? []).map((service, i) => serviceFacts(service, place('services', i))),
@@ -44,10 +45,7 @@ export function scenarioFacts(
 
 function refuseUnmodelled(spec: RawSpec, place: (...inner: Path) => Place, problems: Problems): void {
   const proxy = spec.dataplane?.proxy;
-  const refusals = [
-    { at: ['dataplane', 'proxy'], sentence: proxy && refuseProxy(proxy) },
-    { at: ['edge'], sentence: spec.edge && refuseEdge(spec.edge) },
-  ];
+  const refusals = [{ at: ['dataplane', 'proxy'], sentence: proxy && refuseProxy(proxy) }];
   for (const { at, sentence } of refusals) if (sentence) problems.add(positionIn(place(...at)), sentence);
 }
 
@@ -87,11 +85,12 @@ function serviceFacts(raw: NonNullable<RawSpec['services']>[number], place: Plac
     name: raw.name,
     place,
     vips: raw.vip,
-    ports: raw.ports?.map(({ name, protocol, port, targetPort }) => ({
+    ports: raw.ports?.map(({ name, protocol, port, targetPort, nodePort }) => ({
       name: name ?? null,
       proto: PROTOCOLS[protocol ?? 'TCP']!,
       port,
       targetPort: targetPort ?? port,
+      ...(nodePort === undefined ? {} : { nodePort }),
     })),
     externalTrafficPolicy: raw.externalTrafficPolicy,
     sessionAffinity: raw.sessionAffinity,

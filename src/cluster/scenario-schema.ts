@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { DEFAULT_PROBE } from '../control/kubelet-probe.js';
 import { USUAL_BFD_S, USUAL_GRACEFUL_RESTART_S } from './defaults.js';
+import { edgeSchema } from './edge-schema.js';
 import {
   addresses,
   duration,
@@ -83,6 +84,7 @@ const servicePort = mapping({
   protocol: oneOf(['TCP', 'UDP', 'SCTP']).optional(),
   port,
   targetPort: port.optional(),
+  nodePort: port.optional(),
 });
 
 const endpoint = mapping({
@@ -148,7 +150,7 @@ export const scenarioSchema = mapping({
       bgp: bgp.optional(),
       routes: listOf(routeSchema).optional(),
     }).optional(),
-    edge: z.record(z.string(), z.unknown(), { error: 'expected a mapping' }).optional(),
+    edge: edgeSchema.optional(),
     dataplane: dataplane.optional(),
     nodes: listOf(node).optional(),
     services: listOf(service).optional(),

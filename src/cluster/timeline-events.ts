@@ -5,13 +5,16 @@
 import { formatPrefix, type Prefix } from '../addr/prefix.js';
 import type { ErrorPosition } from '../errors.js';
 import { changedEcmp, ecmpSettings, fitEcmp, refuseEcmp } from './ecmp-settings.js';
+import { EDGE_ACTIONS, type EdgeModel } from './edge-model.js';
+import type { RawPoolMember } from './edge-schema.js';
 import { type Place, positionIn, type TimelineFacts } from './facts.js';
 import type { RawNextHop } from './field-schemas.js';
 import type { EcmpSettings, NodeModel, RouteNextHop, ServiceModel, TimelineEvent } from './model.js';
 import { NameTable, NodeTable } from './name-table.js';
-import { refuseVerb } from './not-modelled.js';
 import type { Problems } from './problems.js';
+import { memberOf } from './resolve-edge.js';
 import { VERBS, type Verb } from './timeline-schema.js';
+import type { Path } from './yaml-source.js';
 
 type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;
 type What = WithoutTime<TimelineEvent>;
@@ -19,6 +22,7 @@ type What = WithoutTime<TimelineEvent>;
 export interface NamedParts {
   readonly nodes: readonly Pick<NodeModel, 'name' | 'addresses' | 'rack'>[];
   readonly services: readonly Pick<ServiceModel, 'name' | 'endpoints'>[];
+  readonly edge?: EdgeModel | null;
 }
 
 export class TimelineReader {
@@ -175,8 +179,7 @@ export class TimelineReader {
         return [{ kind: verb, nodes: rows, forS }];
       }
       case 'poolMember':
-        this.problems.add(position, refuseVerb(verb)!);
-        return [];
+        return this.poolMembers(entry.poolMember!, place);
       case 'route': {
         const { prefix, nextHops } = entry.route!;
         const inner = { ...place, path: [...place.path, 'route'] };
@@ -185,6 +188,47 @@ export class TimelineReader {
       case 'ecmp':
         return this.settingsEvent(settings, position);
     }
+  }
+
+  /** One action on one member or several; only the first action counts, a second one is refused. */
+  private poolMembers(raw: RawPoolMember, place: Place): What[] {
+    const at = (...inner: Path) => positionIn(place, 'poolMember', ...inner);
+    const { edge = null } = this.parts;
+    if (edge === null) {
+      this.problems.add(at(), 'poolMember acts on a pool of spec.edge, and this scenario has no edge');
+      return [];
+    }
+    const pools = new NameTable(
+      'pool',
+      edge.pools.map(({ name }) => name),
+    );
+    const pool = raw.pool === undefined ? (edge.pools.length === 1 ? 0 : null) : pools.rowOf(raw.pool);
+    const actions = EDGE_ACTIONS.filter((action) => raw[action] !== undefined);
+    if (pool === null) {
+      const sentence =
+        raw.pool === undefined
+          ? 'poolMember needs a pool where there is more than one'
+          : pools.unknown(raw.pool);
+      this.problems.add(at(), sentence);
+      return [];
+    }
+    if (actions.length !== 1) {
+      this.problems.add(at(), `poolMember needs one of ${EDGE_ACTIONS.join(', ')}, like { add: n5 }`);
+      return [];
+    }
+    const action = actions[0]!;
+    const { ratio = 1, session = 'enabled' } = raw;
+    if (action !== 'add' && (raw.ratio !== undefined || raw.session !== undefined)) {
+      this.problems.add(at(), 'ratio and session belong to a member that is added');
+    }
+    const service = edge.virtualServers.find((server) => server.pool === pool)?.service;
+    return raw[action]!.flatMap((name): What[] => {
+      const member = memberOf(name, edge.pools[pool]!.target, service, this.parts);
+      if (typeof member !== 'string')
+        return [{ kind: 'poolMember', pool, action, member: { ...member, ratio, session } }];
+      this.problems.add(at(action), member);
+      return [];
+    });
   }
 
   private podNames(pods: readonly string[], position: ErrorPosition): readonly string[] {

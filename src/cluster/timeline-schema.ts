@@ -13,6 +13,7 @@
  *   { at: 5s, rackDown: r1 }                                  and rackUp: nodeDown, nodeUp for each of its nodes
  *   { at: 0s, rollingRedeploy: { nodes: [n1, n2], every: 60s, downFor: 20s } }     without nodes: all, in order
  *   { at: 5s, proxyStall: { node: n1, for: 30s } }            nodes: [..] as well; without: all
+ *   { at: 5s, poolMember: { pool: web, add: n5 } }            also remove, enable, disable, offline; the only pool needs no name
  *   { at: 5s, route: { prefix: 203.0.113.10/32, nextHops: [n1, n3, "n4*2"] } }
  *   { at: 5s, ecmp: { select: resilient } }                   what is not named stays as it is
  */
@@ -20,6 +21,7 @@ import { z } from 'zod';
 import { FLOW_HASHES } from '../hash/flow-hash.js';
 import { SELECTS } from '../route/next-hop-group.js';
 import { DEFAULT_GRACE_PERIOD_S, DEFAULT_ROLLING_REDEPLOY, DEFAULT_THROTTLE } from './defaults.js';
+import { poolMemberSchema } from './edge-schema.js';
 import {
   duration,
   listOf,
@@ -126,7 +128,7 @@ const verbs = {
   rackUp: names,
   rollingRedeploy,
   proxyStall,
-  poolMember: z.unknown(),
+  poolMember: poolMemberSchema,
   route: routeSchema,
   ecmp: ecmpSchema,
 };

@@ -58,6 +58,11 @@ export class ConntrackTable {
     return -1;
   }
 
+  /** As {@link find}, whether the entry has expired or not: for a table whose owner ends entries itself. */
+  peek(tuple: Tuple): number {
+    return this.lookUp(tuple.words);
+  }
+
   /** Whether some entry already has this tuple, in either direction (NAT must then choose another port). */
   isTaken(tuple: Tuple, nowS: number): boolean {
     return this.find(tuple, nowS) >= 0;

@@ -6,19 +6,24 @@
  * packet at a time; nothing is copied but the answer.
  */
 import type { ClusterModel } from '../cluster/model.js';
+import { segmentOf } from '../conntrack/tcp-states.js';
 import type { ClusterState } from './cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from './disposition.js';
+import { EDGE_HOP, EdgeHop } from './edge-hop.js';
+import type { EdgeState } from './edge-state.js';
 import { EndpointHop } from './endpoint-hop.js';
 import { buildTcpAnswer } from './forge.js';
 import { NodeHop } from './node-hop.js';
-import { Packet } from './packet.js';
+import { Packet, PROTO_TCP } from './packet.js';
 import { RouterHop } from './router-hop.js';
 import type { RouterState } from './router-state.js';
-import { ServicePorts } from './service-ports.js';
+import { edgeTargets, ServicePorts } from './service-ports.js';
 
 export class DataPlane {
   readonly nodes: readonly NodeHop[];
   readonly routerHop: RouterHop;
+  /** the load balancer before the cluster, or null */
+  readonly edge: EdgeHop | null;
   readonly endpoint: EndpointHop;
 
   // what became of the last packet
@@ -36,8 +41,16 @@ export class DataPlane {
 
   private readonly answerBytes = new DataView(new ArrayBuffer(128));
 
-  constructor(model: ClusterModel, cluster: ClusterState, router: RouterState) {
-    const services = new ServicePorts(model.services);
+  constructor(
+    model: ClusterModel,
+    cluster: ClusterState,
+    router: RouterState,
+    edge: EdgeState | null = null,
+  ) {
+    const podRow = (name: string): number => cluster.podByName.get(name)!.row;
+    const behindEdge = edge === null ? [] : edgeTargets(model, edge.edge, podRow);
+    const services = new ServicePorts(model.services, behindEdge);
+    this.edge = edge && new EdgeHop(edge, model, services);
     const draws = new Map<number, number>();
     this.nodes = model.nodes.map((_, node) => new NodeHop(node, model, cluster, services, draws));
     this.routerHop = new RouterHop(router);
@@ -48,11 +61,28 @@ export class DataPlane {
   send(packet: Packet, lingersUntilS: number, nowS: number): void {
     this.answered = false;
     this.pod = -1;
+    const { edge } = this;
+    if (edge?.covers(packet) === true) {
+      const segment = packet.proto === PROTO_TCP ? segmentOf(packet.tcpFlags) : -1;
+      this.node = edge.forward(packet, nowS);
+      if (this.node < 0) {
+        this.end(edge.outcome, edge.reason, EDGE_HOP);
+        return;
+      }
+      this.throughNode(packet, lingersUntilS, nowS);
+      this.answered = this.answered && edge.fromMember(this.answer);
+      edge.after(segment, packet.proto, this.outcome);
+      return;
+    }
     this.node = this.routerHop.forward(packet, nowS);
     if (this.node < 0) {
       this.end(Outcome.unreachable, ReasonCode['no-route'], hopCode(HopKind.router, 0));
       return;
     }
+    this.throughNode(packet, lingersUntilS, nowS);
+  }
+
+  private throughNode(packet: Packet, lingersUntilS: number, nowS: number): void {
     const hop = this.nodes[this.node]!;
     if (!hop.fromOutside(packet, nowS)) {
       this.end(hop.outcome, hop.reason, hop.hop);
@@ -84,7 +114,9 @@ export class DataPlane {
    * used up. Returns the pod, or -1 where nobody can know the connection.
    */
   adopt(packet: Packet, nowS: number): number {
-    const node = this.routerHop.peek(packet);
+    const { edge } = this;
+    const node = edge?.covers(packet) === true ? edge.adopt(packet, nowS) : this.routerHop.peek(packet);
+    this.node = node;
     if (node < 0) return -1;
     const pod = this.nodes[node]!.adopt(packet, nowS);
     if (pod >= 0) this.endpoint.adopt(packet, pod);

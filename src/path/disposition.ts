@@ -30,6 +30,11 @@ export const REASON_NAMES = [
   'conntrack-full',
   'snat-port-exhausted',
   'stale-rules',
+  'invalid-refused',
+  'member-unknown',
+  'member-down',
+  'no-member',
+  'edge-unmatched',
 ] as const;
 export type ReasonName = (typeof REASON_NAMES)[number];
 
@@ -38,7 +43,7 @@ export const ReasonCode = Object.fromEntries(REASON_NAMES.map((name, code) => [n
 >;
 
 /** Where something happened, as one number: a kind and a row. */
-export const HopKind = { none: 0, router: 1, node: 2, endpoint: 3 } as const;
+export const HopKind = { none: 0, router: 1, node: 2, endpoint: 3, edge: 4 } as const;
 
 export function hopCode(kind: number, row: number): number {
   return kind * 0x100000 + row;

@@ -14,14 +14,7 @@
 import type { ClusterModel } from '../cluster/model.js';
 import { ConntrackTable, CT_ASSURED, CT_REPLIED } from '../conntrack/conntrack-table.js';
 import { portClassFirst, portClassSize } from '../conntrack/port-range.js';
-import {
-  INVALID,
-  nextTcpState,
-  ORIGINAL,
-  type Segment,
-  segmentOf,
-  TcpState,
-} from '../conntrack/tcp-states.js';
+import { INVALID, nextTcpState, ORIGINAL, Segment, segmentOf, TcpState } from '../conntrack/tcp-states.js';
 import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
 import { addressOf, type ClusterState } from './cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from './disposition.js';
@@ -79,7 +72,7 @@ export class NodeHop {
       const next = this.table.stepTcp(slot, segment, nowS);
       if (next === INVALID) {
         this.entry = slot >> 1;
-        return this.invalid(ReasonCode['invalid-dropped']);
+        return this.invalid(packet, ReasonCode['invalid-dropped']);
       }
       if (next === TcpState.synSent && state >= TcpState.timeWait) slot = -1;
     } else if (slot >= 0) {
@@ -166,6 +159,8 @@ export class NodeHop {
     const slot = this.table.find(this.tuple, nowS);
     if (slot < 0 || this.tuple.proto !== PROTO_UDP) return slot;
     const entry = slot >> 1;
+    // what kube-proxy has not translated it does not flush
+    if (this.services.find(this.tuple)?.pod !== -1) return slot;
     const departures = this.cluster.rules[this.node]!.departuresOf(this.podOf[entry]!);
     if (departures === this.departures[entry]) return slot;
     this.table.remove(entry);
@@ -186,7 +181,12 @@ export class NodeHop {
     return false;
   }
 
-  private invalid(reason: number): false {
+  /** ctstate INVALID: no translation. A NodePort is the node's own address: its stack has no such socket. */
+  private invalid(packet: Packet, reason: number): false {
+    if (this.services.find(this.tuple)?.local === true) {
+      const isReset = segmentOf(packet.tcpFlags) === Segment.rst;
+      return this.end(isReset ? Outcome.silent : Outcome.reset, ReasonCode['invalid-refused']);
+    }
     if (this.model.dataplane.dropInvalid) return this.end(Outcome.silent, reason);
     return this.end(Outcome.unreachable, ReasonCode['forwarding-loop']);
   }
@@ -197,11 +197,11 @@ export class NodeHop {
     if (packet.proto === PROTO_TCP) {
       state = segment < 0 ? INVALID : nextTcpState(ORIGINAL, segment as Segment, TcpState.none);
       if (state === INVALID) {
-        this.invalid(ReasonCode['invalid-dropped']);
+        this.invalid(packet, ReasonCode['invalid-dropped']);
         return -1;
       }
       if (state !== TcpState.synSent && !this.model.dataplane.conntrack.tcpLoose) {
-        this.invalid(ReasonCode['loose-off']);
+        this.invalid(packet, ReasonCode['loose-off']);
         return -1;
       }
     }
@@ -234,6 +234,7 @@ export class NodeHop {
   private choose(nowS: number): number {
     const found = this.services.find(this.tuple);
     if (found === null) return REJECT_NO_ENDPOINT;
+    if (found.pod >= 0) return found.pod;
     const key = this.key();
     const ordinal = this.draws.get(key) ?? 0;
     this.draws.set(key, ordinal + 1);
@@ -249,13 +250,13 @@ export class NodeHop {
 
   /** Translates to `pod` and makes the entry. -1: no source port is free. */
   private insert(pod: number, state: number, nowS: number): number {
-    const { service, targetPort } = this.services.find(this.tuple)!;
+    const { service, targetPort, pod: direct } = this.services.find(this.tuple)!;
     const { addresses, node: podNode } = this.cluster.pods[pod]!;
     const target = addressOf(addresses, this.tuple.family);
     if (target === null) return -1;
     this.original.copy(this.tuple);
     this.tuple.setDestination(target, targetPort);
-    const cluster = this.model.services[service]!.externalTrafficPolicy === 'Cluster';
+    const cluster = direct < 0 && this.model.services[service]!.externalTrafficPolicy === 'Cluster';
     this.reply.invert(this.tuple);
     if (cluster) {
       const source = masqueradeAddress(this.model, this.node, podNode, this.tuple.family);

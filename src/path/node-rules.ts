@@ -75,6 +75,11 @@ export class NodeRules {
     return this.candidates(service).length;
   }
 
+  /** Pod rows that a new connection from outside could get here. */
+  offered(service: number): readonly number[] {
+    return this.candidates(service);
+  }
+
   /**
    * The endpoint (pod row) for a new connection, or DROP_NO_LOCAL_ENDPOINT or REJECT_NO_ENDPOINT.
    *

@@ -5,6 +5,7 @@
  * cause is further back: the router moved the flow, the node had rebooted, the endpoint was stopped.
  */
 import { HopKind, hopCode, hopKind, hopRow, ReasonCode } from '../path/disposition.js';
+import type { EdgeMember } from '../path/edge-state.js';
 
 /** What an engine knows of the packet and its flow. */
 export interface Grief {
@@ -45,6 +46,52 @@ export interface Blame {
   reason: number;
   event: number;
   hop: number;
+}
+
+/** What an engine knows of a flow behind a load balancer, besides. */
+export interface EdgeGrief {
+  /** the packet was not forwarded; reason as the load balancer reported it */
+  readonly refused: number | null;
+  /** the load balancer knows nothing of the member, and which event added it */
+  readonly unknownSince: number | null;
+  /** the connection was made with another pod than the one that it is sent to, and no node chose */
+  readonly otherPod: boolean;
+  /** event that ended or moved the flow's connection, or -1 */
+  readonly movedBy: number;
+}
+
+const EDGE = hopCode(HopKind.edge, 0);
+
+/** Where a node's failure is only the end of what the load balancer did: `out` holds what {@link blame} found. */
+export function blameEdge(grief: EdgeGrief, out: Blame): void {
+  if (grief.refused !== null) {
+    out.reason = grief.refused;
+    out.event = grief.movedBy;
+  } else if (grief.otherPod || out.reason === ReasonCode['ecmp-rehash']) {
+    out.reason = grief.movedBy >= 0 ? ReasonCode['member-down'] : ReasonCode['entry-expired'];
+    out.event = grief.movedBy;
+  } else if (grief.unknownSince !== null && MEMBER_FAILS.has(out.reason)) {
+    out.reason = ReasonCode['member-unknown'];
+    if (grief.unknownSince >= 0) out.event = grief.unknownSince;
+  } else return;
+  out.hop = EDGE;
+}
+
+/** Reasons by which a member that is not what its pool takes it for fails. */
+const MEMBER_FAILS = new Set([
+  ReasonCode['node-down'],
+  ReasonCode['no-local-endpoint'],
+  ReasonCode['no-endpoint'],
+  ReasonCode['endpoint-gone'],
+  ReasonCode['stale-rules'],
+]);
+
+/** The event by which a member stopped answering its monitor, as far as one is known. */
+export function downBy(member: EdgeMember, up: boolean, log: EventLog): number {
+  if (!up) return log.node[member.node]!;
+  if (member.pod >= 0) return log.pod[member.pod] ?? -1;
+  const emptied = log.emptied[member.node]!;
+  return emptied >= 0 ? emptied : member.event;
 }
 
 /** Writes the cause into `out`. */

@@ -22,7 +22,8 @@ export function causalChain(engine: FlowEngine, model: ClusterModel, f: number):
     const began =
       tracker.midway[f] === 1 ? 'was open when the capture began' : `began at ${seconds(first.atS)}`;
     const whereTo = first.pod < 0 ? '' : `, and its endpoint was ${podName(first.pod)}`;
-    chain.push(`The flow ${began}; the router sent it to ${nodeName(first.node)}${whereTo}.`);
+    const sender = engine.edge?.carries(f) === true ? 'the load balancer' : 'the router';
+    chain.push(`The flow ${began}; ${sender} sent it to ${nodeName(first.node)}${whereTo}.`);
   }
   if (event >= 0) chain.push(...eventSentences(engine, event));
   const reason = REASON_NAMES[end.reason]!;
@@ -101,6 +102,13 @@ const SENTENCES: Record<string, (node: string, pod: string | null) => string> = 
   'loose-off': (node) => `${node} had no entry, and tcp_loose is off: the segment was INVALID`,
   'conntrack-full': (node) => `the connection tracking table of ${node} was full`,
   'snat-port-exhausted': (node) => `${node} had no source port left towards ${'the endpoint'}`,
+  'invalid-refused': (node) =>
+    `${node} called the segment INVALID and left it to its own stack, which has no such socket`,
+  'member-unknown': (node) =>
+    `the load balancer sent the packet to ${node}, of which its monitor had not said anything yet`,
+  'member-down': () => 'the load balancer took the pool member for down and ended the connection',
+  'no-member': () => 'the load balancer had no pool member that may get a connection',
+  'edge-unmatched': () => 'the load balancer had no such connection any more',
   'stale-rules': (node, pod) => `the rules on ${node} still named ${pod ?? 'an endpoint'}, which was gone`,
 };
 

@@ -81,6 +81,14 @@ export class EntryPool {
     return -1;
   }
 
+  /** The same where the packet's destination is a pod: an entry towards another pod is another tuple. */
+  findTo(flow: number, node: number, pod: number): number {
+    for (let e = this.head[flow]!; e >= 0; e = this.next[e]!) {
+      if (this.node[e] === node && this.pod[e] === pod && this.state[e] !== DEAD) return e;
+    }
+    return -1;
+  }
+
   private grow(): void {
     const capacity = this.flow.length * 2;
     const wider = (column: Int32Array): Int32Array => {

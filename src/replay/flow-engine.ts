@@ -21,12 +21,15 @@ import {
 } from '../flow/packet-index.js';
 import { ClusterState } from '../path/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../path/disposition.js';
+import { EDGE_HOP, EdgePhase } from '../path/edge-hop.js';
+import { Availability, type EdgeMember, edgeStateOf } from '../path/edge-state.js';
 import type { Pod } from '../path/pod.js';
 import { type Route, RouterState } from '../path/router-state.js';
 import type { NextHopGroup } from '../route/next-hop-group.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
-import { type Blame, blame, EventLog, type Grief } from './blame.js';
+import { type Blame, blame, blameEdge, downBy, EventLog, type Grief } from './blame.js';
 import { ClientSide, SKIP } from './client-side.js';
+import { EdgeWalk } from './edge-walk.js';
 import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED, NO_ENTRY } from './entry-pool.js';
 import { EventCounts } from './event-counts.js';
 import { type ClientPackets, type FlowPlan, planOf } from './flow-plan.js';
@@ -41,6 +44,8 @@ const UDP = 17;
 /** a flow that has not sent yet */
 const NOT_STARTED = -2;
 const NO_ROUTE = -1;
+/** not the router's business */
+const VIA_EDGE = -3;
 
 /** the bits of `meta` that a calm flow's packet must match, and what they are by kind of flow */
 const CALM_MASK = TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK | META_FRAGMENT | META_FLAGS_CUT;
@@ -69,6 +74,8 @@ export class FlowEngine implements TimelineListener {
   readonly timeline: EventSource;
   readonly tracker: VerdictTracker;
   readonly walk: NodeWalk;
+  /** the load balancer before the cluster, or null */
+  readonly edge: EdgeWalk | null;
   readonly paths: PathLog;
   readonly counts: EventCounts;
   /** client bytes of each flow since they were last booked */
@@ -114,7 +121,9 @@ export class FlowEngine implements TimelineListener {
     this.router = world?.router ?? new RouterState(model, this.cluster);
     this.tracker = new VerdictTracker(flows);
     this.client = new ClientSide(this.tracker);
-    this.walk = new NodeWalk(model, this.cluster, this.plan, this.client.lingerS);
+    const edge = edgeStateOf(model, this.cluster);
+    this.edge = edge && new EdgeWalk(edge, model, this.plan);
+    this.walk = new NodeWalk(model, this.cluster, this.plan, this.client.lingerS, this.edge);
     this.paths = new PathLog(flows);
     this.log = world?.log ?? new EventLog(model.nodes.length);
     this.dormant = world?.dormant ?? null;
@@ -127,7 +136,7 @@ export class FlowEngine implements TimelineListener {
     this.movedBy = new Int32Array(flows).fill(-1);
     this.offsetNs = world?.offsetNs ?? offsetOf(index, model);
     this.hashes = this.plan.hashes(this.router.ecmp, 'ports');
-    this.timeline = world?.timeline ?? new Timeline(model, this.cluster, this.router, this);
+    this.timeline = world?.timeline ?? new Timeline(model, this.cluster, this.router, this, edge);
     this.counts = world?.counts ?? new EventCounts(model, this.timeline.entries.length, this.cluster);
     this.lookUpGroups();
   }
@@ -172,7 +181,8 @@ export class FlowEngine implements TimelineListener {
     if (this.plan.proto[f] !== TCP || this.tracker.life[f] !== Life.open || this.tracker.fate[f] !== 0)
       return false;
     if (this.tracker.waiting[f] !== Asks.nothing) return false;
-    return this.walk.wouldBreak(f, this.nextHop[f]!, this.nowS);
+    const node = this.edge?.carries(f) === true ? this.edge.peek(f, this.nowS) : this.nextHop[f]!;
+    return this.walk.wouldBreak(f, node, this.nowS);
   }
 
   /** How far it has got, in seconds since t = 0. */
@@ -221,31 +231,41 @@ export class FlowEngine implements TimelineListener {
     if (this.dormant !== null && this.dormant[this.plan.vip[f]!] === 1) return;
     this.expects[f] = NOT_CALM;
     this.packetBytes = meta >>> META_LENGTH_SHIFT;
-    const node = this.route(f, meta, nowS);
+    const node = this.edge?.carries(f) === true ? this.toEdge(f) : this.route(f, meta, nowS);
     if (this.plan.proto[f] === TCP) this.segment(f, node, meta, nowS);
     else this.datagram(f, node, nowS);
   }
 
-  private segment(f: number, node: number, meta: number, nowS: number): void {
+  /** The load balancer decides once it is known what the packet means. */
+  private toEdge(f: number): typeof VIA_EDGE {
+    const e = this.current[f]!;
+    if (e > NO_ENTRY) this.edge!.touch(f, this.walk.entries.lastS[e]!);
+    return VIA_EDGE;
+  }
+
+  private segment(f: number, routed: number, meta: number, nowS: number): void {
     const { tracker, client, walk } = this;
     const captured = (meta & META_FLAGS_CUT) !== 0 ? Segment.ack : segmentOf(meta & META_TCP_FLAGS);
     const payload = meta & META_PAYLOAD;
-    if (tracker.life[f] === Life.unborn && captured !== Segment.syn) this.adopt(f, node, nowS);
+    if (tracker.life[f] === Life.unborn && captured !== Segment.syn) this.adopt(f, routed, nowS);
     const segment = client.prepare(f, captured, payload, nowS);
     if (segment === SKIP) {
-      this.notePath(f, node, -1, nowS);
+      this.notePath(f, routed, -1, nowS);
       this.rest(f);
       return;
     }
+    const node = routed === VIA_EDGE ? this.edge!.forward(f, segment, nowS) : routed;
     this.send(f, node, segment, payload, nowS);
+    if (routed === VIA_EDGE && node >= 0) this.edge!.after(f, segment, walk.outcome);
     const { reason, event, hop } = this.blamed;
     tracker.packet(f, client.asks, walk.outcome, reason, event, hop, nowS);
     this.notePath(f, node, walk.pod, nowS);
     this.calm(f, CALM_TCP);
   }
 
-  private datagram(f: number, node: number, nowS: number): void {
+  private datagram(f: number, routed: number, nowS: number): void {
     const { tracker, walk } = this;
+    const node = routed === VIA_EDGE ? this.edge!.forward(f, Segment.ack, nowS) : routed;
     const before = this.paths.lastPod(f);
     this.send(f, node, Segment.ack, 1, nowS);
     const { reason, event, hop } = this.blamed;
@@ -278,12 +298,10 @@ export class FlowEngine implements TimelineListener {
     const { walk } = this;
     if (node >= 0) {
       walk.walk(f, node, segment, payload, nowS);
+    } else if (this.edge?.carries(f) === true) {
+      walk.notForwarded(this.edge.outcome, this.edge.reason, EDGE_HOP);
     } else {
-      walk.outcome = Outcome.unreachable;
-      walk.reason = ReasonCode['no-route'];
-      walk.hop = hopCode(HopKind.router, 0);
-      walk.pod = -1;
-      walk.entry = -1;
+      walk.notForwarded(Outcome.unreachable, ReasonCode['no-route'], hopCode(HopKind.router, 0));
     }
     this.blamed.event = -1;
     if (walk.outcome === Outcome.answered) return;
@@ -304,6 +322,22 @@ export class FlowEngine implements TimelineListener {
     grief.expired = home >= 0 && entries.state[home] === DEAD && walk.entry !== home;
     grief.movedBy = this.movedBy[f]!;
     blame(grief, this.log, this.blamed);
+    if (this.edge?.carries(f) === true) this.blameEdge(f, node, reason, home < 0 ? -1 : entries.pod[home]!);
+  }
+
+  private blameEdge(f: number, node: number, reason: number, home: number): void {
+    const { state, member } = this.edge!;
+    const one = node < 0 ? undefined : state.members[member[f]!]!;
+    const unknown = one !== undefined && one.availability === Availability.unknown;
+    blameEdge(
+      {
+        refused: node < 0 ? reason : null,
+        unknownSince: unknown ? one.event : null,
+        otherPod: home >= 0 && one !== undefined && one.pod >= 0 && one.pod !== home,
+        movedBy: this.movedBy[f]!,
+      },
+      this.blamed,
+    );
   }
 
   /** After an answer through an established entry the flow is calm until something changes. */
@@ -318,7 +352,9 @@ export class FlowEngine implements TimelineListener {
     if (kind === CALM_TCP && (state[e] !== TcpState.established || tracker.life[f] !== Life.open)) return;
     this.current[f] = e;
     const { timeouts } = this.model.dataplane.conntrack;
-    this.limitS[f] = kind === CALM_TCP ? walk.timeoutS(e) : Math.min(timeouts.udp, timeouts.udpStream);
+    const limitS = kind === CALM_TCP ? walk.timeoutS(e) : Math.min(timeouts.udp, timeouts.udpStream);
+    const viaEdge = this.edge?.carries(f) === true;
+    this.limitS[f] = viaEdge ? Math.min(limitS, this.edge!.idleLimitS(f)) : limitS;
     this.expects[f] = kind;
   }
 
@@ -334,7 +370,11 @@ export class FlowEngine implements TimelineListener {
   private adopt(f: number, node: number, nowS: number): void {
     this.tracker.midway[f] = 1;
     this.tracker.life[f] = Life.open;
-    if (node >= 0) this.walk.adopt(f, node, nowS);
+    const at = node === VIA_EDGE ? this.edge!.adopt(f, nowS) : node;
+    if (at < 0) return;
+    this.walk.adopt(f, at, nowS);
+    const adopted = this.walk.connectedBy[f]! >= 0;
+    if (node === VIA_EDGE && adopted && this.edge!.isGuess(f)) this.walk.guessed[f] = 1;
   }
 
   // -- the router
@@ -383,6 +423,25 @@ export class FlowEngine implements TimelineListener {
       this.movedBy[f] = event;
       this.expects[f] = NOT_CALM;
       if (this.isActive(f, atS)) this.counts.moved(event);
+    }
+  }
+
+  memberDown(member: EdgeMember, atS: number): void {
+    const edge = this.edge!;
+    const { serviceDown } = edge.state.pool(member);
+    if (serviceDown === 'none') return;
+    const event = downBy(member, this.cluster.nodeUp[member.node]!, this.log);
+    for (const f of edge.flowsTo(member)) {
+      this.toEdge(f);
+      this.expects[f] = NOT_CALM;
+      this.movedBy[f] = event;
+      if (serviceDown === 'drop') edge.setPhase(f, EdgePhase.dropped);
+      else if (serviceDown === 'reselect') edge.setPhase(f, EdgePhase.reselect);
+      else {
+        edge.close(f);
+        if (this.plan.proto[f] !== TCP || !this.tracker.isOpen(f)) continue;
+        this.tracker.resetByEdge(f, ReasonCode['member-down'], event, EDGE_HOP, atS);
+      }
     }
   }
 

@@ -120,6 +120,12 @@ export class FlowPlan {
     return addressAt(this.flows, this.row[f]!, this.clientIsB[f] === 1 ? 4 : 0);
   }
 
+  /** Port that the flow's client sends to. */
+  serverPort(f: number): number {
+    const row = this.row[f]!;
+    return this.clientIsB[f] === 1 ? this.flows.aPort[row]! : this.flows.bPort[row]!;
+  }
+
   /** Key for sessionAffinity ClientIP. */
   clientText(f: number): string {
     return formatAddress(this.clientAddress(f));

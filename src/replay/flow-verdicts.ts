@@ -83,10 +83,14 @@ export class FlowVerdicts {
 
   /** Fate of a row of the plan. */
   fate(f: number): Fate {
-    const { tracker, walk } = this.engine;
+    const { tracker, walk, edge } = this.engine;
     const end = tracker.ending(f);
     if (end !== null) {
-      const guess = walk.guessed[f] === 1 && ENDPOINT_REASONS.has(REASON_NAMES[end.reason]!);
+      const reason = REASON_NAMES[end.reason]!;
+      // behind a load balancer the node is a guess as well
+      const hangsOnGuess =
+        edge?.carries(f) === true ? reason !== 'edge-unmatched' : ENDPOINT_REASONS.has(reason);
+      const guess = walk.guessed[f] === 1 && hangsOnGuess;
       return guess ? 'unknown' : FATES[end.fate]!;
     }
     return tracker.life[f] === Life.unborn || tracker.midway[f] === 1 ? 'unknown' : 'delivered';
@@ -115,6 +119,7 @@ export class FlowVerdicts {
     const row = hopRow(hop);
     if (hopKind(hop) === HopKind.node) return `node ${this.model.nodes[row]!.name}`;
     if (hopKind(hop) === HopKind.endpoint) return `endpoint ${this.engine.cluster.pods[row]!.name}`;
+    if (hopKind(hop) === HopKind.edge) return `edge ${this.model.edge?.name ?? 'edge'}`;
     return 'router';
   }
 

@@ -21,6 +21,7 @@ import { tcpTimeouts, UDP_STREAM_AFTER_S } from '../conntrack/timeouts.js';
 import type { ClusterState } from '../path/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../path/disposition.js';
 import { DROP_NO_LOCAL_ENDPOINT, REJECT_NO_ENDPOINT } from '../path/node-rules.js';
+import type { EdgeWalk } from './edge-walk.js';
 import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED, ENTRY_SNAT, EntryPool, STATELESS } from './entry-pool.js';
 import type { FlowPlan } from './flow-plan.js';
 import { SourcePorts } from './source-ports.js';
@@ -49,6 +50,9 @@ export class NodeWalk implements EntryLife {
   /** pod it was sent to, or -1 */
   pod = -1;
 
+  /** per flow: key and source port as the node sees them */
+  private readonly key: Int32Array;
+  private readonly clientPort: Uint16Array;
   private readonly timeouts: Float64Array;
   private readonly limits: TableLimits;
   private readonly ports: SourcePorts;
@@ -59,7 +63,11 @@ export class NodeWalk implements EntryLife {
     private readonly plan: FlowPlan,
     /** see ClientSide */
     private readonly lingerS: Float64Array,
+    /** the load balancer before the node, or null */
+    private readonly edge: EdgeWalk | null = null,
   ) {
+    this.key = edge?.key ?? plan.key;
+    this.clientPort = edge?.port ?? plan.clientPort;
     const flows = plan.count;
     this.entries = new EntryPool(flows);
     this.connectedBy = new Int32Array(flows).fill(-1);
@@ -86,7 +94,7 @@ export class NodeWalk implements EntryLife {
         segment < 0 ? INVALID : nextTcpState(ORIGINAL, segment as Segment, this.entries.state[e] as TcpState);
       if (next === INVALID) {
         this.entry = e;
-        this.invalid(node, ReasonCode['invalid-dropped']);
+        this.invalid(f, node, segment, ReasonCode['invalid-dropped']);
         return;
       }
       const reopens = next === TcpState.synSent && this.entries.state[e]! >= TcpState.timeWait;
@@ -120,10 +128,13 @@ export class NodeWalk implements EntryLife {
     if (!this.cluster.nodeUp[node] || this.plan.targetPort[f] === 0) return;
     const service = this.plan.service[f]!;
     const rules = this.cluster.rules[node]!;
-    const ordinal = this.draws[f]!++;
-    const pod = rules.choose(service, this.affinityClient(f), this.plan.key[f]!, ordinal, nowS);
+    const direct = this.directPod(f);
+    const ordinal = direct >= 0 ? 0 : this.nextOrdinal(f);
+    const pod =
+      direct >= 0 ? direct : rules.choose(service, this.affinityClient(f), this.key[f]!, ordinal, nowS);
     if (pod < 0) return;
-    const snat = this.model.services[service]!.externalTrafficPolicy === 'Cluster' ? ENTRY_SNAT : 0;
+    const masquerades = direct < 0 && this.model.services[service]!.externalTrafficPolicy === 'Cluster';
+    const snat = masquerades ? ENTRY_SNAT : 0;
     const e = this.add(
       f,
       node,
@@ -135,7 +146,7 @@ export class NodeWalk implements EntryLife {
     );
     this.connectedBy[f] = e;
     this.connectedTo[f] = this.cluster.pods[pod]!.instance;
-    this.guessed[f] = rules.choices(service) > 1 ? 1 : 0;
+    this.guessed[f] = direct < 0 && rules.choices(service) > 1 ? 1 : 0;
   }
 
   /** Whether a data packet sent now would be answered; changes nothing. For flows that stay silent after a change. */
@@ -158,11 +169,13 @@ export class NodeWalk implements EntryLife {
   /** The living entry of a flow on a node; one that has expired or been flushed is removed on the way. */
   liveEntry(f: number, node: number, nowS: number): number {
     const { entries } = this;
-    const e = entries.find(f, node);
+    const direct = this.directPod(f);
+    const e = direct < 0 ? entries.find(f, node) : entries.findTo(f, node, direct);
     if (e < 0) return -1;
     const flushed =
       entries.state[e] === STATELESS &&
       this.plan.proto[f] === UDP &&
+      direct < 0 &&
       entries.departures[e] !== this.cluster.rules[node]!.departuresOf(entries.pod[e]!);
     if (entries.boot[e] === this.cluster.nodeBoot[node] && !flushed && nowS <= this.expiresS(e)) return e;
     this.remove(e);
@@ -205,7 +218,22 @@ export class NodeWalk implements EntryLife {
 
   private affinityClient(f: number): string | null {
     const { sessionAffinity } = this.model.services[this.plan.service[f]!]!;
-    return sessionAffinity === 'ClientIP' ? this.plan.clientText(f) : null;
+    return sessionAffinity === 'ClientIP' ? (this.edge?.sourceText(f) ?? this.plan.clientText(f)) : null;
+  }
+
+  private directPod(f: number): number {
+    return this.edge === null ? -1 : this.edge.directPod(f);
+  }
+
+  private nextOrdinal(f: number): number {
+    return this.edge?.carries(f) === true ? this.edge.nextOrdinal(f) : this.draws[f]!++;
+  }
+
+  /** The packet never came to a node. */
+  notForwarded(outcome: Outcome, reason: number, hop: number): void {
+    this.settle(outcome, reason, hop);
+    this.pod = -1;
+    this.entry = -1;
   }
 
   private settle(outcome: Outcome, reason: number, hop: number): void {
@@ -215,9 +243,13 @@ export class NodeWalk implements EntryLife {
   }
 
   /** ctstate INVALID: no translation. KUBE-FORWARD drops it; without that rule it loops until its TTL ends. */
-  private invalid(node: number, reason: number): void {
+  private invalid(f: number, node: number, segment: Segment | -1, reason: number): void {
     const hop = hopCode(HopKind.node, node);
-    if (this.model.dataplane.dropInvalid) this.settle(Outcome.silent, reason, hop);
+    if (this.edge?.carries(f) === true && this.directPod(f) < 0) {
+      // a NodePort is the node's own address: its stack has no such socket
+      const outcome = segment === Segment.rst ? Outcome.silent : Outcome.reset;
+      this.settle(outcome, ReasonCode['invalid-refused'], hop);
+    } else if (this.model.dataplane.dropInvalid) this.settle(Outcome.silent, reason, hop);
     else this.settle(Outcome.unreachable, ReasonCode['forwarding-loop'], hop);
   }
 
@@ -225,11 +257,11 @@ export class NodeWalk implements EntryLife {
   private openTcp(f: number, node: number, segment: Segment | -1, nowS: number): number {
     const state = segment < 0 ? INVALID : nextTcpState(ORIGINAL, segment as Segment, TcpState.none);
     if (state === INVALID) {
-      this.invalid(node, ReasonCode['invalid-dropped']);
+      this.invalid(f, node, segment, ReasonCode['invalid-dropped']);
       return -1;
     }
     if (state !== TcpState.synSent && !this.model.dataplane.conntrack.tcpLoose) {
-      this.invalid(node, ReasonCode['loose-off']);
+      this.invalid(f, node, segment, ReasonCode['loose-off']);
       return -1;
     }
     return this.open(f, node, state, nowS);
@@ -248,9 +280,11 @@ export class NodeWalk implements EntryLife {
       this.settle(Outcome.silent, ReasonCode['conntrack-full'], hop);
       return -1;
     }
+    const direct = this.directPod(f);
+    if (direct >= 0) return this.add(f, node, direct, 0, state, 0, nowS);
     const rules = this.cluster.rules[node]!;
-    const ordinal = this.draws[f]!++;
-    const pod = rules.choose(service, this.affinityClient(f), this.plan.key[f]!, ordinal, nowS);
+    const ordinal = this.nextOrdinal(f);
+    const pod = rules.choose(service, this.affinityClient(f), this.key[f]!, ordinal, nowS);
     if (pod === DROP_NO_LOCAL_ENDPOINT) {
       this.settle(Outcome.silent, ReasonCode['no-local-endpoint'], hop);
       return -1;
@@ -262,7 +296,7 @@ export class NodeWalk implements EntryLife {
     const snat = this.model.services[service]!.externalTrafficPolicy === 'Cluster';
     if (
       snat &&
-      !this.limits.portFree(node, pod, this.plan.target(f), portClassSize(this.plan.clientPort[f]!), nowS)
+      !this.limits.portFree(node, pod, this.plan.target(f), portClassSize(this.clientPort[f]!), nowS)
     ) {
       this.settle(Outcome.silent, ReasonCode['snat-port-exhausted'], hop);
       return -1;
@@ -284,7 +318,7 @@ export class NodeWalk implements EntryLife {
     this.entries.marks[e] = marks;
     this.entries.departures[e] = this.cluster.rules[node]!.departuresOf(pod);
     if ((marks & ENTRY_SNAT) !== 0)
-      this.ports.take(e, this.plan.key[f]!, this.plan.clientPort[f]!, this.plan.target(f), nowS);
+      this.ports.take(e, this.key[f]!, this.clientPort[f]!, this.plan.target(f), nowS);
     this.limits.added(e);
     return e;
   }

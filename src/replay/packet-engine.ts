@@ -12,12 +12,14 @@ import { META_FLAGS_CUT, META_PAYLOAD, META_TCP_FLAGS } from '../flow/packet-ind
 import { ClusterState } from '../path/cluster-state.js';
 import { DataPlane } from '../path/data-plane.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../path/disposition.js';
+import { EDGE_HOP, EdgePhase } from '../path/edge-hop.js';
+import { Availability, type EdgeMember, type EdgeState, edgeStateOf } from '../path/edge-state.js';
 import { type ForgedFields, forgePacket } from '../path/forge.js';
 import { Packet } from '../path/packet.js';
 import type { Pod } from '../path/pod.js';
 import { type Route, RouterState } from '../path/router-state.js';
 import { TCP_ACK, TCP_SYN } from '../wire/tcp.js';
-import { type Blame, blame, EventLog } from './blame.js';
+import { type Blame, blame, blameEdge, downBy, EventLog } from './blame.js';
 import { ClientSide, SKIP } from './client-side.js';
 import { type FlowPlan, planOf } from './flow-plan.js';
 import { PathLog } from './path-log.js';
@@ -49,6 +51,7 @@ export class PacketEngine implements TimelineListener {
   readonly cluster: ClusterState;
   private readonly router: RouterState;
   private readonly timeline: Timeline;
+  private readonly edge: EdgeState | null;
   private readonly dataPlane: DataPlane;
   private readonly client: ClientSide;
   private readonly log: EventLog;
@@ -62,6 +65,8 @@ export class PacketEngine implements TimelineListener {
   private readonly bytes = new DataView(new ArrayBuffer(256));
   private readonly tuple = new Tuple();
   private readonly fields: ForgedFields = { flags: 0, seq: 1, ack: 1, payloadBytes: 0, flowLabel: 0 };
+  /** the packet that was sent last went to the load balancer */
+  private edgeSent = false;
   private readonly blamed: Blame = { reason: 0, event: -1, hop: 0 };
 
   constructor(
@@ -72,7 +77,9 @@ export class PacketEngine implements TimelineListener {
     const flows = this.plan.count;
     this.cluster = new ClusterState(model);
     this.router = new RouterState(model, this.cluster);
-    this.dataPlane = new DataPlane(model, this.cluster, this.router);
+    const edge = edgeStateOf(model, this.cluster);
+    this.edge = edge;
+    this.dataPlane = new DataPlane(model, this.cluster, this.router, edge);
     this.tracker = new VerdictTracker(flows);
     this.client = new ClientSide(this.tracker);
     this.paths = new PathLog(flows);
@@ -82,7 +89,7 @@ export class PacketEngine implements TimelineListener {
     this.lastNode = new Int32Array(flows).fill(-2);
     this.serverIsn = new Uint32Array(flows);
     this.offered = model.nodes.map((_, node) => this.offers(node));
-    this.timeline = new Timeline(model, this.cluster, this.router, this);
+    this.timeline = new Timeline(model, this.cluster, this.router, this, edge);
   }
 
   run(): void {
@@ -115,7 +122,7 @@ export class PacketEngine implements TimelineListener {
     const asSyn = segment === Segment.syn && captured !== Segment.syn;
     this.build(f, asSyn ? TCP_SYN : flags, asSyn ? 0 : payload);
     if (segment === SKIP) {
-      this.note(f, this.dataPlane.routerHop.peek(this.packet), -1, nowS);
+      if (!this.viaEdge()) this.note(f, this.dataPlane.routerHop.peek(this.packet), -1, nowS);
       return;
     }
     this.send(f, nowS);
@@ -149,8 +156,9 @@ export class PacketEngine implements TimelineListener {
 
   private send(f: number, nowS: number): void {
     const { dataPlane } = this;
+    this.edgeSent = this.viaEdge();
     dataPlane.send(this.packet, this.client.lingerS[f]!, nowS);
-    this.lastNode[f] = dataPlane.node;
+    if (!this.edgeSent) this.lastNode[f] = dataPlane.node;
     this.blamed.event = -1;
     if (dataPlane.outcome !== Outcome.answered) this.blameFor(f, dataPlane.reason, dataPlane.hop);
   }
@@ -169,6 +177,34 @@ export class PacketEngine implements TimelineListener {
       movedBy: this.movedBy[f]!,
     };
     blame(grief, this.log, this.blamed);
+    if (this.edgeSent) this.blameEdge(f, reason, home?.pod ?? -1);
+  }
+
+  private blameEdge(f: number, reason: number, home: number): void {
+    const { node, edge } = this.dataPlane;
+    const one = node < 0 ? undefined : this.edge!.members[edge!.member]!;
+    const unknown = one !== undefined && one.availability === Availability.unknown;
+    blameEdge(
+      {
+        refused: node < 0 ? reason : null,
+        unknownSince: unknown ? one.event : null,
+        otherPod: home >= 0 && one !== undefined && one.pod >= 0 && one.pod !== home,
+        movedBy: this.movedBy[f]!,
+      },
+      this.blamed,
+    );
+  }
+
+  /** Whether the packet that was built last goes to the load balancer. */
+  private viaEdge(): boolean {
+    return this.dataPlane.edge?.covers(this.packet) === true;
+  }
+
+  /** Whether a connection that the load balancer has just adopted may be another member's, or another endpoint's. */
+  private isGuess(endpoint: boolean): boolean {
+    const member = this.edge!.members[this.dataPlane.edge!.member]!;
+    const server = this.edge!.edge.virtualServers.findIndex(({ pool }) => pool === member.pool);
+    return this.edge!.choices(server) > 1 || (member.pod < 0 && endpoint);
   }
 
   /** The packet did not go through the entry of the connection, because that entry is gone. */
@@ -201,12 +237,13 @@ export class PacketEngine implements TimelineListener {
     this.tracker.life[f] = Life.open;
     this.build(f, flags, 0);
     const { dataPlane } = this;
-    const node = dataPlane.routerHop.peek(this.packet);
+    const viaEdge = this.viaEdge();
     const pod = dataPlane.adopt(this.packet, nowS);
     if (pod < 0) return;
-    dataPlane.node = node;
     dataPlane.pod = pod;
-    this.connected(f, this.cluster.rules[node]!.choices(this.plan.service[f]!) > 1);
+    const { node } = dataPlane;
+    const guess = this.cluster.rules[node]!.choices(this.plan.service[f]!) > 1;
+    this.connected(f, viaEdge ? this.isGuess(guess) : guess);
   }
 
   private build(f: number, flags: number, payload: number): void {
@@ -225,7 +262,8 @@ export class PacketEngine implements TimelineListener {
     this.fields.payloadBytes = payload === 0 ? 0 : PAYLOAD_BYTES;
     this.fields.flowLabel = b ? flows.labelIn[row]! : flows.labelOut[row]!;
     forgePacket(this.tuple, this.fields, this.bytes, this.packet);
-    if (this.lastNode[f] === -2) this.lastNode[f] = this.dataPlane.routerHop.peek(this.packet);
+    if (this.lastNode[f] === -2 && !this.viaEdge())
+      this.lastNode[f] = this.dataPlane.routerHop.peek(this.packet);
   }
 
   private note(f: number, node: number, pod: number, nowS: number): void {
@@ -243,6 +281,26 @@ export class PacketEngine implements TimelineListener {
       if (node === this.lastNode[f]) continue;
       this.lastNode[f] = node;
       this.movedBy[f] = event;
+    }
+  }
+
+  memberDown(member: EdgeMember, atS: number): void {
+    const { serviceDown } = this.edge!.pool(member);
+    if (serviceDown === 'none') return;
+    const hop = this.dataPlane.edge!;
+    const event = downBy(member, this.cluster.nodeUp[member.node]!, this.log);
+    for (let f = 0; f < this.plan.count; f++) {
+      this.build(f, 0, 0);
+      const entry = hop.entryTo(this.packet, member.row);
+      if (entry < 0) continue;
+      this.movedBy[f] = event;
+      if (serviceDown === 'drop') hop.setPhase(entry, EdgePhase.dropped);
+      else if (serviceDown === 'reselect') hop.setPhase(entry, EdgePhase.reselect);
+      else {
+        hop.close(entry);
+        if (this.plan.proto[f] !== TCP || !this.tracker.isOpen(f)) continue;
+        this.tracker.resetByEdge(f, ReasonCode['member-down'], event, EDGE_HOP, atS);
+      }
     }
   }
 

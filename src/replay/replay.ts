@@ -14,6 +14,7 @@ import { captureRecord } from './capture-record.js';
 import { FlowEngine } from './flow-engine.js';
 import { eventId, FlowVerdicts, rounded } from './flow-verdicts.js';
 import type { RequestHeads } from './request-heads.js';
+import { losesSource } from './source-provenance.js';
 import type {
   Balance,
   CaptureRecord,
@@ -114,8 +115,7 @@ class FinishedReplay implements ReplayResult {
         preserved.unknown++;
         continue;
       }
-      const { externalTrafficPolicy } = model.services[plan.service[f]!]!;
-      preserved[externalTrafficPolicy === 'Cluster' ? 'no' : 'yes']++;
+      preserved[losesSource(engine, model, f) ? 'no' : 'yes']++;
       nodeFlows[walk.entries.node[e]!]!++;
       if (walk.guessed[f] === 0) podFlows[walk.entries.pod[e]!]!++;
     }

@@ -44,27 +44,69 @@ function toEndpoint(engine: FlowEngine, model: ClusterModel, f: number): SourceV
   const known = e >= 0 && walk.guessed[f] === 0;
   if (!known) {
     // the endpoint is unknown, but whether its node masquerades is not
-    const snat = model.services[plan.service[f]!]!.externalTrafficPolicy === 'Cluster';
+    const snat = losesSource(engine, model, f);
     const reached = e >= 0;
     return { atClient, atEndpoint: null, preserved: reached ? !snat : null, steps: [], recoverable: null };
   }
   const { entries } = walk;
+  const steps = edgeSteps(engine, model, f, atClient);
+  const atNode = steps.at(-1)?.address ?? atClient;
+  const port = engine.edge?.port[f] ?? plan.clientPort[f]!;
   if ((entries.marks[e]! & ENTRY_SNAT) === 0) {
-    return { atClient, atEndpoint: atClient, preserved: true, steps: [], recoverable: null };
+    const preserved = steps.length === 0;
+    return {
+      atClient,
+      atEndpoint: atNode,
+      preserved,
+      steps: steps.map(({ step }) => step),
+      recoverable: null,
+    };
   }
   const node = entries.node[e]!;
   const source = masqueradeAddress(model, node, cluster.pods[entries.pod[e]!]!.node, client.family);
-  const port = plan.clientPort[f]!;
   const random = model.dataplane.masqueradeRandomFully;
   const atEndpoint = source === null ? null : formatAddress(source);
   const step: SourceStep = {
     hop: `node ${model.nodes[node]!.name}`,
     mechanism: 'masquerade',
-    from: endpointText(atClient, port),
+    from: endpointText(atNode, port),
     to: endpointText(atEndpoint ?? 'unknown', entries.port[e]!),
     ...(random ? { random: true as const } : {}),
   };
-  return { atClient, atEndpoint, preserved: false, steps: [step], recoverable: null };
+  return {
+    atClient,
+    atEndpoint,
+    preserved: false,
+    steps: [...steps.map((before) => before.step), step],
+    recoverable: null,
+  };
+}
+
+/** Whether something on the flow's way puts another source in the client's place, whichever endpoint it has. */
+export function losesSource(engine: FlowEngine, model: ClusterModel, f: number): boolean {
+  const { edge, plan } = engine;
+  if (edge?.sourceText(f) != null) return true;
+  const direct = edge !== null && edge.directPod(f) >= 0;
+  return !direct && model.services[plan.service[f]!]!.externalTrafficPolicy === 'Cluster';
+}
+
+/** What the load balancer before the cluster does to the source: SNAT automap, with the client's port where it is free. */
+function edgeSteps(
+  { edge, plan }: FlowEngine,
+  model: ClusterModel,
+  f: number,
+  atClient: string,
+): { address: string; step: SourceStep }[] {
+  const address = edge?.sourceText(f);
+  if (edge === null || address === null || address === undefined) return [];
+  const step: SourceStep = {
+    hop: `edge ${model.edge!.name}`,
+    mechanism: 'snat-automap',
+    from: endpointText(atClient, plan.clientPort[f]!),
+    to: endpointText(address, edge.port[f]!),
+    ...(edge.port[f] === plan.clientPort[f] ? {} : { random: true as const }),
+  };
+  return [{ address, step }];
 }
 
 /**
@@ -72,7 +114,7 @@ function toEndpoint(engine: FlowEngine, model: ClusterModel, f: number): SourceV
  * reaches no endpoint.
  */
 export function addressPathOf(
-  { plan, walk, cluster }: FlowEngine,
+  { plan, walk, cluster, edge }: FlowEngine,
   model: ClusterModel,
   f: number,
   heads: RequestHeads,
@@ -90,7 +132,11 @@ export function addressPathOf(
     client,
     fields: first?.head.fields ?? [],
     announced: first?.proxyHeader?.source?.address ?? null,
-    masquerade: snat ? masqueradeAddress(model, walk.entries.node[e]!, pod.node, client.family) : null,
+    masquerade: snat
+      ? masqueradeAddress(model, walk.entries.node[e]!, pod.node, client.family)
+      : edge?.sourceText(f) == null
+        ? null
+        : addressOf(model.edge!.addresses, client.family),
     proxy: l7Proxy,
     own,
   };

@@ -39,9 +39,13 @@ export class TableLimits {
     private readonly life: EntryLife,
   ) {
     this.max = model.dataplane.conntrack.max;
-    // a flow has one living entry a node at most
+    // a flow has one living entry a node at most, or one a pod where a load balancer sends to pods itself
+    const direct = model.edge?.pools.some(({ target }) => target === 'pod') === true;
+    const pods = direct ? model.services.reduce((sum, { endpoints }) => sum + endpoints.length, 1) : 1;
     this.near =
-      plan.count >= this.max || plan.count >= LARGEST_PORT_CLASS || plan.lowPorts >= SMALLEST_PORT_CLASS;
+      plan.count * pods >= this.max ||
+      plan.count >= LARGEST_PORT_CLASS ||
+      plan.lowPorts >= SMALLEST_PORT_CLASS;
     this.living = model.nodes.map(() => 0);
     this.expiry = model.nodes.map(() => new ExpiryHeap());
     this.made = model.nodes.map(() => ({ rows: [], passed: 0 }));

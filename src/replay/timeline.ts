@@ -8,17 +8,20 @@
  * the report is `e<number + 1>`.
  */
 import { formatPrefix } from '../addr/prefix.js';
+import { type EdgeAction, memberName } from '../cluster/edge-model.js';
 import type { ClusterModel, TimelineEvent } from '../cluster/model.js';
 import type { ProbeOutcome } from '../control/kubelet-probe.js';
 import type { ClusterState } from '../path/cluster-state.js';
+import type { EdgeState } from '../path/edge-state.js';
 import type { Pod } from '../path/pod.js';
 import type { Route, RouterState } from '../path/router-state.js';
+import { type EdgeListener, EdgeSchedule } from './edge-schedule.js';
 import { GroupUpkeep } from './group-upkeep.js';
 import { placeNewPod } from './place-pod.js';
 import { podHealth } from './pod-health.js';
 
 /** What a replay wants to know. `event` is the number of the event that is the cause. */
-export interface TimelineListener {
+export interface TimelineListener extends Partial<EdgeListener> {
   /** the next hops of these routes, or how flows are hashed onto them, changed */
   routesChanged(routes: readonly Route[], event: number, atS: number): void;
   /** a node, a pod or the rules of a node changed: whatever was known of paths beyond the router is stale */
@@ -86,12 +89,14 @@ export class Timeline implements EventSource {
   private readonly mute: boolean[];
   private sequence = 0;
   private readonly upkeep: GroupUpkeep;
+  private readonly monitors: EdgeSchedule | null;
 
   constructor(
     private readonly model: ClusterModel,
     private readonly cluster: ClusterState,
     private readonly router: RouterState,
     private readonly listener: TimelineListener,
+    private readonly edge: EdgeState | null = null,
   ) {
     this.sync = model.nodes.map(() => ({
       tokens: SYNC_BURST,
@@ -115,7 +120,13 @@ export class Timeline implements EventSource {
         run(event, at);
       });
     }
+    this.monitors = edge && this.watch(edge);
     this.upkeep.note();
+  }
+
+  private watch(edge: EdgeState): EdgeSchedule {
+    const memberDown: EdgeListener['memberDown'] = (member, atS) => this.listener.memberDown?.(member, atS);
+    return new EdgeSchedule(edge, { memberDown }, (atS, run) => this.schedule(atS, -1, run));
   }
 
   get dueS(): number {
@@ -233,6 +244,13 @@ export class Timeline implements EventSource {
         const where = event.nodes.length > 0 ? event.nodes.map(name).join(', ') : 'every node';
         return step(`kube-proxy on ${where} programs nothing for ${event.forS} s`, (_, t) => {
           for (const node of nodes) this.sync[node]!.stalledUntilS = t + event.forS;
+        });
+      }
+      case 'poolMember': {
+        const pool = this.model.edge!.pools[event.pool]!.name;
+        const member = memberName(event.member, this.model.nodes);
+        return step(`pool ${pool}: ${member} ${MEMBER_DETAIL[event.action]}`, (e, t) => {
+          this.monitors!.acted(this.edge!.act(event.pool, event.action, event.member, e, t), t);
         });
       }
       case 'route': {
@@ -479,6 +497,14 @@ interface Step {
   readonly node: number | null;
   readonly run: (event: number, atS: number) => void;
 }
+
+const MEMBER_DETAIL: Record<EdgeAction, string> = {
+  add: 'joins, and the load balancer knows nothing of it yet',
+  remove: 'leaves',
+  enable: 'is enabled',
+  disable: 'is disabled: only connections and clients it has already',
+  offline: 'is forced offline: only connections it has already',
+};
 
 const ENDPOINT_DETAIL = {
   endpointReady: 'is ready',

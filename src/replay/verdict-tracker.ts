@@ -130,6 +130,17 @@ export class VerdictTracker {
     this.life[f] = Life.open;
   }
 
+  /** The load balancer ended the connection with a RST. A client that had already closed loses nothing by it. */
+  resetByEdge(f: number, reason: number, event: number, hop: number, atS: number): void {
+    if (this.life[f] === Life.closing || this.waiting[f] === Asks.close) {
+      this.waiting[f] = Asks.nothing;
+      this.life[f] = Life.over;
+      return;
+    }
+    const fate = this.life[f] === Life.connecting ? FateCode.refused : FateCode.reset;
+    this.break(f, fate, reason, event, hop, atS);
+  }
+
   /** The endpoint was stopped and closed the connection. A client that had already closed loses nothing by it. */
   endpointClosed(f: number, reason: number, event: number, hop: number, atS: number): void {
     if (this.life[f] === Life.closing || this.waiting[f] === Asks.close) {

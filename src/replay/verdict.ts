@@ -36,7 +36,12 @@ export const REASONS = {
   'conntrack-full': 'the connection tracking table is full of assured entries',
   'snat-port-exhausted': 'every source port towards this endpoint is in use',
   'stale-rules': 'the rules on the node still name an endpoint that is gone',
+  'invalid-refused':
+    'conntrack calls the segment INVALID; it is not translated, and the node’s own stack resets it',
   'member-unknown': 'the load balancer sends traffic to a pool member it knows nothing about',
+  'member-down': 'the load balancer took the pool member for down and ended its connections',
+  'no-member': 'the load balancer has no pool member that may get a connection',
+  'edge-unmatched': 'the load balancer has no such connection and resets it',
   'tunnel-address-collision': "the pod has the address of the node's tunnel",
 } as const;
 export type Reason = keyof typeof REASONS;

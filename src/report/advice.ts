@@ -37,7 +37,15 @@ const REMEDIES: Partial<Record<Reason, string>> = {
   'snat-port-exhausted':
     'Source ports run out per endpoint and port: more endpoints, or externalTrafficPolicy: Local, which masquerades nothing.',
   'stale-rules': 'Shorten dataplane.sync, or delay the announcement until the rules are programmed.',
-  'member-unknown': 'Add pool members disabled and enable them once they are known to be healthy.',
+  'invalid-refused':
+    'A FIN that reaches a node without the connection is refused by the node itself: what moved the flow is to be cured.',
+  'member-unknown':
+    'Add pool members disabled and enable them once they are known to be healthy (edge.pools[].newMembers: disabled).',
+  'member-down':
+    'serviceDown: none lets the connections of a member that is down end by themselves; a longer monitor timeout forgives more.',
+  'no-member': 'Keep at least one member of the pool enabled and answering its monitor.',
+  'edge-unmatched':
+    'Send TCP keepalives more often than the load balancer’s idle timeout (edge.idleTimeout).',
   'tunnel-address-collision':
     'Free the address that the pod shares with the tunnel, and use blocks large enough for a node.',
 };

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { ClusterModel } from '../../src/cluster/model.js';
+import type { CaptureIndex } from '../../src/flow/flow-columns.js';
 import { REASON_NAMES } from '../../src/path/disposition.js';
 import { FlowEngine } from '../../src/replay/flow-engine.js';
 import { PacketEngine } from '../../src/replay/packet-engine.js';
 import { sourceProvenance } from '../../src/replay/source-provenance.js';
+import { behindRandomEdge } from '../support/random-edge.js';
 import { Dice, randomIndex, randomModel } from '../support/random-world.js';
 
 interface Verdict {
@@ -34,23 +37,52 @@ function verdicts({ tracker, paths }: Engine, flows: number): Verdict[] {
   }));
 }
 
+/** Replays one world with both engines and compares every verdict, and the source that endpoints see. */
+function agree(index: CaptureIndex, model: ClusterModel): FlowEngine {
+  const fast = new FlowEngine(index, model);
+  fast.run();
+  const slow = new PacketEngine(index, model);
+  slow.run();
+  expect(verdicts(fast, fast.plan.count)).toEqual(verdicts(slow, fast.plan.count));
+  for (let f = 0; f < fast.plan.count; f++) {
+    if (fast.tracker.fate[f] !== 0) continue;
+    const seen = slow.sourceAtEndpoint[f] ?? null;
+    if (seen !== null) expect([f, sourceProvenance(fast, model, f).atEndpoint]).toEqual([f, seen]);
+  }
+  return fast;
+}
+
+const runs = { numRuns: Number(process.env.FLOWFATE_RUNS ?? 300), seed: 7 };
+
 test('on random clusters, timelines and traffic both engines give the same verdict for every flow', () => {
   fc.assert(
     fc.property(fc.integer(), (seed) => {
       const dice = new Dice(seed);
       const model = randomModel(dice);
-      const index = randomIndex(dice, 40);
-      const fast = new FlowEngine(index, model);
-      fast.run();
-      const slow = new PacketEngine(index, model);
-      slow.run();
-      expect(verdicts(fast, fast.plan.count)).toEqual(verdicts(slow, fast.plan.count));
-      for (let f = 0; f < fast.plan.count; f++) {
-        if (fast.tracker.fate[f] !== 0) continue;
-        const seen = slow.sourceAtEndpoint[f] ?? null;
-        if (seen !== null) expect([f, sourceProvenance(fast, model, f).atEndpoint]).toEqual([f, seen]);
-      }
+      agree(randomIndex(dice, 40), model);
     }),
-    { numRuns: Number(process.env.FLOWFATE_RUNS ?? 300), seed: 7 },
+    runs,
+  );
+});
+
+test('behind a random load balancer both engines give the same verdict, for every reason it has', () => {
+  const reasons = new Set<string>();
+  fc.assert(
+    fc.property(fc.integer(), (seed) => {
+      const dice = new Dice(seed);
+      const model = behindRandomEdge(randomModel(dice), dice);
+      const { tracker } = agree(randomIndex(dice, 40, dice.chance(0.5) ? 'shared' : 'own'), model);
+      for (const code of tracker.reason) reasons.add(REASON_NAMES[code]!);
+    }),
+    runs,
+  );
+  expect([...reasons]).toEqual(
+    expect.arrayContaining([
+      'member-unknown',
+      'member-down',
+      'no-member',
+      'edge-unmatched',
+      'invalid-refused',
+    ]),
   );
 });

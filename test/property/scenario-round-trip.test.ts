@@ -243,6 +243,7 @@ const model: fc.Arbitrary<ClusterModel> = fc
     return fc.record({
       name: anyText,
       seed: fc.maxSafeNat(),
+      edge: fc.constant(null),
       router: fc.record({
         addresses: fc.constantFrom([], [ipv4(0x0a0000fe), ipv6(0xfd00000a, 0, 0, 0xfe)]),
         ecmp,

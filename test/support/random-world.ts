@@ -133,6 +133,7 @@ export function randomModel(dice: Dice): ClusterModel {
     nodes,
     services,
     epochNs: null,
+    edge: null,
     timeline: randomTimeline(dice, nodes.length, services.length, pods, ecmp),
   };
 }
@@ -204,8 +205,8 @@ interface Sent {
   readonly meta: number;
 }
 
-/** Traffic of `flows` flows over about ten seconds. */
-export function randomIndex(dice: Dice, flows: number): CaptureIndex {
+/** Traffic of `flows` flows over about ten seconds; with `shared` ports every port belongs to two clients. */
+export function randomIndex(dice: Dice, flows: number, ports: 'own' | 'shared' = 'own'): CaptureIndex {
   const columns = createFlowColumns(flows);
   const sent: Sent[] = [];
   for (let flow = 0; flow < flows; flow++) {
@@ -213,14 +214,15 @@ export function randomIndex(dice: Dice, flows: number): CaptureIndex {
     const udp = dice.chance(0.2);
     columns.family[flow] = family;
     columns.proto[flow] = udp ? 17 : 6;
-    const client =
-      family === 4 ? ipv4(0xc6336400 + dice.below(8)) : ipv6(0x20010db8, 0x00510000, 0, dice.below(8));
+    const host = ports === 'own' ? dice.below(8) : 2 * dice.below(4) + (flow & 1);
+    const client = family === 4 ? ipv4(0xc6336400 + host) : ipv6(0x20010db8, 0x00510000, 0, host);
     const server = vip(dice.below(2), family);
     columns.addresses.set(
       [client.w0, client.w1, client.w2, client.w3, server.w0, server.w1, server.w2, server.w3],
       8 * flow,
     );
-    columns.aPort[flow] = dice.chance(0.9) ? 1024 + flow : 100 + flow;
+    const number = ports === 'own' ? flow : flow >> 1;
+    columns.aPort[flow] = dice.chance(0.9) ? 1024 + number : 100 + number;
     columns.bPort[flow] = dice.chance(0.05) ? 81 : udp ? 53 : 80;
     for (const packet of udp ? datagrams(dice, flow) : segments(dice, flow)) sent.push(packet);
   }

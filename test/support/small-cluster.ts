@@ -24,6 +24,7 @@ export interface Overrides {
   /** pods per node, n1 first */
   readonly pods?: readonly number[];
   readonly timeline?: readonly TimelineEvent[];
+  readonly edge?: ClusterModel['edge'];
   readonly router?: Partial<ClusterModel['router']>;
   readonly ecmp?: Partial<ClusterModel['router']['ecmp']>;
 }
@@ -55,6 +56,7 @@ export function smallCluster(overrides: Overrides = {}): ClusterModel {
     name: 'small',
     seed: 1,
     epochNs: null,
+    edge: overrides.edge ?? null,
     router: {
       addresses: [],
       ecmp: {

@@ -297,12 +297,12 @@ describe('a wrong scenario', () => {
     [
       '  nodes:\n',
       '  edge: { pool: 1 }\n  nodes:\n',
-      '10:9: an edge load balancer before the cluster is not modelled yet; leave edge empty',
+      '10:11: unknown key "pool" in spec.edge; did you mean "pools"?',
     ],
     [
       'withdraw: n2',
-      'poolMember: n2',
-      '20:29: poolMember is not modelled yet: it acts on the pool of an edge load balancer; leave it out',
+      'poolMember: { add: n2 }',
+      '20:29: poolMember acts on a pool of spec.edge, and this scenario has no edge',
     ],
     // kinds
     [

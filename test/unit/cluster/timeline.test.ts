@@ -216,8 +216,8 @@ describe('parseEventText()', () => {
     expect(() => load('5s withdraw n9')).toThrow(
       '--event "5s withdraw n9": there is no node "n9"; did you mean "n1"? (known: n1, n2)',
     );
-    expect(() => load('5s poolMember n1')).toThrow(
-      /^--event "5s poolMember n1": poolMember is not modelled yet/,
+    expect(() => load('5s poolMember add n1')).toThrow(
+      /^--event "5s poolMember add n1": poolMember acts on a pool of spec.edge, and this scenario has no edge/,
     );
   });
 });

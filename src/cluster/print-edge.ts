@@ -1,0 +1,59 @@
+/** `spec.edge` of a model as text, complete, so that loading it yields the same again. */
+import { formatDuration } from './duration.js';
+import { type EdgeMemberModel, type EdgeModel, type EdgePool, memberName } from './edge-model.js';
+import type { ClusterModel } from './model.js';
+import { addressList, flow, list, scalar } from './yaml-text.js';
+
+export function edgeLines(edge: EdgeModel, { nodes, services }: ClusterModel): string[] {
+  return [
+    '  edge:   # the load balancer before the cluster',
+    `    name: ${scalar(edge.name)}`,
+    ...(edge.addresses.length === 0 ? [] : [`    address: ${addressList(edge.addresses)}`]),
+    `    snat: ${edge.snat}   # automap or none`,
+    `    idleTimeout: ${formatDuration(edge.idleS.tcp)}`,
+    `    udpIdleTimeout: ${formatDuration(edge.idleS.udp)}`,
+    `    handshakeTimeout: ${formatDuration(edge.handshakeS)}`,
+    '    virtualServers:',
+    ...edge.virtualServers.map(({ name, service, vips, pool, persistence, persistenceS }) => {
+      const pairs = {
+        name: scalar(name),
+        service: scalar(services[service]!.name),
+        vip: addressList(vips),
+        pool: scalar(edge.pools[pool]!.name),
+        persistence,
+        persistenceTimeout: formatDuration(persistenceS),
+      };
+      return `      - ${flow(pairs)}`;
+    }),
+    '    pools:',
+    ...edge.pools.flatMap((pool) => poolLines(pool, nodes)),
+  ];
+}
+
+function poolLines(pool: EdgePool, nodes: ClusterModel['nodes']): string[] {
+  const { name, target, members, balance, slowRampS, serviceDown, newMembers, monitor } = pool;
+  return [
+    `      - name: ${scalar(name)}`,
+    `        target: ${target}   # nodePort, or pod over an overlay`,
+    `        members: ${list(members.map((member) => memberText(member, nodes)))}`,
+    `        balance: ${balance}   # round-robin, least-connections or ratio`,
+    `        slowRamp: ${formatDuration(slowRampS)}`,
+    `        serviceDown: ${serviceDown}   # none, reset, drop or reselect`,
+    `        newMembers: ${newMembers}   # enabled, or disabled until their monitor says up`,
+    `        monitor: ${
+      monitor === null
+        ? 'off'
+        : flow({
+            interval: formatDuration(monitor.intervalS),
+            timeout: formatDuration(monitor.timeoutS),
+            check: monitor.check,
+          })
+    }`,
+  ];
+}
+
+function memberText(member: EdgeMemberModel, nodes: ClusterModel['nodes']): string {
+  const name = memberName(member, nodes);
+  if (member.ratio === 1 && member.session === 'enabled') return scalar(name);
+  return flow({ member: scalar(name), ratio: String(member.ratio), session: member.session });
+}
