@@ -8,34 +8,54 @@ import { familyName } from '../bgp/address-family.js';
 import { hostNameOf } from '../bgp/session/open-exchange.js';
 import type { PeerStateChange, Session, SessionEnd } from '../bgp/session/session-handler.js';
 import { notificationText } from '../bgp/session/stop-notification.js';
-import { type NextHopView, ROUTE_CAUSES, type RouteChange, type RoutesChanged } from './router-view.js';
+import type { Clock } from '../bgp/session/wire.js';
+import type { NextHopView, RouteCause, RouteChange, RoutesChanged } from './router-view.js';
 
 /** of more changes than these at once only the number is told */
 const LISTED_AT_ONCE = 10;
 /** lines that may come in a burst, and a second after it */
 const BURST = 200;
 const PER_SECOND = 20;
+/** a bulk change is told once nothing has been added to it for so long */
+const BULK_QUIET_MS = 300;
+
+/** after the number of prefixes */
+const BULK_WORDS: Readonly<Record<RouteCause, string>> = {
+  announce: 'prefixes announced',
+  withdraw: 'prefixes withdrawn',
+  update: 'prefixes announced or withdrawn',
+  'session-lost': 'prefixes changed: the session ended',
+  'stale-expired': 'prefixes changed: stale routes were deleted',
+  policy: 'prefixes changed: the configuration did',
+  loaded: 'prefixes loaded',
+};
 
 export class RouterLog {
   #left = BURST;
   #refilledMs: number;
   #suppressed = 0;
+  #bulkName = '';
+  #bulkCause: RouteCause = 'loaded';
+  #bulkTotal = 0;
+  #cancelBulk: (() => void) | null = null;
 
   constructor(
     private readonly print: (line: string) => void,
-    private readonly nowMs: () => number,
+    private readonly clock: Pick<Clock, 'nowMs' | 'after'>,
   ) {
-    this.#refilledMs = nowMs();
+    this.#refilledMs = clock.nowMs();
   }
 
   /** A line that is never left out. */
   say(line: string): void {
+    this.#tellBulk();
     this.#tellSuppressed();
     this.print(line);
   }
 
   /** A line that may be left out where there are too many. */
   line(line: string): void {
+    this.#tellBulk();
     if (!this.#mayPrint()) {
       this.#suppressed++;
       return;
@@ -67,15 +87,30 @@ export class RouterLog {
 
   routes({ peer, cause, total, changes }: RoutesChanged): void {
     const name = peer ?? 'router';
-    if (total <= LISTED_AT_ONCE) {
-      for (const change of changes) this.line(`${name}: ${changeText(change)}`);
-      return;
-    }
-    this.line(`${name}: ${total} prefixes ${ROUTE_CAUSES[cause]}`);
+    const isSame = name === this.#bulkName && cause === this.#bulkCause;
+    if (total > LISTED_AT_ONCE || (isSame && this.#bulkTotal > 0)) this.#addBulk(name, cause, total);
+    else for (const change of changes) this.line(`${name}: ${changeText(change)}`);
+  }
+
+  #addBulk(name: string, cause: RouteCause, total: number): void {
+    if (name !== this.#bulkName || cause !== this.#bulkCause) this.#tellBulk();
+    this.#bulkName = name;
+    this.#bulkCause = cause;
+    this.#bulkTotal += total;
+    this.#cancelBulk?.();
+    this.#cancelBulk = this.clock.after(BULK_QUIET_MS, () => this.#tellBulk());
+  }
+
+  #tellBulk(): void {
+    if (this.#bulkTotal === 0) return;
+    const total = this.#bulkTotal;
+    this.#bulkTotal = 0;
+    this.#cancelBulk?.();
+    this.line(`${this.#bulkName}: ${total} ${BULK_WORDS[this.#bulkCause]}`);
   }
 
   #mayPrint(): boolean {
-    const now = this.nowMs();
+    const now = this.clock.nowMs();
     this.#left = Math.min(BURST, this.#left + ((now - this.#refilledMs) / 1000) * PER_SECOND);
     this.#refilledMs = now;
     if (this.#left < 1) return false;

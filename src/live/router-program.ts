@@ -34,7 +34,7 @@ export class RouterProgram {
   /** Listens, then connects. Throws a FlowfateError of code `network` where it cannot listen. */
   static async start(config: RouterConfig, print: (line: string) => void): Promise<RouterProgram> {
     const clock = SYSTEM_CLOCK;
-    const log = new RouterLog(print, clock.nowMs);
+    const log = new RouterLog(print, clock);
     const router = new LiveRouter(config, ownInterfaces(), clock, log);
     const bfd = new BfdTransport({ onTrouble: (sentence) => log.say(`bfd: ${sentence}`) });
     const guard = new BfdGuard(router, {

@@ -234,7 +234,7 @@ function retry(state: PeerState): PeerStep {
 /** An acceptable OPEN came on `id`: RFC 4271 section 6.8. */
 function opened(peer: PeerSettings, state: PeerState, id: number, facts: OpenedFacts): PeerStep {
   const mine = state.connections.find((one) => one.id === id);
-  if (mine === undefined) return stay(state);
+  if (mine?.name !== 'OpenSent') return stay(state);
   const confirmed: PeerState = {
     ...state,
     connections: state.connections.map((one) => (one.id === id ? { ...one, name: 'OpenConfirm' } : one)),
