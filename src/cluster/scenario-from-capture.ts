@@ -33,6 +33,8 @@ export interface FromCaptureOptions {
   readonly event?: 'withdraw-one' | 'none';
   /** how many endpoints of each service every node has; as many nodes as numbers. Default: three nodes with one each */
   readonly podsPerNode?: readonly number[];
+  /** how many servers become VIPs, however few flows they have; default: the busiest few */
+  readonly vips?: number;
 }
 
 const DEFAULT_PODS_PER_NODE: readonly number[] = [1, 1, 1];
@@ -43,7 +45,7 @@ const MODELLED_PROTOCOLS = [6, 17, 132];
 
 /** Throws a FlowfateError of code `input` for a capture without a single flow to a port. */
 export function scenarioFromCapture(seen: SeenTraffic, options: FromCaptureOptions = {}): LoadedScenario {
-  const servers = busiest(seen.servers);
+  const servers = busiest(seen.servers, options.vips ?? null);
   if (servers.length === 0) {
     throw new FlowfateError(
       'input',
@@ -73,11 +75,12 @@ export function scenarioFromCapture(seen: SeenTraffic, options: FromCaptureOptio
   };
 }
 
-function busiest(servers: readonly SeenServer[]): SeenServer[] {
+function busiest(servers: readonly SeenServer[], vips: number | null): SeenServer[] {
   const usable = servers
     .map((server) => ({ ...server, ports: distinctPorts(server.ports) }))
     .filter((server) => server.flows > 0 && server.ports.length > 0)
     .sort((a, b) => b.flows - a.flows || compareAddresses(a.address, b.address));
+  if (vips !== null) return usable.slice(0, vips);
   const least = (usable[0]?.flows ?? 0) * MIN_SHARE;
   return usable.filter((server) => server.flows >= least).slice(0, MAX_VIPS);
 }

@@ -2,7 +2,7 @@
  * A running router as others see it: what it tells goes into the book of events, through the traffic, and out on the
  * stream. Whoever owns the timers calls {@link LiveService.tick} and {@link LiveService.second}.
  */
-import type { StreamMessages } from './api-records.js';
+import type { LiveEvent, StreamMessages } from './api-records.js';
 import { EventBook } from './event-book.js';
 import { EventStream } from './event-stream.js';
 import type { LiveParts } from './live-status.js';
@@ -12,12 +12,16 @@ import type { RouterEvent, RouterView } from './router-view.js';
 /** of more events than this at a time only the last are told one by one */
 const TOLD_AT_A_TIME = 50;
 const HEARTBEAT_SECONDS = 15;
+const REPORTS_KEPT = 64;
 
 export class LiveService implements LiveParts {
   readonly book = new EventBook();
   readonly traffic: LiveTraffic | null;
   readonly stream: EventStream;
   private readonly changed = new Set<StreamMessages['changed']['what']>();
+  /** events whose effects have changed since the last second, and what was last said of an event */
+  private readonly touched = new Map<string, LiveEvent>();
+  private readonly reported = new Map<string, string>();
   private told = 0;
   private seconds = 0;
   private leave: () => void = () => {};
@@ -28,6 +32,8 @@ export class LiveService implements LiveParts {
     readonly version: string,
     /** milliseconds since 1970; never runs backwards */
     readonly clockMs: () => number,
+    /** told once a second, in a sentence, what an event has done to the flows by then */
+    private readonly onImpact: (sentence: string) => void = () => {},
   ) {
     this.traffic = traffic === null ? null : new LiveTraffic(traffic, view, this.book);
     this.stream = new EventStream(Math.round(clockMs()).toString(36), version);
@@ -56,6 +62,7 @@ export class LiveService implements LiveParts {
     for (const event of this.book.takeTouched()) {
       // what was told just now was told with its effects
       if (Number(event.id.slice(1)) <= fresh) this.stream.tell('impact', event);
+      this.touched.set(event.id, event);
     }
     for (const what of this.changed) this.stream.tell('changed', { what });
     this.changed.clear();
@@ -64,8 +71,18 @@ export class LiveService implements LiveParts {
   /** Once a second. */
   second(): void {
     if (this.traffic !== null) this.stream.tellNow('sample', this.traffic.sample(this.clockMs()));
+    for (const event of this.touched.values()) this.report(event);
+    this.touched.clear();
     this.seconds++;
     if (this.seconds % HEARTBEAT_SECONDS === 0) this.stream.heartbeat();
+  }
+
+  private report({ id, flowsBroken, flowsStalled, flowsMoved, flowsActive }: LiveEvent): void {
+    const figures = `${flowsBroken} broken, ${flowsStalled} without answer`;
+    if (flowsBroken + flowsStalled === 0 || this.reported.get(id) === figures) return;
+    this.reported.set(id, figures);
+    if (this.reported.size > REPORTS_KEPT) this.reported.delete(this.reported.keys().next().value!);
+    this.onImpact(`${id}: flows ${figures}, ${flowsMoved} moved, of ${flowsActive} open at that moment`);
   }
 
   private happened(event: RouterEvent): void {

@@ -1,0 +1,38 @@
+/** What stands beside a running router, where it is asked for: live traffic through it, and HTTP. */
+import { liveApi } from './http-api.js';
+import { type HttpServer, serveHttp } from './http-server.js';
+import { LiveService } from './live-service.js';
+import { runService, steadyClockMs } from './live-timers.js';
+import type { TrafficSettings } from './live-traffic.js';
+import { loadPage } from './page-asset.js';
+import type { RouterView } from './router-view.js';
+
+export interface LiveSideSettings {
+  readonly traffic: TrafficSettings | null;
+  readonly http: { readonly host: string; readonly port: number } | null;
+  readonly version: string;
+  /** gets a line now and then */
+  readonly print: (line: string) => void;
+}
+
+export interface LiveSide {
+  /** where the page is, or null */
+  readonly url: string | null;
+  stop(): Promise<void>;
+}
+
+/** Throws a FlowfateError of code `network` where HTTP cannot be served. */
+export async function startLiveSide(view: RouterView, settings: LiveSideSettings): Promise<LiveSide> {
+  const { traffic, http, version, print } = settings;
+  const service = new LiveService(view, traffic, version, steadyClockMs, print);
+  let server: HttpServer | null = null;
+  if (http !== null) server = await serveHttp(liveApi(service, loadPage()), http.host, http.port);
+  const stop = runService(service);
+  return {
+    url: server?.url ?? null,
+    async stop() {
+      stop();
+      await server?.close();
+    },
+  };
+}
