@@ -1,9 +1,10 @@
 /** `flowfate router`: the live ECMP router, until a signal ends it. */
 import type { Command } from 'commander';
-import type { ListenTarget } from '../bgp/transport.js';
+import type { ListenAddress, ListenTarget } from '../bgp/transport.js';
 import type { ScenarioInput } from '../cluster/yaml-source.js';
 import { FlowfateError } from '../errors.js';
-import { parseListenTarget } from '../live/listen-address.js';
+import { parseListen, parseListenTarget } from '../live/listen-address.js';
+import { type LiveSide, startLiveSide } from '../live/live-side.js';
 import { ownAddresses, ownInterfaces } from '../live/own-addresses.js';
 import { type RouterConfig, type RouterOverrides, routerConfig } from '../live/router-config.js';
 import { RouterProgram } from '../live/router-program.js';
@@ -12,21 +13,28 @@ import type { DeclareCommand } from './declare-command.js';
 import { errorSentence } from './error-sentence.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
+import { addLiveOptions, type LiveOptions, liveTraffic } from './live-input.js';
 import { parseUint32 } from './option-values.js';
 import { readInput } from './scenario-input.js';
+import { packageVersion } from './version.js';
 
 const EXAMPLES = `
 Examples:
   flowfate router --listen 127.0.0.1:1790 --asn 64512 --accept-any     any speaker of this machine may connect
   flowfate router --config router.yaml                                 peers, policies, graceful restart, BFD
   flowfate router --asn 64512 --accept-any --mrt rib.20261123.bz2      with the routes of a table dump in it
+  flowfate router --asn 64512 --accept-any --http 8179 --capture web.pcap.gz --loop
+                                                                       which flows does a withdrawal kill right now?
+
+--capture plays real traffic through the routes as they are at each moment: as soon as a daemon withdraws or announces,
+a line here and the page at --http say which flows that broke, and why.
 
 Peers of the configuration come up by themselves; a line on standard error tells each session and route.
 SIGHUP reloads the configuration without ending sessions that it does not change; SIGTERM and SIGINT say goodbye.`;
 
-export const repeatable = ['--listen', '--mrt'];
+export const repeatable = ['--listen', '--mrt', '--scenario'];
 
-interface Options {
+interface Options extends LiveOptions {
   readonly config?: string;
   readonly listen?: readonly string[];
   readonly asn?: number;
@@ -34,6 +42,7 @@ interface Options {
   readonly acceptAny?: true;
   readonly restarted?: true;
   readonly mrt?: readonly string[];
+  readonly http?: string;
 }
 
 export const declare: DeclareCommand = (command: Command, io, done) => {
@@ -50,6 +59,8 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .option('--accept-any', 'let in any peer with any AS: import all, export none')
     .option('--restarted', 'tell peers that this is a restart (RFC 4724): announce nothing before they have')
     .option('--mrt <file>', 'load a table dump (MRT), several times for several', collect)
+    .option('--http <[host:]port>', 'serve page, API (/api/v1/summary …) and /metrics; off by default');
+  addLiveOptions(command)
     .addHelpText('after', EXAMPLES)
     .action(async (options: Options) => {
       done(await runRouter(options, io));
@@ -58,16 +69,30 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
 
 async function runRouter(options: Options, io: Io): Promise<ExitStatus> {
   const read = (): RouterConfig => readConfig(options, io);
+  const config = read();
+  const traffic = liveTraffic(options, config.ecmp, io);
   const ended = signalled(['SIGTERM', 'SIGINT']);
-  const program = await RouterProgram.start(read(), (line) => io.err(`${printable(line)}\n`));
-  const onReload = (): void => reload(program, read);
+  const program = await RouterProgram.start(config, (line) => io.err(`${printable(line)}\n`));
+  let side: LiveSide | null = null;
+  const onReload = (): void => {
+    reload(program, read);
+    side?.reloaded();
+  };
   process.on('SIGHUP', onReload);
   try {
-    program.say(`ready ${program.addresses.join(' ')}`);
+    const print = (line: string): void => program.say(line);
+    side = await startLiveSide(program.view, {
+      traffic,
+      http: config.http,
+      version: packageVersion(),
+      print,
+    });
+    program.say(['ready', ...program.addresses, ...(side.url === null ? [] : [side.url])].join(' '));
     for (const file of options.mrt ?? []) await Promise.race([program.load(file), ended]);
     await ended;
   } finally {
     process.off('SIGHUP', onReload);
+    await side?.stop();
     await program.stop();
   }
   return ExitStatus.done;
@@ -84,13 +109,14 @@ function reload(program: RouterProgram, read: () => RouterConfig): void {
 }
 
 function readConfig(options: Options, io: Io): RouterConfig {
-  const { config, listen, asn, routerId, acceptAny } = options;
+  const { config, listen, asn, routerId, acceptAny, http } = options;
   const input: ScenarioInput | null = config === undefined ? null : readInput(config, io);
   const overrides: RouterOverrides = {
     ...(listen !== undefined && { listen: listen.map(listenTarget) }),
     ...(asn !== undefined && { asn: checkedAsn(asn) }),
     ...(routerId !== undefined && { routerId }),
     ...(acceptAny !== undefined && { acceptAny }),
+    ...(http !== undefined && { http: httpAddress(http) }),
     start: options.restarted === true ? 'restarted' : 'fresh',
     ownAddresses: ownAddresses(ownInterfaces()),
   };
@@ -100,6 +126,15 @@ function readConfig(options: Options, io: Io): RouterConfig {
 function checkedAsn(asn: number): number {
   if (asn > 0) return asn;
   throw new FlowfateError('usage', '--asn 0: AS 0 belongs to nobody; private ones are 64512 to 65534');
+}
+
+function httpAddress(text: string): ListenAddress {
+  const address = parseListen(text);
+  if (address !== null) return address;
+  throw new FlowfateError(
+    'usage',
+    `--http ${text}: expected a port, or an address with a port like 127.0.0.1:8179`,
+  );
 }
 
 function listenTarget(text: string): ListenTarget {

@@ -67,7 +67,10 @@ export class LiveRoutes implements EventSource {
 
   /** Takes over what the living FIB says, because of event number `event`. */
   follow(view: RouterView, event: number, entry: TimelineEntry, atS: number): void {
-    this.entries[event] = entry;
+    const settings = JSON.stringify(view.ecmp);
+    const rehashes = settings !== this.settings;
+    // engines hash afresh at events of this kind
+    this.entries[event] = rehashes ? { ...entry, kind: 'ecmp' } : entry;
     delete this.entries[event - EVENTS_KEPT];
     this.lastEvent = event;
     const engine = this.engine();
@@ -82,8 +85,8 @@ export class LiveRoutes implements EventSource {
       if (sameHops(hops, this.routeOf(prefix)?.nextHops ?? [])) continue;
       changed.add(this.world.router.state(prefix, hops, atS));
     }
-    if (JSON.stringify(view.ecmp) !== this.settings) {
-      this.settings = JSON.stringify(view.ecmp);
+    if (rehashes) {
+      this.settings = settings;
       this.world.router.configure(view.ecmp, atS);
       for (const route of this.world.router.routes) changed.add(route);
     }

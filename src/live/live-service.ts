@@ -49,6 +49,13 @@ export class LiveService implements LiveParts {
     this.stream.close();
   }
 
+  /** The router has another configuration: it may hash another way. */
+  reloaded(): void {
+    this.traffic?.reconfigured(this.clockMs());
+    this.changed.add('routes');
+    this.changed.add('peers');
+  }
+
   /** Some times a second: plays the traffic that is due, and tells what has happened. */
   tick(): void {
     this.traffic?.advance(this.clockMs());

@@ -18,6 +18,8 @@ export interface LiveSideSettings {
 export interface LiveSide {
   /** where the page is, or null */
   readonly url: string | null;
+  /** the router has another configuration */
+  reloaded(): void;
   stop(): Promise<void>;
 }
 
@@ -30,6 +32,7 @@ export async function startLiveSide(view: RouterView, settings: LiveSideSettings
   const stop = runService(service);
   return {
     url: server?.url ?? null,
+    reloaded: () => service.reloaded(),
     async stop() {
       stop();
       await server?.close();

@@ -122,6 +122,15 @@ export class LiveTraffic {
     return number;
   }
 
+  /** The router may hash or select in another way from now on. */
+  reconfigured(nowMs: number): void {
+    this.advance(nowMs);
+    if (this.state === 'waiting' || !this.routes.differs(this.view)) return;
+    const { hash, seed, select } = this.view.ecmp;
+    const detail = `the router now hashes with ${hash}, seed ${seed}, and selects by ${select}`;
+    this.follow(this.book.noteOwn('ecmp', detail, nowMs, this.nowS), nowMs);
+  }
+
   /** Takes over the routes that there are already. */
   begin(nowMs: number): void {
     if (!this.routes.differs(this.view) || !this.vips.some((vip) => this.view.lookup(vip) !== null)) return;

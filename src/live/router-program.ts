@@ -72,6 +72,7 @@ export class RouterProgram {
     refuseChange('asn', old.local.asn, config.local.asn);
     refuseChange('routerId', old.local.bgpIdentifier, config.local.bgpIdentifier);
     refuseChange('listen', old.listen, config.listen);
+    refuseChange('http', old.http, config.http);
     refuseChange('maxPaths', old.maxPaths, config.maxPaths);
     refuseChange('multipathAs', old.asPaths, config.asPaths);
     refuseChange('ecmp.order', old.ecmp.order, config.ecmp.order);

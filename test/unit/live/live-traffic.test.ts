@@ -241,6 +241,20 @@ describe('live traffic', () => {
     expect(traffic.record().byCause['ecmp-rehash']).toBeGreaterThan(0);
   });
 
+  test('hashes afresh when the router is given another seed', () => {
+    const { router, book, traffic, runTo, change } = made();
+    change([hop(0), hop(1), hop(2)]);
+    runTo(4);
+    traffic.reconfigured(START_MS + 4000);
+    expect(book.count).toBe(1);
+    router.ecmp = { ...router.ecmp, seed: 99 };
+    traffic.reconfigured(START_MS + 4000);
+    expect(book.get(1)).toMatchObject({ kind: 'ecmp', detail: expect.stringContaining('seed 99') });
+    expect(book.get(1)!.flowsMoved).toBeGreaterThan(book.get(1)!.flowsActive / 3);
+    runTo(8);
+    expect(book.get(1)!.flowsBroken).toBeGreaterThan(5);
+  });
+
   test('sends every round from other ports, no two flows of a client from the same', () => {
     const { traffic, runTo, change, roundS, index } = made({ loop: true, flows: 200 });
     change([hop(0), hop(1)]);
