@@ -71,8 +71,8 @@ export class AddPathOut extends AdjRibOut {
     }
   }
 
-  protected clear(): void {
-    for (let prefix = 0; prefix < this.#first.length; prefix++) {
+  protected clear(rows: number): void {
+    for (let prefix = 0; prefix < rows && prefix < this.#first.length; prefix++) {
       if (this.#first[prefix] !== 0) this.forgetAttributes(prefix);
     }
     this.#first = new Uint32Array(0);

@@ -45,7 +45,7 @@ export abstract class AdjRibOut {
   protected readonly changes: OutChange[] = [];
   protected changeCount = 0;
 
-  #queue = new Uint32Array(1 << 14);
+  #queue = new Uint32Array(1024);
   /** positions since the beginning; the queue is a ring of power-of-two size */
   #head = 0;
   #tail = 0;
@@ -81,8 +81,8 @@ export abstract class AdjRibOut {
   abstract hasAnnounced(prefix: number): boolean;
   /** Forgets which attributes the peer has, so that all goes out again. */
   protected abstract forgetAttributes(prefix: number): void;
-  /** Every reference is given back. */
-  protected abstract clear(): void;
+  /** Every reference is given back; no prefix from `rows` on is announced. */
+  protected abstract clear(rows: number): void;
 
   /** `prefix` may have changed. */
   mark(prefix: number): void {
@@ -114,11 +114,11 @@ export abstract class AdjRibOut {
   close(): void {
     this.#head = this.#tail;
     this.#endOfRibAt = -1;
-    this.clear();
-    for (let prefix = 0; prefix < this.#state.length; prefix++) {
-      if (this.#state[prefix] !== 0) this.family.unhold(prefix);
-    }
-    this.#state.fill(0);
+    // the table may shrink as rows are let go
+    const rows = Math.min(this.#state.length, this.family.table.rows);
+    this.clear(rows);
+    for (let prefix = 0; prefix < rows; prefix++) if (this.#state[prefix] !== 0) this.family.unhold(prefix);
+    this.#state = new Uint8Array(0);
   }
 
   /** Packs pending changes until none is left or the packer has written `untilOctets` in all. */

@@ -13,38 +13,47 @@
 import { AttributeColumns, type OwnIdentity } from './attribute-columns.js';
 import { grownColumn } from './grown-column.js';
 import type { NextHopTable } from './next-hop-table.js';
+import { DEFAULT_ROOM } from './prefix-table.js';
 
-/**
- * Room from the start for a table of some 10^5 prefixes: memory that nobody touches costs nothing, and a function
- * whose table grows for the first time is compiled anew.
- */
-const INITIAL_SETS = 1 << 14;
-const INITIAL_ARENA_BYTES = 1 << 21;
+/** as measured on Internet tables: prefixes that share a set, and octets of a set */
+const PREFIXES_PER_SET = 8;
+const BYTES_PER_SET = 128;
 const COMPACT_FROM_BYTES = 1 << 20;
 
 export class AttributeStore {
-  bytes = new Uint8Array(INITIAL_ARENA_BYTES);
-  view = new DataView(this.bytes.buffer);
+  bytes: Uint8Array<ArrayBuffer>;
+  view: DataView<ArrayBuffer>;
   readonly columns: AttributeColumns;
   /** sets held */
   count = 0;
 
-  #at = new Uint32Array(INITIAL_SETS);
-  #length = new Uint32Array(INITIAL_SETS);
-  #hash = new Uint32Array(INITIAL_SETS);
+  #at: Uint32Array<ArrayBuffer>;
+  #length: Uint32Array<ArrayBuffer>;
+  #hash: Uint32Array<ArrayBuffer>;
   /** of a free row: the next free row + 1 */
-  #references = new Uint32Array(INITIAL_SETS);
-  #isUsed = new Uint8Array(INITIAL_SETS);
+  #references: Uint32Array<ArrayBuffer>;
+  #isUsed: Uint8Array<ArrayBuffer>;
   #rows = 0;
   #free = 0;
   #arenaEnd = 0;
   #freedBytes = 0;
   /** row + 1, or 0 */
-  #slots = new Uint32Array(2 * INITIAL_SETS);
-  #mask = 2 * INITIAL_SETS - 1;
+  #slots: Uint32Array<ArrayBuffer>;
+  #mask: number;
 
-  constructor(own: OwnIdentity, nextHops: NextHopTable) {
-    this.columns = new AttributeColumns(INITIAL_SETS, own, nextHops);
+  /** `room`: prefixes whose sets fit before anything grows, a power of two */
+  constructor(own: OwnIdentity, nextHops: NextHopTable, room: number = DEFAULT_ROOM) {
+    const sets = room / PREFIXES_PER_SET;
+    this.bytes = new Uint8Array(sets * BYTES_PER_SET);
+    this.view = new DataView(this.bytes.buffer);
+    this.columns = new AttributeColumns(sets, own, nextHops);
+    this.#at = new Uint32Array(sets);
+    this.#length = new Uint32Array(sets);
+    this.#hash = new Uint32Array(sets);
+    this.#references = new Uint32Array(sets);
+    this.#isUsed = new Uint8Array(sets);
+    this.#slots = new Uint32Array(2 * sets);
+    this.#mask = 2 * sets - 1;
   }
 
   startOf(set: number): number {

@@ -10,7 +10,7 @@ import { LOCAL_PEER, type PathChoice } from './best-path.js';
 import { grownColumn } from './grown-column.js';
 import { type NextHopSetTable, NO_HOPS } from './next-hop-set-table.js';
 import { EXCLUDED, PathTable, STALE } from './path-table.js';
-import { INITIAL_ROWS, PrefixTable } from './prefix-table.js';
+import { PrefixTable } from './prefix-table.js';
 
 /** The next hops of a prefix have changed: both are sets of the next-hop set table, valid during the call. */
 export type RouteListener = (rib: FamilyRib, prefix: number, before: number, after: number) => void;
@@ -28,15 +28,15 @@ const NOBODY = -1;
 
 export class FamilyRib implements OutFamily {
   readonly table: PrefixTable;
-  readonly paths = new PathTable();
+  readonly paths: PathTable;
   /** first path of each prefix + 1 */
-  first = new Uint32Array(INITIAL_ROWS);
+  first: Uint32Array<ArrayBuffer>;
   /** best path of each prefix + 1 */
-  best = new Uint32Array(INITIAL_ROWS);
+  best: Uint32Array<ArrayBuffer>;
   /** next-hop set of each prefix */
-  hops = new Uint32Array(INITIAL_ROWS);
+  hops: Uint32Array<ArrayBuffer>;
   /** Adj-RIBs-Out that hold the row */
-  #holds = new Uint16Array(INITIAL_ROWS);
+  #holds: Uint16Array<ArrayBuffer>;
 
   /** by peer: paths, paths that take part in the choice, best paths */
   received = new Uint32Array(8);
@@ -58,8 +58,14 @@ export class FamilyRib implements OutFamily {
     readonly family: FamilyKey,
     bits: 32 | 128,
     private readonly parts: FamilyRibParts,
+    room: number,
   ) {
-    this.table = new PrefixTable(bits);
+    this.table = new PrefixTable(bits, room);
+    this.paths = new PathTable(room);
+    this.first = new Uint32Array(room);
+    this.best = new Uint32Array(room);
+    this.hops = new Uint32Array(room);
+    this.#holds = new Uint16Array(room);
   }
 
   addPeer(row: number): void {

@@ -7,7 +7,7 @@
  * it takes the place of what the peer announced before.
  */
 import { grownColumn } from './grown-column.js';
-import { INITIAL_ROWS } from './prefix-table.js';
+import { DEFAULT_ROOM } from './prefix-table.js';
 
 /** Why a path takes no part in the choice; 0 = it does. The names are what the API shows. */
 export const EXCLUDED = {
@@ -44,24 +44,34 @@ export const STALE = {
 } as const;
 
 export class PathTable {
-  prefix = new Uint32Array(INITIAL_ROWS);
+  prefix: Uint32Array<ArrayBuffer>;
   /** next path of the same prefix, or -1 */
-  next = new Int32Array(INITIAL_ROWS);
+  next: Int32Array<ArrayBuffer>;
   /** peer's row + 1; 0 = no path in this row */
-  owner = new Uint16Array(INITIAL_ROWS);
+  owner: Uint16Array<ArrayBuffer>;
   /** as received; 0 without ADD-PATH */
-  pathId = new Uint32Array(INITIAL_ROWS);
+  pathId: Uint32Array<ArrayBuffer>;
   /** attribute set after the import policy */
-  set = new Uint32Array(INITIAL_ROWS);
+  set: Uint32Array<ArrayBuffer>;
   /** {@link EXCLUDED} */
-  excluded = new Uint8Array(INITIAL_ROWS);
+  excluded: Uint8Array<ArrayBuffer>;
   /** {@link STALE} */
-  stale = new Uint8Array(INITIAL_ROWS);
+  stale: Uint8Array<ArrayBuffer>;
 
   /** every row in use is below */
   rows = 0;
   count = 0;
   #free = -1;
+
+  constructor(room: number = DEFAULT_ROOM) {
+    this.prefix = new Uint32Array(room);
+    this.next = new Int32Array(room);
+    this.owner = new Uint16Array(room);
+    this.pathId = new Uint32Array(room);
+    this.set = new Uint32Array(room);
+    this.excluded = new Uint8Array(room);
+    this.stale = new Uint8Array(room);
+  }
 
   add(prefix: number, peer: number, pathId: number): number {
     const row = this.#newRow();

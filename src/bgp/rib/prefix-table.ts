@@ -16,31 +16,35 @@ import { grownColumn } from './grown-column.js';
 
 /** `lengths` of a row without a prefix */
 const FREE = 255;
-/**
- * Room from the start for a table of some 10^5 prefixes: memory that nobody touches costs nothing, and a function
- * whose table grows for the first time is compiled anew.
- */
-export const INITIAL_ROWS = 1 << 17;
+/** room where nobody says how many prefixes to expect */
+export const DEFAULT_ROOM = 1024;
 
 export class PrefixTable {
   /** address words, {@link width} a row, network order */
   words: Uint32Array<ArrayBuffer>;
-  lengths = new Uint8Array(INITIAL_ROWS).fill(FREE);
+  lengths: Uint8Array<ArrayBuffer>;
   /** rows ever used since the table was empty: every row in use is below */
   rows = 0;
   /** prefixes in the table */
   count = 0;
   readonly width: 1 | 4;
 
-  #slots = new Uint32Array(4 * INITIAL_ROWS);
-  #slotMask = 2 * INITIAL_ROWS - 1;
+  #slots: Uint32Array<ArrayBuffer>;
+  #slotMask: number;
   /** first free row below {@link rows}, or -1; the next one is in its first word */
   #free = -1;
   readonly #countOfLength = new Uint32Array(129);
 
-  constructor(readonly bits: 32 | 128) {
+  /** `room`: prefixes that fit before anything grows, a power of two */
+  constructor(
+    readonly bits: 32 | 128,
+    room: number = DEFAULT_ROOM,
+  ) {
     this.width = bits === 32 ? 1 : 4;
-    this.words = new Uint32Array(INITIAL_ROWS * this.width);
+    this.words = new Uint32Array(room * this.width);
+    this.lengths = new Uint8Array(room);
+    this.#slots = new Uint32Array(4 * room);
+    this.#slotMask = 2 * room - 1;
   }
 
   /** Rows that the columns have room for: columns of others beside this table follow it. */

@@ -48,8 +48,9 @@ export class SinglePathOut extends AdjRibOut {
     this.#announced[prefix] = AGAIN;
   }
 
-  protected clear(): void {
-    for (const has of this.#announced) {
+  protected clear(rows: number): void {
+    for (let prefix = 0; prefix < rows && prefix < this.#announced.length; prefix++) {
+      const has = this.#announced[prefix]!;
       if (has !== NOTHING && has !== AGAIN) this.store.release(setOfWant(has));
     }
     this.#announced = new Uint32Array(0);
