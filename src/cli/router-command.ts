@@ -1,5 +1,6 @@
 /** `flowfate router`: the live ECMP router, until a signal ends it. */
 import type { Command } from 'commander';
+import { warmUp } from '../bgp/rib/warm-up.js';
 import type { ListenAddress, ListenTarget } from '../bgp/transport.js';
 import type { ScenarioInput } from '../cluster/yaml-source.js';
 import { FlowfateError } from '../errors.js';
@@ -72,6 +73,7 @@ async function runRouter(options: Options, io: Io): Promise<ExitStatus> {
   const config = read();
   const traffic = liveTraffic(options, config.ecmp, io);
   const ended = signalled(['SIGTERM', 'SIGINT']);
+  warmUp();
   const program = await RouterProgram.start(config, (line) => io.err(`${printable(line)}\n`));
   let side: LiveSide | null = null;
   const onReload = (): void => {

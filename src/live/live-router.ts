@@ -34,6 +34,8 @@ import type { RouteCause, RouterEvent } from './router-view.js';
 const SLICE_BYTES = 64 * 1024;
 /** zebra keeps the place of a next hop that nobody uses for so long */
 const ARRIVAL_KEEP_S = 180;
+/** what comes without growing any table: a seventh of the Internet's */
+const ROOM_PREFIXES = 1 << 17;
 /** how long a peer may take between beginning and end of a route refresh */
 const REFRESH_LIMIT_MS = 360_000;
 
@@ -78,6 +80,7 @@ export class LiveRouter implements SessionHandler {
       ownAddresses: ownHosts(config, interfaces),
       maxPaths: config.maxPaths,
       asPaths: config.asPaths,
+      room: ROOM_PREFIXES,
     });
     this.fib = new RibFib(this.rib, groupSettings(config.ecmp));
     this.#events = new RouteEvents(
