@@ -18,6 +18,17 @@ export const MADE_CAPTURES = {
     ipv6Share: 0.15,
     udpShare: 0.08,
   },
+  /** short connections, one after the other at a steady rate */
+  arrivals: {
+    seed: 20200819,
+    durationS: 50,
+    perSecond: 12,
+    lives: [{ share: 1, fromS: 0.1, toS: 1 }],
+    pauseS: [2, 5],
+    clients: 200,
+    ipv6Share: 0,
+    udpShare: 0,
+  },
   /** HTTP without TLS, heads in full; one client in twelve claims to be somebody else */
   'http-requests': {
     seed: 20200818,

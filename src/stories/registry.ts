@@ -8,8 +8,10 @@ import { rehashOnScale } from './rehash-on-scale.js';
 import { staleRules } from './stale-rules.js';
 import type { Story } from './story.js';
 import { unevenLoad } from './uneven-load.js';
+import { unknownMember } from './unknown-member.js';
 
 export const STORIES: readonly Story[] = [
+  unknownMember,
   lostSourceIp,
   rehashOnRedeploy,
   rehashOnScale,

@@ -165,3 +165,39 @@ describe('uneven-load', () => {
     expect(row('failure').broken.max).toBe(0);
   });
 });
+
+describe('unknown-member', () => {
+  const row = rowsOf('unknown-member', 2);
+  const plan = MADE_CAPTURES.arrivals;
+
+  it.each(['failure', 'slow-ramp', 'slow-ramp-longer', 'faster-checks', 'no-monitor'])(
+    'loses in %s what the closed form says, within two connections',
+    (name) => {
+      const { broken, byFate, measures, byCause } = row(name);
+      expect(measures.predictedLost).toBeGreaterThan(0);
+      expect(Math.abs(broken.mean - measures.predictedLost!)).toBeLessThanOrEqual(2);
+      expect([byFate.timeout, byCause]).toEqual([broken.mean, { 'member-unknown': broken.mean }]);
+    },
+  );
+
+  it('predicts r·T/(n+1) for the failure, and its integral for the ramp', () => {
+    const r = plan.perSecond;
+    expect(Math.abs(row('failure').measures.predictedLost! - (r * 16) / 5)).toBeLessThan(0.5);
+    // ∫ (t/10)/(4+t/10) dt over 0 … 10 is 10 - 40·ln(5/4); then 6 s of a fifth
+    const ramped = r * (10 - 40 * Math.log(1.25) + 6 / 5);
+    expect(Math.abs(row('slow-ramp').measures.predictedLost! - ramped)).toBeLessThan(0.5);
+  });
+
+  it('loses nothing where the unknown is kept out, and hides the client everywhere', () => {
+    for (const name of ['join-disabled', 'node-per-rack', 'pods-as-members', 'policy-cluster']) {
+      expect([name, row(name).broken.max]).toEqual([name, 0]);
+    }
+    expect(row('failure').source).toMatchObject({ preserved: 0, seenInstead: ['10.0.0.250'] });
+    expect(row('node-per-rack').maxOverMean.nodes).toBeGreaterThan(2);
+    expect(row('faster-checks').measures.checksPerS).toBe(5 * row('failure').measures.checksPerS!);
+  });
+
+  it('asks the healthCheckNodePort a better question as slowly', () => {
+    expect(row('health-check-port').broken.mean).toBe(row('failure').broken.mean);
+  });
+});
