@@ -54,6 +54,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./router-command.js'),
   },
   {
+    name: 'speaker',
+    summary: 'announces VIPs to routers as a MetalLB speaker does, and withdraws or drains them on command',
+    load: () => import('./speaker-command.js'),
+  },
+  {
     name: 'bgp',
     summary: 'BGP messages as JSON lines: from octets, hexadecimal text, or the sessions inside a capture',
     load: () => import('./bgp-command.js'),

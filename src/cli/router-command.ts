@@ -9,6 +9,7 @@ import { type LiveSide, startLiveSide } from '../live/live-side.js';
 import { ownAddresses, ownInterfaces } from '../live/own-addresses.js';
 import { type RouterConfig, type RouterOverrides, routerConfig } from '../live/router-config.js';
 import { RouterProgram } from '../live/router-program.js';
+import { kernelTtl } from '../live/socket-security.js';
 import { printable } from '../report/terminal.js';
 import type { DeclareCommand } from './declare-command.js';
 import { errorSentence } from './error-sentence.js';
@@ -17,6 +18,7 @@ import type { Io } from './io.js';
 import { addLiveOptions, type LiveOptions, liveTraffic } from './live-input.js';
 import { parseUint32 } from './option-values.js';
 import { readInput } from './scenario-input.js';
+import { signalled } from './signalled.js';
 import { packageVersion } from './version.js';
 
 const EXAMPLES = `
@@ -121,6 +123,7 @@ function readConfig(options: Options, io: Io): RouterConfig {
     ...(http !== undefined && { http: httpAddress(http) }),
     start: options.restarted === true ? 'restarted' : 'fresh',
     ownAddresses: ownAddresses(ownInterfaces()),
+    usualTtl: kernelTtl(),
   };
   return routerConfig(input, overrides);
 }
@@ -146,11 +149,4 @@ function listenTarget(text: string): ListenTarget {
     'usage',
     `--listen ${text}: expected a port, an address with a port like 127.0.0.1:1790 or [::1]:1790, or fd:3`,
   );
-}
-
-/** Resolves with the first of these signals. */
-function signalled(signals: readonly NodeJS.Signals[]): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of signals) process.once(signal, () => resolve());
-  });
 }

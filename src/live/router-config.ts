@@ -9,15 +9,14 @@
  * | maxPaths          | 64                        | FRR's usual build                                      |
  * | multipathAs       | relax                     | ECMP over AS paths of equal length, as a ToR has it    |
  * | selectionDeferral | 30s                       | after our own restart, RFC 4724 section 4.1            |
- * | peers[].families  | both unicast families     |                                                        |
- * | …import, export   | eBGP none, iBGP all       | RFC 8212                                               |
- * | …passive          | false                     | RFC 4271: both sides connect                           |
- * | …gracefulRestart  | off                       |                                                        |
+ * | peers[].import, … | eBGP none, iBGP all       | RFC 8212                                               |
  * | …maxPrefixes      | 2000000                   | more than any table; bounds memory                     |
+ *
+ * What else may be said of a peer is in peer-config.ts.
  */
 import { type Address, formatAddress, parseAddress, sameAddress } from '../addr/address.js';
 import { formatPrefix, type Prefix, parsePrefix, prefixContains } from '../addr/prefix.js';
-import { IPV4_UNICAST, IPV6_UNICAST } from '../bgp/address-family.js';
+import type { BfdSettings } from '../bgp/bfd/bfd.js';
 import { defaultPolicy, type Policy } from '../bgp/rib/policy.js';
 import { DEFAULT_PEER, type LocalSpeaker, type PeerSettings } from '../bgp/session/peer-settings.js';
 import type { PeerRange, SpeakerPeers } from '../bgp/session/speaker.js';
@@ -30,7 +29,9 @@ import { readWith } from '../cluster/schema-issues.js';
 import { readYaml, type ScenarioInput, type SourceDocument } from '../cluster/yaml-source.js';
 import { FlowfateError } from '../errors.js';
 import { isWildcard, LOOPBACK } from './listen-address.js';
+import { bfdSettings, sessionSettings } from './peer-config.js';
 import { type RawPeer, type RawRouter, routerSchema } from './router-schema.js';
+import { refuseSecurity } from './socket-security.js';
 
 /** What the router makes of a peer's routes; may change while its session goes on. */
 export interface PeerPolicy {
@@ -39,7 +40,7 @@ export interface PeerPolicy {
   /** per family */
   readonly maxPrefixes: number;
   readonly internalNextHop: 'unchanged' | 'self';
-  readonly bfd: { readonly intervalMs: number; readonly multiplier: number } | null;
+  readonly bfd: BfdSettings | null;
 }
 
 export interface RouterConfig {
@@ -67,14 +68,14 @@ export interface RouterOverrides {
   readonly start: LocalSpeaker['start'];
   /** addresses of this machine's interfaces, for a router id where nobody names one */
   readonly ownAddresses: readonly Address[];
+  /** the kernel's usual TTL, for ttlSecurity; `null` = not known */
+  readonly usualTtl: number | null;
 }
 
 const DEFAULT_LISTEN: ListenAddress = { host: LOOPBACK, port: 1790 };
 const DEFAULT_MAX_PATHS = 64;
 const DEFAULT_MAX_PREFIXES = 2_000_000;
-const DEFAULT_STALE_S = 360;
 const DEFAULT_DEFERRAL_S = 30;
-const DEFAULT_BFD = { intervalMs: 300, multiplier: 3 };
 
 type RawSpec = RawRouter['spec'];
 
@@ -97,6 +98,11 @@ export function routerConfig(input: ScenarioInput | null, overrides: RouterOverr
   const ecmp = ecmpOf(spec, where);
   const acceptAny = overrides.acceptAny ?? spec.acceptAny ?? false;
   const made = peersOf(spec.peers ?? [], asn, where);
+  (spec.peers ?? []).forEach((peer, i) => {
+    for (const { key, sentence } of refuseSecurity(peer, listen, overrides.usualTtl)) {
+      where(['peers', i, key], `peers[${i}]: ${sentence}`);
+    }
+  });
   problems.throwIfAny();
   if (acceptAny) addAny(made);
   const { peers, ranges, policies, rangePolicies } = made;
@@ -251,29 +257,7 @@ function sharedId(
 }
 
 function settingsOf(raw: RawPeer): Omit<PeerSettings, 'id' | 'address'> {
-  const restartTimeS = raw.gracefulRestart ?? null;
-  const staleTimeS = raw.staleTime ?? DEFAULT_STALE_S;
-  return {
-    port: raw.port ?? DEFAULT_PEER.port,
-    localAddress: raw.localAddress ?? null,
-    asn: raw.asn ?? null,
-    mode: raw.passive === true ? 'passive' : 'active',
-    families: raw.families ?? [IPV4_UNICAST, IPV6_UNICAST],
-    holdTimeS: raw.holdTime ?? DEFAULT_PEER.holdTimeS,
-    connectRetryS: raw.connectRetry ?? DEFAULT_PEER.connectRetryS,
-    sendHoldTimeS: raw.sendHoldTime ?? DEFAULT_PEER.sendHoldTimeS,
-    gracefulRestart:
-      restartTimeS === null
-        ? null
-        : { restartTimeS: Math.round(restartTimeS), staleTimeS, forwardingPreserved: true },
-    addPath: raw.addPath ?? 'none',
-    extendedMessages: raw.extendedMessages ?? true,
-    extendedNextHop: raw.extendedNextHop ?? false,
-    role: raw.role ?? null,
-    strictRole: raw.strictRole ?? false,
-    enforceFirstAs: raw.enforceFirstAs ?? true,
-    penaltyS: raw.maxPrefixesPause ?? DEFAULT_PEER.penaltyS,
-  };
+  return { ...sessionSettings(raw), penaltyS: raw.maxPrefixesPause ?? DEFAULT_PEER.penaltyS };
 }
 
 function policyOfPeer(raw: RawPeer, localAsn: number): PeerPolicy {
@@ -283,17 +267,7 @@ function policyOfPeer(raw: RawPeer, localAsn: number): PeerPolicy {
     export: raw.export ?? usual,
     maxPrefixes: raw.maxPrefixes ?? DEFAULT_MAX_PREFIXES,
     internalNextHop: raw.nextHopSelf === true ? 'self' : 'unchanged',
-    bfd: bfdOf(raw.bfd),
-  };
-}
-
-function bfdOf(raw: RawPeer['bfd']): PeerPolicy['bfd'] {
-  if (raw === undefined || raw === false || raw === 'off') return null;
-  if (raw === true || raw === 'on') return DEFAULT_BFD;
-  const { interval, multiplier } = raw;
-  return {
-    intervalMs: interval === undefined ? DEFAULT_BFD.intervalMs : interval * 1000,
-    multiplier: multiplier ?? DEFAULT_BFD.multiplier,
+    bfd: bfdSettings(raw.bfd),
   };
 }
 

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { Host, HostProcess } from './netns.js';
 import { Hopeless, until } from './wait.js';
 
-const PROGRAM = join(import.meta.dirname, '..', '..', 'dist', 'src', 'bin', 'flowfate.js');
+export const flowfateProgram = join(import.meta.dirname, '..', '..', 'dist', 'src', 'bin', 'flowfate.js');
 
 /** As a sentence, what is missing to run the built program; null if nothing. */
-export const lacksBuild: string | null = existsSync(PROGRAM)
+export const lacksBuild: string | null = existsSync(flowfateProgram)
   ? null
   : 'needs the build: node scripts/build.mjs';
 
@@ -23,7 +23,7 @@ export async function startFlowfate(
 ): Promise<HostProcess> {
   const file = join(host.dir, `${host.name}-${command}.yaml`);
   writeFileSync(file, configText);
-  const started = host.start(process.execPath, [PROGRAM, command, '--config', file, ...args]);
+  const started = host.start(process.execPath, [flowfateProgram, command, '--config', file, ...args]);
   await until(
     `flowfate ${command} to be ready`,
     () => {

@@ -53,6 +53,7 @@ export class Speaker implements PeerWorld {
   #ranges: readonly PeerRange[] = [];
   #lastConnectionId = 0;
   #deferral = RELEASED;
+  #cancelDeferral: (() => void) | null = null;
   #isStopped = false;
   /** connections of nobody that we know, since the beginning */
   rejected = 0;
@@ -73,7 +74,9 @@ export class Speaker implements PeerWorld {
       this.#deferral = beginDeferral(expected.map(({ id }) => id));
       if (this.#deferral.name === 'deferring') {
         this.turns.hold();
-        this.clock.after(this.local.selectionDeferralS * 1000, () => this.#defer({ kind: 'timerExpired' }));
+        this.#cancelDeferral = this.clock.after(this.local.selectionDeferralS * 1000, () =>
+          this.#defer({ kind: 'timerExpired' }),
+        );
       }
     }
     this.#ranges = ranges;
@@ -127,6 +130,7 @@ export class Speaker implements PeerWorld {
   /** Ends every session and lets nobody in any more. */
   stop(cause: StopCause): void {
     this.#isStopped = true;
+    this.#cancelDeferral?.();
     for (const peer of this.peers()) peer.stop(cause);
   }
 
