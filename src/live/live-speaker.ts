@@ -62,7 +62,7 @@ export class LiveSpeaker {
 
   constructor(config: SpeakerConfig, print: (line: string) => void) {
     this.config = config;
-    this.#log = new RouterLog(print, () => SYSTEM_CLOCK.nowMs());
+    this.#log = new RouterLog(print, SYSTEM_CLOCK);
     this.#interfaces = ownInterfaces();
     this.#announcements = announcementsOf(config.vips, new Map());
     this.#bfd = new BfdTransport({ onTrouble: (sentence) => this.#log.line(sentence) });
