@@ -1,5 +1,6 @@
 /** The router's settings: what is written, what they can be at all, and what a selection makes of its buckets. */
 import { defaultBuckets } from '../route/create-group.js';
+import { isDocumented, refuseDocumentedBuckets } from '../route/documented-resilient.js';
 import { isPrime } from '../route/maglev.js';
 import { MAX_RESILIENT_BUCKETS, MAX_RING_POINTS } from './limits.js';
 import type { EcmpSettings } from './model.js';
@@ -23,6 +24,13 @@ export function changedEcmp(settings: EcmpSettings, stated: Partial<EcmpSettings
 export function refuseEcmp({ select, buckets }: EcmpSettings, nodes: number): string | null {
   if (select === 'resilient' && buckets > MAX_RESILIENT_BUCKETS) {
     return `a resilient group has at most ${MAX_RESILIENT_BUCKETS} buckets, not ${buckets}`;
+  }
+  if (isDocumented(select)) {
+    const refusal = refuseDocumentedBuckets(select, buckets);
+    if (refusal !== null) return refusal;
+    if (buckets < nodes || buckets > MAX_RESILIENT_BUCKETS) {
+      return `a ${select} table has from ${nodes} (the nodes) to ${MAX_RESILIENT_BUCKETS} buckets, not ${buckets}`;
+    }
   }
   if (select === 'ring' && buckets > MAX_RING_POINTS) {
     return `a ring has at most ${MAX_RING_POINTS} points a next hop, not ${buckets}`;

@@ -48,6 +48,12 @@ export interface EcmpSettings {
   readonly idleTimerS: number;
   readonly unbalancedTimerS: number;
   readonly replace: 'in-place' | 'fresh-group';
+  /** how routes name their next hops: in themselves (`ip route … nexthop`, BIRD), or as `ip nexthop` objects (FRR) */
+  readonly nexthops?: 'legacy' | 'objects' | undefined;
+  /** net.ipv4.fib_multipath_use_neigh */
+  readonly useNeigh?: boolean | undefined;
+  /** net.ipv4.conf.*.ignore_routes_with_linkdown */
+  readonly ignoreLinkdown?: boolean | undefined;
 }
 
 export interface RouterBgp {
@@ -172,7 +178,19 @@ export interface CpuLimit {
 /** One line of the timeline. `at` is seconds since t = 0. Rows refer to `nodes` and `services`. */
 export type TimelineEvent = { readonly at: number } & (
   | {
-      readonly kind: 'withdraw' | 'announce' | 'speakerUp' | 'nodeDown' | 'nodeUp' | 'uncordon';
+      readonly kind:
+        | 'withdraw'
+        | 'announce'
+        | 'speakerUp'
+        | 'nodeDown'
+        | 'nodeUp'
+        | 'uncordon'
+        /** the router's neighbour entry of the node: FAILED, or valid again */
+        | 'neighborFailed'
+        | 'neighborReachable'
+        /** carrier of the router's link to the node */
+        | 'linkDown'
+        | 'linkUp';
       readonly node: number;
     }
   | { readonly kind: 'drain'; readonly node: number; readonly gracePeriodS: number }

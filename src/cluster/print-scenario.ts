@@ -76,6 +76,9 @@ function ecmpPairs(ecmp: EcmpSettings): [key: string, value: string, remark: str
     ['idleTimer', formatDuration(ecmp.idleTimerS), 'resilient'],
     ['unbalancedTimer', formatDuration(ecmp.unbalancedTimerS), 'resilient; 0s = never force'],
     ['replace', ecmp.replace, 'resilient: in-place or fresh-group'],
+    ...optionalPair('nexthops', ecmp.nexthops, 'legacy, or objects as FRR programs them'),
+    ...optionalPair('useNeigh', ecmp.useNeigh, 'fib_multipath_use_neigh'),
+    ...optionalPair('ignoreLinkdown', ecmp.ignoreLinkdown, 'ignore_routes_with_linkdown'),
   ];
 }
 
@@ -220,6 +223,15 @@ function routeText({ prefix, nextHops }: RouteEntry, model: ClusterModel): strin
   return flow({ prefix: prefixText(prefix), nextHops: list(hops) });
 }
 
+/** A setting that is printed only where it is stated. */
+function optionalPair(
+  key: string,
+  value: string | boolean | undefined,
+  remark: string,
+): [key: string, value: string, remark: string][] {
+  return value === undefined ? [] : [[key, String(value), remark]];
+}
+
 function eventText(event: TimelineEvent, model: ClusterModel): string {
   return flow({ at: formatDuration(event.at), [event.kind]: objectText(event, model) });
 }
@@ -232,6 +244,10 @@ function objectText(event: TimelineEvent, model: ClusterModel): string {
     case 'nodeDown':
     case 'nodeUp':
     case 'uncordon':
+    case 'neighborFailed':
+    case 'neighborReachable':
+    case 'linkDown':
+    case 'linkUp':
       return nodeName(event.node, model);
     case 'speakerDown':
       return flow({ node: nodeName(event.node, model), mode: event.mode });

@@ -116,6 +116,10 @@ export class TimelineReader {
       case 'nodeDown':
       case 'nodeUp':
       case 'uncordon':
+      case 'neighborFailed':
+      case 'neighborReachable':
+      case 'linkDown':
+      case 'linkUp':
         return this.nodeRows(entry[verb] ?? [], place, verb).map((node) => ({ kind: verb, node }));
       case 'speakerDown': {
         const { node = [], mode = entry.mode ?? 'close' } = entry.speakerDown ?? {};

@@ -3,6 +3,7 @@
  * short and long form of each, is this file; what they mean in a cluster is timeline-events.ts.
  *
  *   { at: 5s, withdraw: n2 }                                  also announce, speakerUp, nodeDown, nodeUp, uncordon
+ *   { at: 5s, neighborFailed: n2 }                           and neighborReachable; linkDown, linkUp: its carrier
  *   { at: 5s, withdraw: [n1, n2] }                            the same for each of them
  *   { at: 5s, speakerDown: n2, mode: silent }                 or speakerDown: { node: n2, mode: silent }; else close
  *   { at: 5s, drain: { node: n2, gracePeriod: 30s } }         or drain: n2
@@ -33,6 +34,7 @@ import {
   oneOf,
   positiveDuration,
   prefix,
+  truth,
   wholeNumber,
 } from './field-schemas.js';
 import { MAX_BUCKETS, MAX_HASH_FIELDS, MAX_WORD } from './limits.js';
@@ -48,6 +50,9 @@ export const ecmpSchema = mapping({
   idleTimer: duration.optional(),
   unbalancedTimer: duration.optional(),
   replace: oneOf(['in-place', 'fresh-group']).optional(),
+  nexthops: oneOf(['legacy', 'objects']).optional(),
+  useNeigh: truth.optional(),
+  ignoreLinkdown: truth.optional(),
 });
 export type RawEcmp = z.output<typeof ecmpSchema>;
 
@@ -116,6 +121,10 @@ const verbs = {
   nodeUp: onNodes,
   drain,
   uncordon: onNodes,
+  neighborFailed: onNodes,
+  neighborReachable: onNodes,
+  linkDown: onNodes,
+  linkUp: onNodes,
   scale: mapping({ service: name.optional(), replicas: wholeNumber(0, 10_000) }),
   endpointReady: onPods,
   endpointUnready: onPods,

@@ -44,7 +44,7 @@ export class DataPlane {
   constructor(
     model: ClusterModel,
     cluster: ClusterState,
-    router: RouterState,
+    private readonly router: RouterState,
     edge: EdgeState | null = null,
   ) {
     const podRow = (name: string): number => cluster.podByName.get(name)!.row;
@@ -77,6 +77,10 @@ export class DataPlane {
     this.node = this.routerHop.forward(packet, nowS);
     if (this.node < 0) {
       this.end(Outcome.unreachable, ReasonCode['no-route'], hopCode(HopKind.router, 0));
+      return;
+    }
+    if (this.router.isDeadEnd(this.node)) {
+      this.end(Outcome.silent, ReasonCode['next-hop-failed'], hopCode(HopKind.router, 0));
       return;
     }
     this.throughNode(packet, lingersUntilS, nowS);

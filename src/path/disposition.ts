@@ -30,6 +30,7 @@ export const REASON_NAMES = [
   'conntrack-full',
   'snat-port-exhausted',
   'stale-rules',
+  'next-hop-failed',
   'invalid-refused',
   'member-unknown',
   'member-down',

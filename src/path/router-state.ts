@@ -6,13 +6,23 @@
  * decide), the scenario's `routes` changed by who announces and withdraws, or the announcing nodes alone.
  * Next hops are known by their node's row. A router whose routes somebody else decides (a live one) begins without
  * any and takes them as they are stated.
+ *
+ * Next-hop health, as observed on Linux 6.18 (test/lab/next-hop-health):
+ *
+ * |                 | neighbour FAILED                       | carrier lost                              | carrier back |
+ * |-----------------|----------------------------------------|-------------------------------------------|--------------|
+ * | legacy route    | keeps its share: a black hole; passed over with useNeigh (IPv4) | keeps its share; with ignoreLinkdown out, bounds anew | as before |
+ * | nexthop objects | passed over                            | out of the group, bounds anew             | stays out until the daemon programs it |
+ * | resilient group | keeps its buckets: a black hole        | out of the group, its buckets refilled    | stays out, too |
  */
 import { type Address, compareAddresses } from '../addr/address.js';
 import { formatPrefix, hostPrefix, type Prefix, prefixContains } from '../addr/prefix.js';
 import type { ClusterModel, EcmpSettings, RouteNextHop } from '../cluster/model.js';
+import { FlowfateError } from '../errors.js';
 import { createFlowHash, type FlowHash } from '../hash/flow-hash.js';
 import { createNextHopGroup } from '../route/create-group.js';
 import { Fib } from '../route/fib.js';
+import { HashThresholdGroup } from '../route/hash-threshold.js';
 import type { NextHopGroup } from '../route/next-hop-group.js';
 import { addressOf, type ClusterState } from './cluster-state.js';
 
@@ -45,6 +55,10 @@ export class RouterState {
   readonly session: boolean[];
   /** per node: marked node.kubernetes.io/exclude-from-external-load-balancers */
   readonly excluded: boolean[];
+  /** nodes whose neighbour entry is FAILED; whose link has no carrier; whose next hop the kernel has taken out */
+  private readonly failed = new Set<number>();
+  private readonly linkDown = new Set<number>();
+  private readonly removed = new Set<number>();
 
   constructor(
     private readonly model: ClusterModel,
@@ -90,6 +104,8 @@ export class RouterState {
       route = this.emptyRoute(prefix, true, new Map());
       this.routes.push(route);
     }
+    // a daemon that states a route programs its next hops
+    for (const { node } of nextHops) if (!this.linkDown.has(node)) this.removed.delete(node);
     this.setNextHops(route, nextHops, nowS);
     return route;
   }
@@ -109,11 +125,74 @@ export class RouterState {
     }
   }
 
+  /** Packets that are sent to `node` now are lost on the way. */
+  isDeadEnd(node: number): boolean {
+    return this.failed.has(node) || this.linkDown.has(node);
+  }
+
+  /** The neighbour entry of a node changed. Returns the routes that choose otherwise now. */
+  setNeighbour(node: number, state: 'reachable' | 'failed'): Route[] {
+    this.needKernel(state === 'failed' ? 'neighborFailed' : 'neighborReachable');
+    if (state === 'failed') this.failed.add(node);
+    else this.failed.delete(node);
+    const through = this.routes.filter(({ nextHops }) => nextHops.some((hop) => hop.node === node));
+    return through.filter((route) => this.passOver(route));
+  }
+
+  /** The link to a node lost its carrier or got it back. Returns the routes that choose otherwise now. */
+  setLink(node: number, state: 'up' | 'down', nowS: number): Route[] {
+    this.needKernel(state === 'down' ? 'linkDown' : 'linkUp');
+    const { select, nexthops, ignoreLinkdown } = this.ecmp;
+    const asObjects = select === 'resilient' || nexthops === 'objects';
+    if (state === 'up') {
+      this.linkDown.delete(node);
+      return asObjects ? [] : this.restore(node, nowS);
+    }
+    this.linkDown.add(node);
+    if (!asObjects && ignoreLinkdown !== true) return [];
+    this.removed.add(node);
+    return this.reprogram(node, nowS);
+  }
+
+  /** The next hop of a node that the kernel has taken out is programmed again. Returns the changed routes. */
+  restore(node: number, nowS: number): Route[] {
+    if (this.linkDown.has(node) || !this.removed.delete(node)) return [];
+    return this.reprogram(node, nowS);
+  }
+
+  private reprogram(node: number, nowS: number): Route[] {
+    const through = this.routes.filter(({ nextHops }) => nextHops.some((hop) => hop.node === node));
+    for (const route of through) this.setNextHops(route, route.nextHops, nowS);
+    return through;
+  }
+
+  /** What a neighbour's or a link's state does to a next hop is known of Linux only. */
+  private needKernel(verb: string): void {
+    const { select } = this.ecmp;
+    if (select === 'hash-threshold' || select === 'resilient') return;
+    throw new FlowfateError(
+      'config',
+      `${verb} is known of the Linux kernel only: it goes with select hash-threshold or resilient, not ${select}`,
+    );
+  }
+
+  /** Whether the group passes over failed neighbours; tells it which. */
+  private passOver({ group, prefix }: Route): boolean {
+    const { nexthops, useNeigh } = this.ecmp;
+    // the sysctl is IPv4's alone
+    const looks = nexthops === 'objects' || (useNeigh === true && prefix.address.family === 4);
+    if (!looks || !(group instanceof HashThresholdGroup)) return false;
+    group.passOver(this.failed);
+    return true;
+  }
+
   private setNextHops(route: Route, nextHops: readonly RouteNextHop[], nowS: number): void {
     for (const hop of route.nextHops) route.arrival.get(hop.node)!.lastS = nowS;
     for (const hop of nextHops) this.remember(route, hop.node, nowS);
     route.nextHops = nextHops;
-    const weighted = nextHops.map((hop) => ({ id: hop.node, weight: hop.weight }));
+    const weighted = nextHops
+      .filter(({ node }) => !this.removed.has(node))
+      .map(({ node, weight }) => ({ id: node, weight }));
     if (weighted.length === 0) {
       this.fib.remove(route.prefix);
       if (this.ecmp.replace === 'fresh-group') route.group = null;
@@ -121,6 +200,7 @@ export class RouterState {
     }
     if (route.group === null) route.group = this.makeGroup(weighted, nowS);
     else route.group.replace(weighted, nowS);
+    this.passOver(route);
     this.fib.set(route.prefix, route.group);
   }
 

@@ -30,15 +30,19 @@ export class EventLog {
   /** the event after which a node had no local endpoint to offer */
   readonly emptied: number[];
   routes = -1;
+  /** the event that last changed the router's link to the node, or its neighbour entry */
+  readonly link: number[];
 
   constructor(nodes: number) {
     this.node = new Array<number>(nodes).fill(-1);
+    this.link = new Array<number>(nodes).fill(-1);
     this.emptied = new Array<number>(nodes).fill(-1);
   }
 
   addNode(): void {
     this.node.push(-1);
     this.emptied.push(-1);
+    this.link.push(-1);
   }
 }
 
@@ -104,6 +108,10 @@ export function blame(grief: Grief, log: EventLog, out: Blame): void {
     out.reason = ReasonCode['no-route'];
     out.hop = hopCode(HopKind.router, 0);
     out.event = log.routes;
+    return;
+  }
+  if (reason === ReasonCode['next-hop-failed']) {
+    out.event = log.link[node]!;
     return;
   }
   const moved = home >= 0 && home !== node;

@@ -109,6 +109,7 @@ const SENTENCES: Record<string, (node: string, pod: string | null) => string> = 
   'member-down': () => 'the load balancer took the pool member for down and ended the connection',
   'no-member': () => 'the load balancer had no pool member that may get a connection',
   'edge-unmatched': () => 'the load balancer had no such connection any more',
+  'next-hop-failed': (node) => `the router lost the packet: its next hop ${node} could not be reached`,
   'stale-rules': (node, pod) => `the rules on ${node} still named ${pod ?? 'an endpoint'}, which was gone`,
 };
 

@@ -182,7 +182,7 @@ export class FlowEngine implements TimelineListener {
       return false;
     if (this.tracker.waiting[f] !== Asks.nothing) return false;
     const node = this.edge?.carries(f) === true ? this.edge.peek(f, this.nowS) : this.nextHop[f]!;
-    return this.walk.wouldBreak(f, node, this.nowS);
+    return (node >= 0 && this.isDeadEnd(f, node)) || this.walk.wouldBreak(f, node, this.nowS);
   }
 
   /** How far it has got, in seconds since t = 0. */
@@ -296,7 +296,9 @@ export class FlowEngine implements TimelineListener {
   /** Walks the packet behind the router; the outcome is in `walk`, the cause of a failure in `blamed`. */
   private send(f: number, node: number, segment: Segment | -1, payload: number, nowS: number): void {
     const { walk } = this;
-    if (node >= 0) {
+    if (node >= 0 && this.isDeadEnd(f, node)) {
+      walk.notForwarded(Outcome.silent, ReasonCode['next-hop-failed'], hopCode(HopKind.router, 0));
+    } else if (node >= 0) {
       walk.walk(f, node, segment, payload, nowS);
     } else if (this.edge?.carries(f) === true) {
       walk.notForwarded(this.edge.outcome, this.edge.reason, EDGE_HOP);
@@ -307,6 +309,11 @@ export class FlowEngine implements TimelineListener {
     if (walk.outcome === Outcome.answered) return;
     this.blameFor(f, node, walk.reason, walk.hop);
     if (walk.outcome !== Outcome.reset) this.counts.dropped(this.blamed.event);
+  }
+
+  /** The router's way to the node is broken; what comes by the edge does not take it. */
+  private isDeadEnd(f: number, node: number): boolean {
+    return this.router.isDeadEnd(node) && this.edge?.carries(f) !== true;
   }
 
   private blameFor(f: number, node: number, reason: number, hop: number): void {
@@ -486,6 +493,10 @@ export class FlowEngine implements TimelineListener {
     let active = 0;
     for (let f = 0; f < this.plan.count; f++) if (this.isActive(f, atS)) active++;
     this.counts.active(event, active);
+  }
+
+  linkChanged(node: number, event: number): void {
+    this.log.link[node] = event;
   }
 
   /** Next hop's node of a flow that has begun, or -1. */

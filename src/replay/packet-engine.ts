@@ -328,6 +328,10 @@ export class PacketEngine implements TimelineListener {
     this.log.node[node] = event;
   }
 
+  linkChanged(node: number, event: number): void {
+    this.log.link[node] = event;
+  }
+
   eventStarts(): void {}
 
   private offers(node: number): boolean {

@@ -30,6 +30,8 @@ export interface TimelineListener extends Partial<EdgeListener> {
   podStopped(pod: Pod, event: number, atS: number): void;
   /** a line of the timeline is about to act */
   eventStarts(event: number, atS: number): void;
+  /** the router's way to a node, its link or its neighbour entry, changed */
+  linkChanged(node: number, event: number, atS: number): void;
   /** a node went down or came back */
   nodeChanged(node: number, event: number, atS: number): void;
 }
@@ -174,6 +176,7 @@ export class Timeline implements EventSource {
           this.mute[event.node] = false;
           this.router.withdrawn[event.node] = false;
           this.router.session[event.node] = true;
+          this.restore(event.node, e, t);
           this.announcementsChanged(event.node, e, t);
         });
       case 'speakerDown':
@@ -191,6 +194,13 @@ export class Timeline implements EventSource {
         return step(`${name(event.node)} is back, with empty tables`, (e, t) =>
           this.nodeUp(event.node, e, t),
         );
+      case 'neighborFailed':
+      case 'neighborReachable':
+      case 'linkDown':
+      case 'linkUp': {
+        const { kind, node } = event;
+        return step(LINK_DETAIL[kind](name(node)), (e, t) => this.linkChanges(kind, node, e, t));
+      }
       case 'drain':
         return step(`${name(event.node)} is drained`, (e, t) =>
           this.drain(event.node, event.gracePeriodS, e, t),
@@ -318,7 +328,29 @@ export class Timeline implements EventSource {
 
   private speakerUp(node: number, event: number, atS: number): void {
     this.router.session[node] = true;
+    this.restore(node, event, atS);
     this.announcementsChanged(node, event, atS);
+  }
+
+  /** The router's way to a node. A session over a dead link ends with its timer; a failed neighbour entry ends none. */
+  private linkChanges(kind: keyof typeof LINK_DETAIL, node: number, event: number, atS: number): void {
+    const { router, listener } = this;
+    const changed =
+      kind === 'linkDown' || kind === 'linkUp'
+        ? router.setLink(node, kind === 'linkUp' ? 'up' : 'down', atS)
+        : router.setNeighbour(node, kind === 'neighborReachable' ? 'reachable' : 'failed');
+    listener.linkChanged(node, event, atS);
+    listener.placesChanged(event);
+    this.routesChanged(changed, event, atS);
+    if (kind === 'linkDown') {
+      const { holdTimeS, bfdS } = this.model.router.bgp;
+      this.loseSession(node, bfdS ?? holdTimeS, event, atS);
+    } else if (kind === 'linkUp') this.speakerTurn[node]!++;
+  }
+
+  /** The routing daemon programs the node's next hop again. */
+  private restore(node: number, event: number, atS: number): void {
+    this.routesChanged(this.router.restore(node, atS), event, atS);
   }
 
   // -- nodes
@@ -343,6 +375,7 @@ export class Timeline implements EventSource {
     this.cluster.boot(node);
     this.listener.nodeChanged(node, event, atS);
     this.router.session[node] = true;
+    this.restore(node, event, atS);
     this.router.withdrawn[node] = this.mute[node]!;
     this.speakerTurn[node]!++;
     this.startPodsOn(node, event, atS);
@@ -504,6 +537,13 @@ const MEMBER_DETAIL: Record<EdgeAction, string> = {
   enable: 'is enabled',
   disable: 'is disabled: only connections and clients it has already',
   offline: 'is forced offline: only connections it has already',
+};
+
+const LINK_DETAIL = {
+  neighborFailed: (node: string) => `the router’s neighbour entry of ${node} is FAILED`,
+  neighborReachable: (node: string) => `the router’s neighbour entry of ${node} is valid again`,
+  linkDown: (node: string) => `the router’s link to ${node} loses its carrier`,
+  linkUp: (node: string) => `the router’s link to ${node} has its carrier back`,
 };
 
 const ENDPOINT_DETAIL = {

@@ -37,6 +37,10 @@ const KNOBS: Record<string, Change> = {
   order: (model, value) => withEcmp(model, { order: oneOf(value, ['address', 'arrival'] as const, 'order') }),
   replace: (model, value) =>
     withEcmp(model, { replace: oneOf(value, ['in-place', 'fresh-group'] as const, 'replace') }),
+  nexthops: (model, value) =>
+    withEcmp(model, { nexthops: oneOf(value, ['legacy', 'objects'] as const, 'nexthops') }),
+  useNeigh: (model, value) => withEcmp(model, { useNeigh: yesNo(value, 'useNeigh') }),
+  ignoreLinkdown: (model, value) => withEcmp(model, { ignoreLinkdown: yesNo(value, 'ignoreLinkdown') }),
   policy: (model, value) => {
     const externalTrafficPolicy = oneOf(value, ['Local', 'Cluster'] as const, 'policy');
     return { ...model, services: model.services.map((service) => ({ ...service, externalTrafficPolicy })) };

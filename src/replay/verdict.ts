@@ -38,6 +38,8 @@ export const REASONS = {
   'stale-rules': 'the rules on the node still name an endpoint that is gone',
   'invalid-refused':
     'conntrack calls the segment INVALID; it is not translated, and the node’s own stack resets it',
+  'next-hop-failed':
+    'the router’s next hop cannot be reached: its neighbour entry failed, or the link is down',
   'member-unknown': 'the load balancer sends traffic to a pool member it knows nothing about',
   'member-down': 'the load balancer took the pool member for down and ended its connections',
   'no-member': 'the load balancer has no pool member that may get a connection',

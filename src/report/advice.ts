@@ -39,6 +39,9 @@ const REMEDIES: Partial<Record<Reason, string>> = {
   'stale-rules': 'Shorten dataplane.sync, or delay the announcement until the rules are programmed.',
   'invalid-refused':
     'A FIN that reaches a node without the connection is refused by the node itself: what moved the flow is to be cured.',
+  'next-hop-failed':
+    'Nexthop objects (router.ecmp.nexthops: objects) or fib_multipath_use_neigh=1 pass over a failed neighbour; ' +
+    'ignore_routes_with_linkdown=1 takes out a next hop whose link has no carrier.',
   'member-unknown':
     'Add pool members disabled and enable them once they are known to be healthy (edge.pools[].newMembers: disabled).',
   'member-down':

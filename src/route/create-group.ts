@@ -1,4 +1,5 @@
 /** A next-hop group by the name of its selection. Impossible settings are a RangeError that gives the reason. */
+import { DocumentedResilientGroup } from './documented-resilient.js';
 import { HashThresholdGroup } from './hash-threshold.js';
 import { MAGLEV_SIZES, MaglevGroup } from './maglev.js';
 import { ModuloGroup } from './modulo.js';
@@ -24,6 +25,10 @@ export function createNextHopGroup(
       return new ModuloGroup(nextHops);
     case 'resilient':
       return new ResilientGroup(settings, nextHops, nowS);
+    case 'resilient-cumulus':
+    case 'resilient-arista':
+    case 'resilient-juniper':
+      return new DocumentedResilientGroup(settings.select, settings, nextHops);
     case 'maglev':
       return new MaglevGroup(settings.buckets, nextHops);
     case 'rendezvous':

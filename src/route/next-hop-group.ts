@@ -12,8 +12,18 @@ export interface WeightedNextHop {
   readonly weight: number;
 }
 
-/** Every way to select; one class each, in a file of its name. */
-export const SELECTS = ['modulo', 'hash-threshold', 'resilient', 'rendezvous', 'maglev', 'ring'] as const;
+/** Every way to select; one class each, in a file of its name (the documented ones share one). */
+export const SELECTS = [
+  'modulo',
+  'hash-threshold',
+  'resilient',
+  'resilient-cumulus',
+  'resilient-arista',
+  'resilient-juniper',
+  'rendezvous',
+  'maglev',
+  'ring',
+] as const;
 export type SelectName = (typeof SELECTS)[number];
 
 export interface NextHopGroup {

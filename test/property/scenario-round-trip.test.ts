@@ -13,6 +13,7 @@ import { loadScenario } from '../../src/cluster/load-scenario.js';
 import type { ClusterModel, EcmpSettings, TimelineEvent } from '../../src/cluster/model.js';
 import { printScenario } from '../../src/cluster/print-scenario.js';
 import { FLOW_HASHES } from '../../src/hash/flow-hash.js';
+import { isDocumented } from '../../src/route/documented-resilient.js';
 import { SELECTS } from '../../src/route/next-hop-group.js';
 
 const seconds = fc.double({ min: 0, max: 1e9, noNaN: true });
@@ -55,9 +56,10 @@ const anyEcmp: fc.Arbitrary<EcmpSettings> = fc.record({
   replace: fc.constantFrom('in-place', 'fresh-group'),
 });
 /** A Maglev table has a prime size: a loader rounds others up, so that no model holds them. */
-const ecmp = fc
-  .tuple(anyEcmp, fc.constantFrom(5, 61, 67, 16381, 65537, 655373))
-  .map(([settings, prime]) => (settings.select === 'maglev' ? { ...settings, buckets: prime } : settings));
+const ecmp = fc.tuple(anyEcmp, fc.constantFrom(5, 61, 67, 16381, 65537, 655373)).map(([settings, prime]) => {
+  if (settings.select === 'maglev') return { ...settings, buckets: prime };
+  return isDocumented(settings.select) ? { ...settings, buckets: 4096 } : settings;
+});
 
 const timeouts = fc.record({
   synSent: moreThanZero,
@@ -84,7 +86,18 @@ function eventOf(nodes: number, services: number, pods: readonly string[]): fc.A
   const hops = fc.uniqueArray(fc.record({ node, weight: fc.integer({ min: 1, max: 255 }) }), {
     selector: (hop) => hop.node,
   });
-  const onNode = fc.constantFrom('withdraw', 'announce', 'speakerUp', 'nodeDown', 'nodeUp', 'uncordon');
+  const onNode = fc.constantFrom(
+    'withdraw',
+    'announce',
+    'speakerUp',
+    'nodeDown',
+    'nodeUp',
+    'uncordon',
+    'neighborFailed',
+    'neighborReachable',
+    'linkDown',
+    'linkUp',
+  );
   const onPod = fc.constantFrom(
     'endpointReady',
     'endpointUnready',

@@ -82,6 +82,9 @@ export function randomModel(dice: Dice): ClusterModel {
     idleTimerS: 2,
     unbalancedTimerS: 0,
     replace: 'in-place' as const,
+    nexthops: dice.pick(['legacy', 'objects'] as const),
+    useNeigh: dice.chance(0.5),
+    ignoreLinkdown: dice.chance(0.5),
   };
   const everyNode = nodes.map((_, node) => ({ node, weight: 1 + dice.below(3) }));
   return {
@@ -149,7 +152,11 @@ function randomTimeline(
     const at = Math.round(dice.next() * 10000) / 1000;
     const node = dice.below(nodes);
     const kinds = ['withdraw', 'announce', 'speakerUp', 'nodeDown', 'nodeUp', 'uncordon'] as const;
-    const verb = dice.below(16);
+    const verb = dice.below(18);
+    if (verb > 15 && ecmp.select === 'hash-threshold') {
+      const links = ['neighborFailed', 'neighborReachable', 'linkDown', 'linkUp'] as const;
+      return { at, kind: dice.pick(links), node };
+    }
     if (verb < 6) return { at, kind: kinds[verb]!, node };
     if (verb === 6) return { at, kind: 'drain', node, gracePeriodS: dice.pick([0.5, 3]) };
     if (verb === 7) return { at, kind: 'speakerDown', node, mode: dice.pick(['silent', 'close'] as const) };

@@ -196,7 +196,7 @@ describe('parseEventText()', () => {
     ['5s ecmp', 'it names no setting, as in select=resilient'],
     [
       '5s ecmp select=resilent',
-      'select: expected one of modulo, hash-threshold, resilient, rendezvous, maglev, ring',
+      'select: expected one of modulo, hash-threshold, resilient, resilient-cumulus, resilient-arista, resilient-juniper, rendezvous, maglev, ring',
     ],
     ['5s ecmp selct=modulo', 'unknown key "selct"; did you mean "select"?'],
   ])('refuses "%s" with the reason', (text, reason) => {

@@ -22,6 +22,7 @@ class World {
       placesChanged: () => {},
       podStopped: (pod, event, atS) => this.heard.push(`stop ${pod.name} e${event + 1} ${atS}`),
       nodeChanged: () => {},
+      linkChanged: () => {},
       eventStarts: () => {},
     };
     this.timeline = new Timeline(model, this.cluster, this.router, listener);
