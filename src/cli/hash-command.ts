@@ -16,6 +16,8 @@ import { isLinuxHash, linuxPacketHash } from '../hash/linux-dissect.js';
 import { walkPackets } from '../replay/walk-packets.js';
 import { BufferedSink, type Sink } from '../report/sink.js';
 import { createNextHopGroup, defaultBuckets } from '../route/create-group.js';
+import { documentedRemark } from '../route/documented-resilient.js';
+import { tableSizeOf } from '../route/maglev.js';
 import { type NextHopGroup, SELECTS, type SelectName } from '../route/next-hop-group.js';
 import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
@@ -67,8 +69,8 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     )
     .option(
       '--buckets <n>',
-      'buckets of resilient (64), table size of maglev (16381), points of ring (160)',
-      parseWhole('--buckets', 1),
+      'buckets of resilient (64), table size of maglev (16381; or cilium, katran), points of ring (160)',
+      (text: string) => tableSizeOf(text) ?? parseWhole('--buckets', 1)(text),
     )
     .option('--next-hops <list>', 'in the order of the router’s table, with weights: a,b,c*2')
     .option('--capture <file>', 'hash every packet of a capture instead')
@@ -128,10 +130,18 @@ function writeTable(hops: Hops | null, { select, format }: HashOptions, write: S
   if (table === null) {
     throw new FlowfateError('usage', `--select ${select} has no table; resilient and maglev have one`);
   }
-  if (format === 'text') write('bucket\tnextHop\n');
+  const remark = documentedRemark(select);
+  if (format === 'text') {
+    if (remark !== null) write(`# ${select}: ${remark}\n`);
+    write('bucket\tnextHop\n');
+  }
   table.forEach((id, bucket) => {
     const nextHop = hops.names[id] ?? null;
-    write(format === 'text' ? `${bucket}\t${nextHop ?? '-'}\n` : `${JSON.stringify({ bucket, nextHop })}\n`);
+    write(
+      format === 'text'
+        ? `${bucket}\t${nextHop ?? '-'}\n`
+        : `${JSON.stringify({ bucket, nextHop, ...(remark === null ? {} : { asDocumented: true }) })}\n`,
+    );
   });
 }
 

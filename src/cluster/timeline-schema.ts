@@ -20,6 +20,7 @@
  */
 import { z } from 'zod';
 import { FLOW_HASHES } from '../hash/flow-hash.js';
+import { MAGLEV_SIZES } from '../route/maglev.js';
 import { SELECTS } from '../route/next-hop-group.js';
 import { DEFAULT_GRACE_PERIOD_S, DEFAULT_ROLLING_REDEPLOY, DEFAULT_THROTTLE } from './defaults.js';
 import { poolMemberSchema } from './edge-schema.js';
@@ -39,6 +40,12 @@ import {
 } from './field-schemas.js';
 import { MAX_BUCKETS, MAX_HASH_FIELDS, MAX_WORD } from './limits.js';
 
+const BUCKETS = `expected a whole number from 1 to ${MAX_BUCKETS}, or ${Object.keys(MAGLEV_SIZES).join(', ')}`;
+/** table sizes of Maglev by whose they are */
+const tableName = z
+  .enum(Object.keys(MAGLEV_SIZES) as [keyof typeof MAGLEV_SIZES])
+  .transform((name) => MAGLEV_SIZES[name]);
+
 /** The router's settings, every one optional: absent ones take their default, or stay as they are. */
 export const ecmpSchema = mapping({
   hash: oneOf(FLOW_HASHES).optional(),
@@ -46,7 +53,7 @@ export const ecmpSchema = mapping({
   seed: numberOrHex(MAX_WORD).optional(),
   select: oneOf(SELECTS).optional(),
   order: oneOf(['address', 'arrival']).optional(),
-  buckets: wholeNumber(1, MAX_BUCKETS).optional(),
+  buckets: z.union([tableName, wholeNumber(1, MAX_BUCKETS)], { error: BUCKETS }).optional(),
   idleTimer: duration.optional(),
   unbalancedTimer: duration.optional(),
   replace: oneOf(['in-place', 'fresh-group']).optional(),

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { ClusterModel } from '../cluster/model.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
+import { doubtsOf } from './certainty.js';
 import { replay } from './replay.js';
 import { indexOf, type SharedIndex, shareIndex } from './shared-index.js';
 import { type Combination, combinations, seeded, type Variation, varied } from './variation.js';
@@ -50,6 +51,8 @@ export interface MatrixRow {
   readonly sourcePreserved: Spread;
   /** why this combination cannot be, instead of figures */
   readonly refused: string | null;
+  /** what the figures rest on where that is not a Linux kernel's choice, bit by bit */
+  readonly doubts: readonly string[];
 }
 
 export interface Matrix {
@@ -109,7 +112,14 @@ export async function compare(
   } else {
     for (const job of jobs) collect(runJob(index, model, all, job));
   }
-  const rows = all.map((combination, row) => summarise(combination, runs[row]!, refused[row]!));
+  const rows = all.map((combination, row) =>
+    summarise(
+      combination,
+      runs[row]!,
+      refused[row]!,
+      refused[row] === null ? doubtsOf(varied(model, combination)) : [],
+    ),
+  );
   rows.sort(
     (a, b) =>
       Number(a.refused !== null) - Number(b.refused !== null) ||
@@ -189,6 +199,7 @@ function summarise(
   combination: Combination,
   runs: readonly (RunFigures | null)[],
   refused: string | null,
+  doubts: readonly string[],
 ): MatrixRow {
   const good = runs.filter((run) => run !== null);
   const of = (figure: keyof RunFigures): Spread => spread(good.map((run) => run[figure]));
@@ -203,6 +214,7 @@ function summarise(
     maxOverMeanEndpoints: of('maxOverMeanEndpoints'),
     sourcePreserved: of('sourcePreserved'),
     refused,
+    doubts,
   };
 }
 

@@ -11,6 +11,7 @@ import { flowRow } from '../flow/flow-rows.js';
 import { tallyServers } from '../flow/server-tally.js';
 import { REASON_NAMES } from '../path/disposition.js';
 import { captureRecord } from './capture-record.js';
+import { doubtsOf } from './certainty.js';
 import { FlowEngine } from './flow-engine.js';
 import { eventId, FlowVerdicts, rounded } from './flow-verdicts.js';
 import type { RequestHeads } from './request-heads.js';
@@ -138,6 +139,7 @@ class FinishedReplay implements ReplayResult {
       scenario: { name: model.name, seed: model.seed, madeFromCapture: options.madeFromCapture === true },
       notes: [
         ...(options.notes ?? []),
+        ...doubtsOf(model),
         ...absentVips(this.index, engine, model),
         ...eventsOutside(engine, this.index.summary.duration),
       ],

@@ -10,6 +10,7 @@ import type { ClusterModel, EcmpSettings, RouteNextHop, TimelineEvent } from '..
 import { FlowfateError } from '../errors.js';
 import { FLOW_HASHES } from '../hash/flow-hash.js';
 import { defaultBuckets } from '../route/create-group.js';
+import { tableSizeOf } from '../route/maglev.js';
 import { SELECTS } from '../route/next-hop-group.js';
 
 export interface Variation {
@@ -31,7 +32,8 @@ const KNOBS: Record<string, Change> = {
     const same = select === model.router.ecmp.select;
     return withEcmp(model, same ? { select } : { select, buckets: defaultBuckets(select) });
   },
-  buckets: (model, value) => withEcmp(model, { buckets: wholeNumber(value, 'buckets', 1, MAX_BUCKETS) }),
+  buckets: (model, value) =>
+    withEcmp(model, { buckets: tableSizeOf(value) ?? wholeNumber(value, 'buckets', 1, MAX_BUCKETS) }),
   idleTimer: (model, value) => withEcmp(model, { idleTimerS: seconds(value, 'idleTimer') }),
   unbalancedTimer: (model, value) => withEcmp(model, { unbalancedTimerS: seconds(value, 'unbalancedTimer') }),
   order: (model, value) => withEcmp(model, { order: oneOf(value, ['address', 'arrival'] as const, 'order') }),

@@ -80,7 +80,7 @@ export function writeMatrixCsv(matrix: Matrix, sink: Sink): void {
   const out = new BufferedSink(sink);
   const knobs = (matrix.rows[0]?.combination ?? []).map(({ knob }) => knob);
   const titles = CSV_FIGURES.flatMap((figure) => [figure, `${figure}Interval`]);
-  out.write(`${['rank', ...knobs, 'flows', ...titles, 'refused'].map(csvCell).join(',')}\n`);
+  out.write(`${['rank', ...knobs, 'flows', ...titles, 'refused', 'remark'].map(csvCell).join(',')}\n`);
   matrix.rows.forEach((row, i) => {
     const figures = CSV_FIGURES.flatMap((figure) =>
       row.refused === null ? [String(row[figure].mean), String(row[figure].interval)] : ['', ''],
@@ -91,6 +91,7 @@ export function writeMatrixCsv(matrix: Matrix, sink: Sink): void {
       String(matrix.flows),
       ...figures,
       row.refused ?? '',
+      row.doubts.join(' '),
     ];
     out.write(`${cells.map(csvCell).join(',')}\n`);
   });
@@ -137,5 +138,5 @@ export function costOf(row: MatrixRow): string {
         ? 'endpoints do not see the client address'
         : `endpoints see the client address of ${percent(mean, 1)} of flows`,
   );
-  return parts.join('; ');
+  return [parts.join('; '), ...row.doubts].join('. ').replaceAll('..', '.');
 }

@@ -15,6 +15,11 @@ import { TableGroup } from './table-group.js';
 /** Table sizes that products use: Cilium's default and largest, Katran's. */
 export const MAGLEV_SIZES = { cilium: 16381, 'cilium-largest': 131071, katran: 65537, paper: 65537 } as const;
 
+/** The table size that goes by this name, or null. */
+export function tableSizeOf(name: string): number | null {
+  return Object.hasOwn(MAGLEV_SIZES, name) ? MAGLEV_SIZES[name as keyof typeof MAGLEV_SIZES] : null;
+}
+
 export class MaglevGroup extends TableGroup {
   readonly select = 'maglev';
 

@@ -19,6 +19,7 @@ const row = (select: string, broken: number, fields: Partial<MatrixRow> = {}): M
   maxOverMeanEndpoints: exactly(1.1),
   sourcePreserved: exactly(1),
   refused: null,
+  doubts: [],
   ...fields,
 });
 
