@@ -17,10 +17,13 @@
  * | router.bgp.bfd              | off               | MetalLB; `on` is FRR's 3 x 300 ms                           |
  * | router.bgp.gracefulRestart  | off               | MetalLB; `on` is FRR's restart time, 120 s                  |
  * | router.bgp.fibDelay         | 0s                | ours                                                        |
+ * | dataplane.ipvs              | scheduler rr, sloppyTcp false | kube-proxy --ipvs-scheduler; the kernel's sysctl |
+ * | dataplane.cilium            | snat, random, 16381 | Cilium's agent                                            |
+ * | dataplane.calicoEbpf        | tunnel, no Maglev | FelixConfiguration                                          |
  * | dataplane.conntrack.max     | 262144            | kube-proxy: 32768 a core, eight cores                       |
  * | … timeouts.established      | 86400s            | kube-proxy --conntrack-tcp-timeout-established              |
  * | … timeouts.closeWait        | 3600s             | kube-proxy --conntrack-tcp-timeout-close-wait               |
- * | … other timeouts            | below             | kernel                                                      |
+ * | … other timeouts            | below             | kernel; ipvs: ipvsadm's 900, 120 and 300 s; cilium: 8000 and 60 s |
  * | dataplane.dropInvalid       | not beLiberal     | kube-proxy leaves the rule out with be_liberal              |
  * | dataplane.sync              | 0s, minPeriod 1s, duration 0s | kube-proxy --iptables-min-sync-period           |
  * | dataplane.nodeGrace         | 40s               | kube-controller-manager --node-monitor-grace-period (to 1.31) |
@@ -78,6 +81,33 @@ export const DEFAULT_TIMEOUTS: ConntrackTimeouts = {
   icmp: 30,
   generic: 600,
 };
+
+export const DEFAULT_IPVS: DataplaneModel['ipvs'] = { scheduler: 'rr', sloppyTcp: false };
+export const DEFAULT_CILIUM: DataplaneModel['cilium'] = {
+  mode: 'snat',
+  algorithm: 'random',
+  tableSize: 16381,
+};
+export const DEFAULT_CALICO_EBPF: DataplaneModel['calicoEbpf'] = { mode: 'tunnel', maglev: false };
+
+/** Where a data plane keeps connections for other times than conntrack under kube-proxy does. */
+const PLANE_TIMEOUTS: Readonly<Partial<Record<DataplaneModel['proxy'], Partial<ConntrackTimeouts>>>> = {
+  ipvs: { established: 900, finWait: 120, udp: 300, udpStream: 300 },
+  cilium: {
+    established: 8000,
+    closeWait: 8000,
+    synSent: 60,
+    synRecv: 60,
+    udp: 60,
+    udpStream: 60,
+    unacknowledged: 8000,
+  },
+  'calico-ebpf': { established: 3600, closeWait: 3600, synSent: 20, synRecv: 20, udp: 60, udpStream: 60 },
+};
+
+export function defaultTimeouts(proxy: DataplaneModel['proxy']): ConntrackTimeouts {
+  return { ...DEFAULT_TIMEOUTS, ...PLANE_TIMEOUTS[proxy] };
+}
 
 export const DEFAULT_CONNTRACK_MAX = 262144;
 export const DEFAULT_SYNC: DataplaneModel['sync'] = { delayS: 0, minPeriodS: 1, durationS: 0 };

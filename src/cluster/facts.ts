@@ -66,7 +66,11 @@ export interface TimelineFacts {
   readonly entry: RawTimelineEntry;
 }
 
-export interface DataplaneFacts extends Stated<Omit<DataplaneModel, 'conntrack' | 'sync' | 'overlay'>> {
+export interface DataplaneFacts
+  extends Stated<Omit<DataplaneModel, 'conntrack' | 'sync' | 'overlay' | 'ipvs' | 'cilium' | 'calicoEbpf'>> {
+  readonly ipvs?: Stated<DataplaneModel['ipvs']> | undefined;
+  readonly cilium?: Stated<DataplaneModel['cilium']> | undefined;
+  readonly calicoEbpf?: Stated<DataplaneModel['calicoEbpf']> | undefined;
   readonly conntrack?: Stated<Omit<ConntrackSettings, 'timeouts'>> | undefined;
   readonly timeouts?: Stated<ConntrackTimeouts> | undefined;
   readonly sync?: Stated<DataplaneModel['sync']> | undefined;
@@ -109,6 +113,9 @@ export function overlay(weak: ClusterFacts, strong: ClusterFacts): ClusterFacts 
       conntrack: over(weak.dataplane?.conntrack, strong.dataplane?.conntrack),
       timeouts: over(weak.dataplane?.timeouts, strong.dataplane?.timeouts),
       sync: over(weak.dataplane?.sync, strong.dataplane?.sync),
+      ipvs: over(weak.dataplane?.ipvs, strong.dataplane?.ipvs),
+      cilium: over(weak.dataplane?.cilium, strong.dataplane?.cilium),
+      calicoEbpf: over(weak.dataplane?.calicoEbpf, strong.dataplane?.calicoEbpf),
     },
     nodes: byName(weak.nodes ?? [], strong.nodes ?? []),
     services: byName(weak.services ?? [], strong.services ?? []),

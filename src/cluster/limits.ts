@@ -3,6 +3,9 @@
 export const API_VERSION = 'flowfate.dev/v1';
 
 export const PROXY_NAMES = ['iptables', 'nftables', 'ipvs', 'cilium', 'calico-ebpf'] as const;
+export const IPVS_SCHEDULERS = ['rr', 'lc', 'sh', 'mh'] as const;
+/** Sizes that Cilium's agent accepts for its Maglev tables. */
+export const CILIUM_TABLE_SIZES = [251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071] as const;
 export const OVERLAY_NAMES = ['none', 'ipip', 'vxlan'] as const;
 
 /** IP protocol numbers of the protocols a Service may have. */

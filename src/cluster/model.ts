@@ -11,6 +11,7 @@ import type { FlowHashName } from '../hash/flow-hash.js';
 import type { SelectName } from '../route/next-hop-group.js';
 import type { EdgeAction, EdgeMemberModel, EdgeModel } from './edge-model.js';
 import type { L7ProxyModel } from './l7-model.js';
+import type { IPVS_SCHEDULERS } from './limits.js';
 
 export interface ClusterModel {
   readonly name: string;
@@ -81,6 +82,9 @@ export interface RouteEntry {
 
 export interface DataplaneModel {
   readonly proxy: 'iptables' | 'nftables' | 'ipvs' | 'cilium' | 'calico-ebpf';
+  readonly ipvs: IpvsSettings;
+  readonly cilium: CiliumSettings;
+  readonly calicoEbpf: CalicoEbpfSettings;
   readonly conntrack: ConntrackSettings;
   readonly masqueradeRandomFully: boolean;
   readonly dropInvalid: boolean;
@@ -89,6 +93,31 @@ export interface DataplaneModel {
   readonly overlay: 'none' | 'ipip' | 'vxlan';
   /** after how long Kubernetes takes the endpoints of a silent node out (node-monitor-grace-period) */
   readonly nodeGraceS: number;
+}
+
+/** Of proxy ipvs. */
+export interface IpvsSettings {
+  readonly scheduler: (typeof IPVS_SCHEDULERS)[number];
+  /** net.ipv4.vs.sloppy_tcp */
+  readonly sloppyTcp: boolean;
+}
+
+/** Of proxy cilium. */
+export interface CiliumSettings {
+  /** --bpf-lb-mode */
+  readonly mode: 'snat' | 'dsr';
+  /** --bpf-lb-algorithm */
+  readonly algorithm: 'random' | 'maglev';
+  /** --bpf-lb-maglev-table-size */
+  readonly tableSize: number;
+}
+
+/** Of proxy calico-ebpf. */
+export interface CalicoEbpfSettings {
+  /** bpfExternalServiceMode */
+  readonly mode: 'tunnel' | 'dsr';
+  /** the service's lb.projectcalico.org/external-traffic-strategy: maglev */
+  readonly maglev: boolean;
 }
 
 export interface ConntrackSettings {
@@ -122,6 +151,8 @@ export interface NodeModel {
   readonly podCidrs: readonly Prefix[];
   /** address of the bridge that pods of this node hang on (cni0); the masquerade source towards local pods */
   readonly podGateways: readonly Address[];
+  /** of tunl0 or vxlan.calico, one a node and family; the first address of its pod ranges where nobody says */
+  readonly tunnelAddresses: readonly Address[];
   readonly rack: string | null;
   /** true: its speaker announces every VIP; false: none at t = 0; 'auto': as MetalLB decides by policy and endpoints */
   readonly announces: boolean | 'auto';

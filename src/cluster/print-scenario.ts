@@ -3,8 +3,10 @@
  * that it can be edited. Loading the text yields the same model again.
  */
 
+import { sameAddress } from '../addr/address.js';
 import type { ProbeSettings, Probes } from '../control/kubelet-probe.js';
 import { protocolName } from './check-model.js';
+import { DEFAULT_CALICO_EBPF, DEFAULT_CILIUM, DEFAULT_IPVS } from './defaults.js';
 import { formatDuration } from './duration.js';
 import { memberName } from './edge-model.js';
 import type { L7ProxyModel } from './l7-model.js';
@@ -104,6 +106,7 @@ function dataplaneLines(dataplane: DataplaneModel): string[] {
   };
   return [
     `    proxy: ${dataplane.proxy}`,
+    ...planeLines(dataplane),
     '    conntrack:',
     `      tcpLoose: ${tcpLoose}   # pick up connections in the middle: a moved flow is reset, else it hangs`,
     `      beLiberal: ${beLiberal}`,
@@ -117,12 +120,34 @@ function dataplaneLines(dataplane: DataplaneModel): string[] {
   ];
 }
 
-function nodeText({ name, addresses, podCidrs, podGateways, rack, announces }: NodeModel): string {
+/** Settings of the planes: those of the one in use, and of another where they are not the usual ones. */
+function planeLines({ proxy, ipvs, cilium, calicoEbpf }: DataplaneModel): string[] {
+  const same = (a: object, b: object): boolean => JSON.stringify(a) === JSON.stringify(b);
+  const ipvsText = flow({ scheduler: ipvs.scheduler, sloppyTcp: String(ipvs.sloppyTcp) });
+  const { mode, algorithm, tableSize } = cilium;
+  const ciliumText = flow({ mode, algorithm, tableSize: String(tableSize) });
+  const calicoText = flow({ mode: calicoEbpf.mode, maglev: String(calicoEbpf.maglev) });
+  return [
+    ...(proxy === 'ipvs' || !same(ipvs, DEFAULT_IPVS) ? [`    ipvs: ${ipvsText}`] : []),
+    ...(proxy === 'cilium' || !same(cilium, DEFAULT_CILIUM) ? [`    cilium: ${ciliumText}`] : []),
+    ...(proxy === 'calico-ebpf' || !same(calicoEbpf, DEFAULT_CALICO_EBPF)
+      ? [`    calicoEbpf: ${calicoText}`]
+      : []),
+  ];
+}
+
+function nodeText(node: NodeModel): string {
+  const { name, addresses, podCidrs, podGateways, tunnelAddresses, rack, announces } = node;
+  const usual = podCidrs.map(({ address }) => address);
+  const isUsual =
+    tunnelAddresses.length === usual.length &&
+    tunnelAddresses.every((address, i) => sameAddress(address, usual[i]!));
   return flow({
     name: scalar(name),
     address: addressList(addresses),
     podCIDR: list(podCidrs.map(prefixText)),
     podGateway: addressList(podGateways),
+    ...(isUsual ? {} : { tunnelAddress: addressList(tunnelAddresses) }),
     ...(rack === null ? {} : { rack: scalar(rack) }),
     announces: String(announces),
   });

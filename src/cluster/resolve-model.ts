@@ -7,12 +7,15 @@ import { formatPrefix, type Prefix, prefixBits } from '../addr/prefix.js';
 import {
   DEFAULT_AFFINITY_TIMEOUT_S,
   DEFAULT_BGP,
+  DEFAULT_CALICO_EBPF,
+  DEFAULT_CILIUM,
   DEFAULT_CONNTRACK_MAX,
+  DEFAULT_IPVS,
   DEFAULT_NODE_GRACE_S,
   DEFAULT_SEED,
   DEFAULT_SYNC,
-  DEFAULT_TIMEOUTS,
   defaultEcmp,
+  defaultTimeouts,
 } from './defaults.js';
 import { changedEcmp, fitEcmp } from './ecmp-settings.js';
 import {
@@ -26,6 +29,7 @@ import {
 } from './facts.js';
 import type {
   ClusterModel,
+  ConntrackTimeouts,
   DataplaneModel,
   EndpointModel,
   NodeModel,
@@ -33,7 +37,6 @@ import type {
   ServiceModel,
 } from './model.js';
 import { NameTable } from './name-table.js';
-import { refuseOverlay } from './not-modelled.js';
 import type { Problems } from './problems.js';
 import { resolveEdge } from './resolve-edge.js';
 import { TimelineReader } from './timeline-events.js';
@@ -48,7 +51,7 @@ export function resolveModel(facts: ClusterFacts, fallbackName: string, problems
     nodes.map((node) => node.name),
   );
   const services = (facts.services ?? []).map((service) => serviceModel(service, nodeNames, problems));
-  const dataplane = dataplaneModel(facts.dataplane ?? {}, problems);
+  const dataplane = dataplaneModel(facts.dataplane ?? {});
   const routerAddresses = facts.routerAddresses ?? [];
   const edge = resolveEdge(facts.edge, { nodes, services, dataplane, routerAddresses }, problems);
   const reader = new TimelineReader({ nodes, services, edge }, problems);
@@ -77,6 +80,7 @@ function nodeModel(facts: NodeFacts): NodeModel {
     addresses: facts.addresses ?? [],
     podCidrs,
     podGateways: facts.podGateways ?? podCidrs.flatMap((cidr) => firstHost(cidr) ?? []),
+    tunnelAddresses: facts.tunnelAddresses ?? podCidrs.map(({ address }) => address),
     rack: facts.rack ?? null,
     announces: facts.announces ?? 'auto',
   };
@@ -122,18 +126,19 @@ function routeEntries(facts: ClusterFacts, reader: TimelineReader): RouteEntry[]
   return [...byPrefix.values()];
 }
 
-function dataplaneModel(facts: DataplaneFacts, problems: Problems): DataplaneModel {
-  const { conntrack = {}, overlay } = facts;
-  const refusal = overlay && refuseOverlay(overlay.kind);
-  if (refusal) problems.add(positionIn(overlay.place), refusal);
+function dataplaneModel(facts: DataplaneFacts): DataplaneModel {
+  const { conntrack = {}, overlay, proxy = 'iptables' } = facts;
   const beLiberal = conntrack.beLiberal ?? false;
   return {
-    proxy: facts.proxy ?? 'iptables',
+    proxy,
+    ipvs: over(DEFAULT_IPVS, facts.ipvs as typeof DEFAULT_IPVS | undefined),
+    cilium: over(DEFAULT_CILIUM, facts.cilium as typeof DEFAULT_CILIUM | undefined),
+    calicoEbpf: over(DEFAULT_CALICO_EBPF, facts.calicoEbpf as typeof DEFAULT_CALICO_EBPF | undefined),
     conntrack: {
       tcpLoose: conntrack.tcpLoose ?? true,
       beLiberal,
       max: conntrack.max ?? DEFAULT_CONNTRACK_MAX,
-      timeouts: over(DEFAULT_TIMEOUTS, facts.timeouts as typeof DEFAULT_TIMEOUTS | undefined),
+      timeouts: over(defaultTimeouts(proxy), facts.timeouts as ConntrackTimeouts | undefined),
     },
     masqueradeRandomFully: facts.masqueradeRandomFully ?? true,
     dropInvalid: facts.dropInvalid ?? !beLiberal,

@@ -1,8 +1,7 @@
 /** Documents of `kind: Scenario` as facts. */
 import { ecmpSettings } from './ecmp-settings.js';
-import { type ClusterFacts, type NodeFacts, type Place, positionIn, type ServiceFacts } from './facts.js';
+import type { ClusterFacts, NodeFacts, Place, ServiceFacts } from './facts.js';
 import { PROTOCOLS } from './limits.js';
-import { refuseProxy } from './not-modelled.js';
 import type { Problems } from './problems.js';
 import { type RawSpec, scenarioSchema } from './scenario-schema.js';
 import { readWith } from './schema-issues.js';
@@ -19,7 +18,6 @@ export function scenarioFacts(
   if (raw === null) return null;
   const spec = raw.spec ?? {};
   const place = (...inner: Path): Place => ({ document, path: [...root, 'spec', ...inner] });
-  refuseUnmodelled(spec, place, problems);
   const { router } = spec;
   return {
     name: raw.metadata?.name,
@@ -43,17 +41,25 @@ export function scenarioFacts(
   };
 }
 
-function refuseUnmodelled(spec: RawSpec, place: (...inner: Path) => Place, problems: Problems): void {
-  const proxy = spec.dataplane?.proxy;
-  const refusals = [{ at: ['dataplane', 'proxy'], sentence: proxy && refuseProxy(proxy) }];
-  for (const { at, sentence } of refusals) if (sentence) problems.add(positionIn(place(...at)), sentence);
-}
-
 function dataplaneFacts(raw: RawSpec['dataplane'], overlayPlace: Place): ClusterFacts['dataplane'] {
   if (raw === undefined) return undefined;
-  const { proxy, conntrack, masqueradeRandomFully, dropInvalid, sync, overlay, nodeGrace } = raw;
+  const {
+    proxy,
+    ipvs,
+    cilium,
+    calicoEbpf,
+    conntrack,
+    masqueradeRandomFully,
+    dropInvalid,
+    sync,
+    overlay,
+    nodeGrace,
+  } = raw;
   return {
     proxy,
+    ipvs,
+    cilium,
+    calicoEbpf,
     conntrack: conntrack && {
       tcpLoose: conntrack.tcpLoose,
       beLiberal: conntrack.beLiberal,
@@ -75,6 +81,7 @@ function nodeFacts(raw: NonNullable<RawSpec['nodes']>[number], place: Place): No
     addresses: raw.address,
     podCidrs: raw.podCIDR,
     podGateways: raw.podGateway,
+    tunnelAddresses: raw.tunnelAddress,
     rack: raw.rack,
     announces: raw.announces,
   };

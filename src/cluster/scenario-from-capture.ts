@@ -146,6 +146,7 @@ function madeNode(i: number, nets: readonly Nets[]): NodeModel {
     addresses: nets.map((net) => host(net.nodes, i + 1)),
     podCidrs,
     podGateways: podCidrs.map((cidr) => host(cidr, 1)),
+    tunnelAddresses: podCidrs.map(({ address }) => address),
     rack: null,
     announces: 'auto',
   };

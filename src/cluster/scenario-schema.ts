@@ -21,7 +21,14 @@ import {
   wholeNumber,
 } from './field-schemas.js';
 import { l7ProxySchema } from './l7-schema.js';
-import { API_VERSION, MAX_CONNTRACK, OVERLAY_NAMES, PROXY_NAMES } from './limits.js';
+import {
+  API_VERSION,
+  CILIUM_TABLE_SIZES,
+  IPVS_SCHEDULERS,
+  MAX_CONNTRACK,
+  OVERLAY_NAMES,
+  PROXY_NAMES,
+} from './limits.js';
 import { ecmpSchema, routeSchema, timelineEntrySchema } from './timeline-schema.js';
 
 const bgp = mapping({
@@ -54,8 +61,17 @@ const conntrack = mapping({
   timeouts: timeouts.optional(),
 });
 
+const TABLE_SIZE = `expected one of ${CILIUM_TABLE_SIZES.join(', ')}`;
+
 const dataplane = mapping({
   proxy: oneOf(PROXY_NAMES).optional(),
+  ipvs: mapping({ scheduler: oneOf(IPVS_SCHEDULERS).optional(), sloppyTcp: truth.optional() }).optional(),
+  cilium: mapping({
+    mode: oneOf(['snat', 'dsr']).optional(),
+    algorithm: oneOf(['random', 'maglev']).optional(),
+    tableSize: z.literal([...CILIUM_TABLE_SIZES], { error: TABLE_SIZE }).optional(),
+  }).optional(),
+  calicoEbpf: mapping({ mode: oneOf(['tunnel', 'dsr']).optional(), maglev: truth.optional() }).optional(),
   conntrack: conntrack.optional(),
   masqueradeRandomFully: truth.optional(),
   dropInvalid: truth.optional(),
@@ -74,6 +90,7 @@ const node = mapping({
   address: addresses.optional(),
   podCIDR: prefixes.optional(),
   podGateway: addresses.optional(),
+  tunnelAddress: addresses.optional(),
   rack: z.string({ error: 'expected text' }).optional(),
   announces: z.union([z.boolean(), z.literal('auto')], { error: ANNOUNCES }).optional(),
 });

@@ -65,6 +65,7 @@ export class LiveWorld {
       addresses: [address],
       podCidrs: [],
       podGateways: [],
+      tunnelAddresses: [],
       rack: null,
       announces: true,
     });

@@ -6,7 +6,7 @@
  * `instance` that knows none of the old connections; a node that boots again has a new `boot` and an empty
  * connection table.
  */
-import type { Address } from '../addr/address.js';
+import { type Address, sameAddress } from '../addr/address.js';
 import type { ClusterModel, EndpointModel } from '../cluster/model.js';
 import { NodeRules, type ServiceRules } from './node-rules.js';
 import type { Pod } from './pod.js';
@@ -26,7 +26,9 @@ export class ClusterState {
     this.nodeUp = model.nodes.map(() => true);
     this.nodeBoot = model.nodes.map(() => 0);
     this.members = model.services.map((service) => service.endpoints.map((e) => this.podOf(e).row));
-    this.rules = model.nodes.map((_, node) => new NodeRules(node, model.seed, model.services));
+    this.rules = model.nodes.map(
+      (_, node) => new NodeRules(node, model.seed, model.services, model.dataplane),
+    );
     for (let node = 0; node < model.nodes.length; node++) this.program(node);
   }
 
@@ -35,7 +37,7 @@ export class ClusterState {
     const node = this.rules.length;
     this.nodeUp.push(true);
     this.nodeBoot.push(0);
-    this.rules.push(new NodeRules(node, this.model.seed, this.model.services));
+    this.rules.push(new NodeRules(node, this.model.seed, this.model.services, this.model.dataplane));
     this.program(node);
   }
 
@@ -93,6 +95,7 @@ export class ClusterState {
   boot(node: number): void {
     this.nodeUp[node] = true;
     this.nodeBoot[node]!++;
+    this.rules[node]!.scheduler.forget();
     for (const pod of this.podsOn(node)) if (pod.running) pod.instance++;
   }
 
@@ -111,6 +114,14 @@ export class ClusterState {
     });
   }
 
+  /** Its node's tunnel device has the same address: the node's own stack gets what is meant for the pod. */
+  private isShadowed({ node, addresses }: EndpointModel): boolean {
+    const { dataplane, nodes } = this.model;
+    if (dataplane.overlay === 'none') return false;
+    const { tunnelAddresses } = nodes[node]!;
+    return addresses.some((address) => tunnelAddresses.some((tunnel) => sameAddress(address, tunnel)));
+  }
+
   private podOf(endpoint: EndpointModel): Pod {
     const known = this.podByName.get(endpoint.pod);
     if (known !== undefined) return known;
@@ -122,6 +133,7 @@ export class ClusterState {
       instance: 0,
       running: true,
       crashed: false,
+      shadowed: this.isShadowed(endpoint),
       ready: endpoint.ready,
       serving: endpoint.serving,
       terminating: endpoint.terminating,

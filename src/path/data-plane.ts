@@ -15,6 +15,7 @@ import { EndpointHop } from './endpoint-hop.js';
 import { buildTcpAnswer } from './forge.js';
 import { NodeHop } from './node-hop.js';
 import { Packet, PROTO_TCP } from './packet.js';
+import { type ProxyPlane, proxyPlane } from './proxy-plane.js';
 import { RouterHop } from './router-hop.js';
 import type { RouterState } from './router-state.js';
 import { edgeTargets, ServicePorts } from './service-ports.js';
@@ -39,6 +40,7 @@ export class DataPlane {
   /** whether {@link answer} holds a segment */
   answered = false;
 
+  private readonly plane: ProxyPlane;
   private readonly answerBytes = new DataView(new ArrayBuffer(128));
 
   constructor(
@@ -50,6 +52,7 @@ export class DataPlane {
     const podRow = (name: string): number => cluster.podByName.get(name)!.row;
     const behindEdge = edge === null ? [] : edgeTargets(model, edge.edge, podRow);
     const services = new ServicePorts(model.services, behindEdge);
+    this.plane = proxyPlane(model.dataplane);
     this.edge = edge && new EdgeHop(edge, model, services);
     const draws = new Map<number, number>();
     this.nodes = model.nodes.map((_, node) => new NodeHop(node, model, cluster, services, draws));
@@ -110,6 +113,11 @@ export class DataPlane {
       this.answerBytes,
       this.answer,
     );
+    if (endpoint.outcome === Outcome.reset && !this.plane.answersFromVip) {
+      // from the pod's own address: the client knows no such connection
+      this.end(Outcome.silent, ReasonCode['reset-ignored'], endpoint.hop);
+      return;
+    }
     this.answered = hop.fromEndpoint(this.answer, nowS);
   }
 

@@ -36,6 +36,10 @@ export const REASON_NAMES = [
   'member-down',
   'no-member',
   'edge-unmatched',
+  'tunnel-address-collision',
+  'no-entry-reset',
+  'mid-flow-dropped',
+  'reset-ignored',
 ] as const;
 export type ReasonName = (typeof REASON_NAMES)[number];
 

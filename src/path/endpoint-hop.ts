@@ -44,11 +44,15 @@ export class EndpointHop {
    * @param entryIsNew the packet made its conntrack entry
    */
   receive(packet: Packet, pod: number, lingersUntilS: number, entryIsNew: boolean, nowS: number): void {
-    const { node, running, crashed, instance } = this.cluster.pods[pod]!;
+    const { node, running, crashed, shadowed, instance } = this.cluster.pods[pod]!;
     const here = hopCode(HopKind.endpoint, pod);
     this.answerFlags = NO_ANSWER;
     if (!this.cluster.nodeUp[node]) {
       this.end(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, node));
+      return;
+    }
+    if (shadowed) {
+      this.refuseForNode(packet, hopCode(HopKind.node, node));
       return;
     }
     packet.readTuple(this.tuple);
@@ -75,6 +79,14 @@ export class EndpointHop {
     } else {
       this.refuse(packet, ReasonCode['endpoint-gone'], here);
     }
+  }
+
+  /** The pod's node has the address itself: its stack knows no such connection, and refuses every one. */
+  private refuseForNode(packet: Packet, here: number): void {
+    const reason = ReasonCode['tunnel-address-collision'];
+    if (packet.proto !== PROTO_TCP) this.end(Outcome.unreachable, reason, here);
+    else if (segmentOf(packet.tcpFlags) === Segment.rst) this.end(Outcome.silent, reason, here);
+    else this.refuse(packet, reason, here);
   }
 
   /** Gives a pod a connection that began before the capture. */

@@ -1,12 +1,26 @@
-/** Which address MASQUERADE takes: the primary address of the interface the packet leaves through. */
+/** Whose source address changes on a node, and which address MASQUERADE takes. */
 import type { Address } from '../addr/address.js';
-import type { ClusterModel } from '../cluster/model.js';
+import type { ClusterModel, ServiceModel } from '../cluster/model.js';
 import { addressOf } from './cluster-state.js';
+import { proxyPlane } from './proxy-plane.js';
+
+/** Whether a connection to a pod on `podNode` is masqueraded on `node`. */
+export function isMasqueraded(
+  { dataplane }: Pick<ClusterModel, 'dataplane'>,
+  { externalTrafficPolicy }: Pick<ServiceModel, 'externalTrafficPolicy'>,
+  node: number,
+  podNode: number,
+): boolean {
+  if (externalTrafficPolicy !== 'Cluster') return false;
+  const { masquerades } = proxyPlane(dataplane);
+  return masquerades === 'all' || (masquerades === 'to-remote-pods' && node !== podNode);
+}
 
 /**
- * The source that a pod on `podNode` sees of a connection masqueraded on `node`: the pod bridge's address where
- * the pod is on the same node and the node has such a bridge, the node's own address otherwise. Null: the node
- * has no address of this family.
+ * The source that a pod on `podNode` sees of a connection masqueraded on `node`: the primary address of the interface
+ * that the packet leaves through. For a pod of the same node that is the pod bridge's, where the node has one; for a
+ * remote pod behind an overlay the tunnel device's; otherwise the node's own. Null: the node has no address of this
+ * family.
  */
 export function masqueradeAddress(
   model: ClusterModel,
@@ -14,7 +28,16 @@ export function masqueradeAddress(
   podNode: number,
   family: number,
 ): Address | null {
-  const { addresses, podGateways } = model.nodes[node]!;
+  const { addresses, podGateways, tunnelAddresses } = model.nodes[node]!;
   const own = addressOf(addresses, family);
-  return node === podNode ? (addressOf(podGateways, family) ?? own) : own;
+  if (node === podNode) return addressOf(podGateways, family) ?? own;
+  return isTunnelled(model, family) ? (addressOf(tunnelAddresses, family) ?? own) : own;
+}
+
+/** Whether packets of this family between nodes travel in a tunnel: IPIP carries IPv4 only. */
+export function isTunnelled(
+  { dataplane: { overlay } }: Pick<ClusterModel, 'dataplane'>,
+  family: number,
+): boolean {
+  return overlay === 'vxlan' || (overlay === 'ipip' && family === 4);
 }

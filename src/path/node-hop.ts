@@ -19,9 +19,11 @@ import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
 import { addressOf, type ClusterState } from './cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from './disposition.js';
 import { draw, flowKey, Stream, scale } from './draw.js';
-import { masqueradeAddress } from './masquerade.js';
+import { foldedAddress } from './endpoint-scheduler.js';
+import { isMasqueraded, masqueradeAddress } from './masquerade.js';
 import { DROP_NO_LOCAL_ENDPOINT, REJECT_NO_ENDPOINT } from './node-rules.js';
 import { type Packet, PROTO_TCP, PROTO_UDP } from './packet.js';
+import { type ProxyPlane, proxyPlane } from './proxy-plane.js';
 import type { ServicePorts } from './service-ports.js';
 
 /** state column of entries that are not TCP */
@@ -45,6 +47,9 @@ export class NodeHop {
   private readonly original = new Tuple();
   private readonly reply = new Tuple();
   private readonly here: number;
+  private readonly plane: ProxyPlane;
+  /** entries whose client has said FIN or RST, by row */
+  private ended: boolean[] = [];
 
   constructor(
     readonly node: number,
@@ -55,6 +60,7 @@ export class NodeHop {
     private readonly draws: Map<number, number>,
   ) {
     this.table = new ConntrackTable(model.dataplane.conntrack);
+    this.plane = proxyPlane(model.dataplane);
     this.here = hopCode(HopKind.node, node);
   }
 
@@ -84,6 +90,7 @@ export class NodeHop {
     }
     this.entry = slot >> 1;
     this.pod = this.podOf[this.entry]!;
+    if (segment === Segment.fin || segment === Segment.rst) this.connectionEnds(this.entry);
     this.translate(packet, slot);
     return true;
   }
@@ -174,6 +181,20 @@ export class NodeHop {
     packet.writeTuple(this.tuple);
   }
 
+  private connectionEnds(entry: number): void {
+    if (this.ended[entry]) return;
+    this.ended[entry] = true;
+    this.cluster.rules[this.node]!.scheduler.ended(this.podOf[entry]!);
+  }
+
+  /** A segment in the middle of a connection that this node does not know, under a plane that takes up none. */
+  private refuseMidFlow(segment: Segment | -1): -1 {
+    if (this.plane.midFlow === 'drop') this.end(Outcome.silent, ReasonCode['mid-flow-dropped']);
+    else if (segment === Segment.rst) this.end(Outcome.silent, ReasonCode['no-entry-reset']);
+    else this.end(Outcome.reset, ReasonCode['no-entry-reset']);
+    return -1;
+  }
+
   private end(outcome: Outcome, reason: number): false {
     this.outcome = outcome;
     this.reason = reason;
@@ -194,7 +215,10 @@ export class NodeHop {
   /** First packet of a connection: slot of its new entry, or -1 with the outcome set. */
   private open(packet: Packet, segment: Segment | -1, nowS: number): number {
     let state: number = NO_STATE;
-    if (packet.proto === PROTO_TCP) {
+    if (packet.proto === PROTO_TCP && segment !== Segment.syn && this.plane.midFlow !== 'conntrack') {
+      if (this.plane.midFlow !== 'schedule') return this.refuseMidFlow(segment);
+      state = TcpState.established;
+    } else if (packet.proto === PROTO_TCP) {
       state = segment < 0 ? INVALID : nextTcpState(ORIGINAL, segment as Segment, TcpState.none);
       if (state === INVALID) {
         this.invalid(packet, ReasonCode['invalid-dropped']);
@@ -215,7 +239,8 @@ export class NodeHop {
     }
     const pod = this.choose(nowS);
     if (pod === DROP_NO_LOCAL_ENDPOINT) {
-      this.end(Outcome.silent, ReasonCode['no-local-endpoint']);
+      const refuses = this.plane.withoutLocalEndpoint === 'refuse';
+      this.end(refuses ? Outcome.unreachable : Outcome.silent, ReasonCode['no-local-endpoint']);
       return -1;
     }
     if (pod === REJECT_NO_ENDPOINT) {
@@ -240,7 +265,9 @@ export class NodeHop {
     this.draws.set(key, ordinal + 1);
     const { sessionAffinity } = this.model.services[found.service]!;
     const client = sessionAffinity === 'ClientIP' ? this.services.clientText(this.tuple) : null;
-    return this.cluster.rules[this.node]!.choose(found.service, client, key, ordinal, nowS);
+    const source = foldedAddress(this.tuple.words, TUPLE_SRC);
+    const connection = { key, ordinal, source, sourcePort: this.tuple.srcPort };
+    return this.cluster.rules[this.node]!.choose(found.service, client, connection, nowS);
   }
 
   private key(): number {
@@ -256,9 +283,10 @@ export class NodeHop {
     if (target === null) return -1;
     this.original.copy(this.tuple);
     this.tuple.setDestination(target, targetPort);
-    const cluster = direct < 0 && this.model.services[service]!.externalTrafficPolicy === 'Cluster';
+    const masquerades =
+      direct < 0 && isMasqueraded(this.model, this.model.services[service]!, this.node, podNode);
     this.reply.invert(this.tuple);
-    if (cluster) {
+    if (masquerades) {
       const source = masqueradeAddress(this.model, this.node, podNode, this.tuple.family);
       if (source === null || !this.takePort(source, nowS)) return this.forgo();
     } else if (this.table.isTaken(this.reply, nowS) && !this.takePort(null, nowS)) {
@@ -268,6 +296,8 @@ export class NodeHop {
     const entry = this.table.insert(this.original, this.reply, state, nowS);
     this.tuple.copy(this.original);
     this.podOf[entry] = pod;
+    this.ended[entry] = false;
+    this.cluster.rules[this.node]!.scheduler.opened(pod);
     this.departures[entry] = this.cluster.rules[this.node]!.departuresOf(pod);
     return entry;
   }

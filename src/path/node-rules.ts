@@ -4,12 +4,13 @@
  *
  * Endpoints that are ready count; where a list has none, those that are serving and terminating do, decided
  * separately for the two lists (KEP-1669). iptables gives endpoint i of n the probability 1/(n-i) in turn,
- * which is one uniform draw. sessionAffinity ClientIP is the `recent` module: the endpoint that this client
+ * which is one uniform draw; other data planes choose otherwise (endpoint-scheduler.ts). sessionAffinity ClientIP is the `recent` module: the endpoint that this client
  * address last got on this node, for `affinityTimeoutS` after its last connection.
  */
-import type { ServiceModel } from '../cluster/model.js';
-import { draw, Stream, scale } from './draw.js';
+import type { DataplaneModel, ServiceModel } from '../cluster/model.js';
+import { EndpointScheduler, type NewConnection } from './endpoint-scheduler.js';
 import type { Pod } from './pod.js';
+import { proxyPlane } from './proxy-plane.js';
 
 /** What a choice yields instead of a pod row. */
 export const DROP_NO_LOCAL_ENDPOINT = -1;
@@ -26,6 +27,7 @@ interface Affinity {
 }
 
 export class NodeRules {
+  readonly scheduler: EndpointScheduler;
   private services: ServiceRules[];
   private readonly affinity = new Map<string, Affinity>();
   /** per pod row: how often it left this node's rules; UDP entries made before are flushed by kube-proxy */
@@ -33,9 +35,12 @@ export class NodeRules {
 
   constructor(
     readonly node: number,
-    private readonly seed: number,
+    seed: number,
     private readonly models: readonly ServiceModel[],
+    dataplane: DataplaneModel,
   ) {
+    const { scheduling } = proxyPlane(dataplane);
+    this.scheduler = new EndpointScheduler(node, seed, scheduling, dataplane.cilium.tableSize);
     this.services = models.map(() => ({ cluster: [], local: [] }));
   }
 
@@ -84,20 +89,18 @@ export class NodeRules {
    * The endpoint (pod row) for a new connection, or DROP_NO_LOCAL_ENDPOINT or REJECT_NO_ENDPOINT.
    *
    * @param client key of the client's address, used with sessionAffinity ClientIP only
-   * @param key the flow's key for the draw, see draw.ts
-   * @param ordinal how many entries this flow has made before
    */
-  choose(service: number, client: string | null, key: number, ordinal: number, nowS: number): number {
+  choose(service: number, client: string | null, connection: NewConnection, nowS: number): number {
     const candidates = this.candidates(service);
     if (candidates.length === 0) {
       return this.services[service]!.cluster.length === 0 ? REJECT_NO_ENDPOINT : DROP_NO_LOCAL_ENDPOINT;
     }
-    if (client === null) return this.drawFrom(candidates, key, ordinal);
+    if (client === null) return this.scheduler.pick(service, candidates, connection);
     const id = `${service} ${client}`;
     const last = this.affinity.get(id);
     const timeoutS = this.models[service]!.affinityTimeoutS;
     const sticks = last !== undefined && nowS - last.lastS <= timeoutS && candidates.includes(last.pod);
-    const pod = sticks ? last.pod : this.drawFrom(candidates, key, ordinal);
+    const pod = sticks ? last.pod : this.scheduler.pick(service, candidates, connection);
     this.affinity.set(id, { pod, lastS: nowS });
     return pod;
   }
@@ -107,8 +110,12 @@ export class NodeRules {
     return this.models[service]!.externalTrafficPolicy === 'Local' ? rules.local : rules.cluster;
   }
 
-  private drawFrom(candidates: readonly number[], key: number, ordinal: number): number {
-    return candidates[scale(draw(this.seed, this.node, Stream.endpoint, key, ordinal), candidates.length)]!;
+  /** The endpoint that this connection gets on every node that offers it; -1 where it hangs on the node or on chance. */
+  everywhere(service: number, connection: NewConnection): number {
+    const candidates = this.candidates(service);
+    if (candidates.length === 1) return candidates[0]!;
+    if (candidates.length === 0 || !this.scheduler.isConsistent) return -1;
+    return this.scheduler.pick(service, candidates, connection);
   }
 }
 

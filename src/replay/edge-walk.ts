@@ -5,7 +5,7 @@
  * A flow has one connection here at most; its columns say where that stands, which member it goes to, and what the
  * node behind sees of the client: another source port, and with it another key for everything that is drawn there.
  */
-import { formatAddress } from '../addr/address.js';
+import { formatAddress, parseAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { Segment } from '../conntrack/tcp-states.js';
 import { addressOf } from '../path/cluster-state.js';
@@ -73,6 +73,14 @@ export class EdgeWalk {
   sourceText(f: number): string | null {
     if (!this.carries(f) || this.state.edge.snat === 'none') return null;
     return this.sources.get(this.plan.family[f]!)!;
+  }
+
+  /** The same folded as NewConnection wants it; null: the client's own. */
+  foldedSource(f: number): number | null {
+    const text = this.sourceText(f);
+    if (text === null) return null;
+    const { w0, w1, w2, w3 } = parseAddress(text)!;
+    return (w0 ^ w1 ^ w2 ^ w3) >>> 0;
   }
 
   /** Number of the next draw with the flow's key at the node. */

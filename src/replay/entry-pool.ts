@@ -13,6 +13,8 @@ export const ENTRY_REPLIED = 1;
 export const ENTRY_ASSURED = 2;
 /** the source is masqueraded */
 export const ENTRY_SNAT = 4;
+/** the client has said FIN or RST */
+export const ENTRY_ENDED = 8;
 
 /** a row that is no entry: where the fast engine keeps the time of flows that need none */
 export const NO_ENTRY = 0;

@@ -12,6 +12,7 @@ import type { CaptureIndex, FlowColumns } from '../flow/flow-columns.js';
 import type { PacketIndex } from '../flow/packet-index.js';
 import { createFlowHash, type FlowHashSettings } from '../hash/flow-hash.js';
 import { flowKey } from '../path/draw.js';
+import { foldedAddress } from '../path/endpoint-scheduler.js';
 
 interface VipRow {
   readonly address: Address;
@@ -113,6 +114,11 @@ export class FlowPlan {
   of(flowRow: number): number {
     const a = this.slot[2 * flowRow]!;
     return a >= 0 ? a : this.slot[2 * flowRow + 1]!;
+  }
+
+  /** The client's address folded into 32 bits, see NewConnection. */
+  foldedSource(f: number): number {
+    return foldedAddress(this.flows.addresses, 8 * this.row[f]! + (this.clientIsB[f] === 1 ? 4 : 0));
   }
 
   /** Address of the flow's client. */

@@ -20,9 +20,20 @@ import {
 import { tcpTimeouts, UDP_STREAM_AFTER_S } from '../conntrack/timeouts.js';
 import type { ClusterState } from '../path/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../path/disposition.js';
+import type { NewConnection } from '../path/endpoint-scheduler.js';
+import { isMasqueraded } from '../path/masquerade.js';
 import { DROP_NO_LOCAL_ENDPOINT, REJECT_NO_ENDPOINT } from '../path/node-rules.js';
+import { type ProxyPlane, proxyPlane } from '../path/proxy-plane.js';
 import type { EdgeWalk } from './edge-walk.js';
-import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED, ENTRY_SNAT, EntryPool, STATELESS } from './entry-pool.js';
+import {
+  DEAD,
+  ENTRY_ASSURED,
+  ENTRY_ENDED,
+  ENTRY_REPLIED,
+  ENTRY_SNAT,
+  EntryPool,
+  STATELESS,
+} from './entry-pool.js';
 import type { FlowPlan } from './flow-plan.js';
 import { SourcePorts } from './source-ports.js';
 import { type EntryLife, TableLimits } from './table-limits.js';
@@ -54,6 +65,7 @@ export class NodeWalk implements EntryLife {
   private readonly key: Int32Array;
   private readonly clientPort: Uint16Array;
   private readonly timeouts: Float64Array;
+  private readonly plane: ProxyPlane;
   private readonly limits: TableLimits;
   private readonly ports: SourcePorts;
 
@@ -75,6 +87,7 @@ export class NodeWalk implements EntryLife {
     this.guessed = new Uint8Array(flows);
     this.draws = new Int32Array(flows);
     this.timeouts = tcpTimeouts(model.dataplane.conntrack.timeouts);
+    this.plane = proxyPlane(model.dataplane);
     this.limits = new TableLimits(model, plan, this.entries, this);
     this.ports = new SourcePorts(model, this.entries, this);
   }
@@ -117,6 +130,7 @@ export class NodeWalk implements EntryLife {
       if (e < 0) return;
     }
     this.entry = e;
+    if (segment === Segment.fin || segment === Segment.rst) this.connectionEnds(e);
     this.toEndpoint(f, e, proto, segment, payload, nowS);
   }
 
@@ -131,10 +145,11 @@ export class NodeWalk implements EntryLife {
     const direct = this.directPod(f);
     const ordinal = direct >= 0 ? 0 : this.nextOrdinal(f);
     const pod =
-      direct >= 0 ? direct : rules.choose(service, this.affinityClient(f), this.key[f]!, ordinal, nowS);
+      direct >= 0
+        ? direct
+        : rules.choose(service, this.affinityClient(f), this.connectionOf(f, ordinal), nowS);
     if (pod < 0) return;
-    const masquerades = direct < 0 && this.model.services[service]!.externalTrafficPolicy === 'Cluster';
-    const snat = masquerades ? ENTRY_SNAT : 0;
+    const snat = direct < 0 && this.isMasqueraded(service, node, pod) ? ENTRY_SNAT : 0;
     const e = this.add(
       f,
       node,
@@ -156,14 +171,27 @@ export class NodeWalk implements EntryLife {
     if (e < 0) {
       // picked up anew: survives only where the same pod is the only choice and sees the same source
       const by = this.connectedBy[f]!;
-      if (by < 0 || this.plan.proto[f] !== TCP || !this.model.dataplane.conntrack.tcpLoose) return true;
+      if (by < 0 || this.plan.proto[f] !== TCP || !this.takesUp()) return true;
       const service = this.plan.service[f]!;
-      const local = this.model.services[service]!.externalTrafficPolicy === 'Local';
-      const same = this.entries.node[by] === node && this.cluster.rules[node]!.choices(service) === 1;
-      return !(local && same && this.knows(f, by, this.entries.pod[by]!));
+      const pod = this.entries.pod[by]!;
+      const again = this.cluster.rules[node]!.everywhere(service, this.connectionOf(f, this.draws[f]!));
+      const seesTheSame =
+        (this.entries.marks[by]! & ENTRY_SNAT) === 0 && !this.isMasqueraded(service, node, pod);
+      return !(again === pod && seesTheSame && this.wouldAnswer(f, pod));
     }
-    const pod = this.cluster.pods[this.entries.pod[e]!]!;
-    return !(pod.running && this.cluster.nodeUp[pod.node] && this.knows(f, e, pod.row));
+    const pod = this.entries.pod[e]!;
+    return !(this.wouldAnswer(f, pod) && this.knows(f, e, pod));
+  }
+
+  private wouldAnswer(f: number, pod: number): boolean {
+    const { running, shadowed, node, instance } = this.cluster.pods[pod]!;
+    return running && !shadowed && this.cluster.nodeUp[node]! && this.connectedTo[f] === instance;
+  }
+
+  /** Whether a node gives a data packet of a connection that it does not know to an endpoint. */
+  private takesUp(): boolean {
+    const { midFlow } = this.plane;
+    return midFlow === 'conntrack' ? this.model.dataplane.conntrack.tcpLoose : midFlow === 'schedule';
   }
 
   /** The living entry of a flow on a node; one that has expired or been flushed is removed on the way. */
@@ -216,6 +244,13 @@ export class NodeWalk implements EntryLife {
     this.limits.addNode();
   }
 
+  private connectionEnds(e: number): void {
+    const { marks, node, pod } = this.entries;
+    if ((marks[e]! & ENTRY_ENDED) !== 0) return;
+    marks[e]! |= ENTRY_ENDED;
+    this.cluster.rules[node[e]!]!.scheduler.ended(pod[e]!);
+  }
+
   private affinityClient(f: number): string | null {
     const { sessionAffinity } = this.model.services[this.plan.service[f]!]!;
     return sessionAffinity === 'ClientIP' ? (this.edge?.sourceText(f) ?? this.plan.clientText(f)) : null;
@@ -255,6 +290,11 @@ export class NodeWalk implements EntryLife {
 
   /** First segment of a connection the node has no entry for. Returns the new entry, or -1 with the outcome set. */
   private openTcp(f: number, node: number, segment: Segment | -1, nowS: number): number {
+    if (segment !== Segment.syn && this.plane.midFlow !== 'conntrack') {
+      if (this.plane.midFlow === 'schedule') return this.open(f, node, TcpState.established, nowS);
+      this.refuseMidFlow(node, segment);
+      return -1;
+    }
     const state = segment < 0 ? INVALID : nextTcpState(ORIGINAL, segment as Segment, TcpState.none);
     if (state === INVALID) {
       this.invalid(f, node, segment, ReasonCode['invalid-dropped']);
@@ -265,6 +305,26 @@ export class NodeWalk implements EntryLife {
       return -1;
     }
     return this.open(f, node, state, nowS);
+  }
+
+  /** A segment in the middle of a connection that the node does not know, under a plane that takes up none. */
+  private refuseMidFlow(node: number, segment: Segment | -1): void {
+    const hop = hopCode(HopKind.node, node);
+    if (this.plane.midFlow === 'drop') this.settle(Outcome.silent, ReasonCode['mid-flow-dropped'], hop);
+    else if (segment === Segment.rst) this.settle(Outcome.silent, ReasonCode['no-entry-reset'], hop);
+    else this.settle(Outcome.reset, ReasonCode['no-entry-reset'], hop);
+  }
+
+  private isMasqueraded(service: number, node: number, pod: number): boolean {
+    return isMasqueraded(this.model, this.model.services[service]!, node, this.cluster.pods[pod]!.node);
+  }
+
+  private connectionOf(f: number, ordinal: number): NewConnection {
+    // read from text behind a load balancer: only for who asks
+    const { scheduling } = this.plane;
+    const asks = scheduling === 'sh' || scheduling === 'mh';
+    const source = asks ? (this.edge?.foldedSource(f) ?? this.plan.foldedSource(f)) : 0;
+    return { key: this.key[f]!, ordinal, source, sourcePort: this.clientPort[f]! };
   }
 
   /** ctstate NEW: kube-proxy's rules choose an endpoint and translate. */
@@ -284,16 +344,17 @@ export class NodeWalk implements EntryLife {
     if (direct >= 0) return this.add(f, node, direct, 0, state, 0, nowS);
     const rules = this.cluster.rules[node]!;
     const ordinal = this.nextOrdinal(f);
-    const pod = rules.choose(service, this.affinityClient(f), this.key[f]!, ordinal, nowS);
+    const pod = rules.choose(service, this.affinityClient(f), this.connectionOf(f, ordinal), nowS);
     if (pod === DROP_NO_LOCAL_ENDPOINT) {
-      this.settle(Outcome.silent, ReasonCode['no-local-endpoint'], hop);
+      const refuses = this.plane.withoutLocalEndpoint === 'refuse';
+      this.settle(refuses ? Outcome.unreachable : Outcome.silent, ReasonCode['no-local-endpoint'], hop);
       return -1;
     }
     if (pod === REJECT_NO_ENDPOINT) {
       this.settle(Outcome.unreachable, ReasonCode['no-endpoint'], hop);
       return -1;
     }
-    const snat = this.model.services[service]!.externalTrafficPolicy === 'Cluster';
+    const snat = this.isMasqueraded(service, node, pod);
     if (
       snat &&
       !this.limits.portFree(node, pod, this.plan.target(f), portClassSize(this.clientPort[f]!), nowS)
@@ -320,6 +381,7 @@ export class NodeWalk implements EntryLife {
     if ((marks & ENTRY_SNAT) !== 0)
       this.ports.take(e, this.key[f]!, this.clientPort[f]!, this.plan.target(f), nowS);
     this.limits.added(e);
+    this.cluster.rules[node]!.scheduler.opened(pod);
     return e;
   }
 
@@ -338,6 +400,10 @@ export class NodeWalk implements EntryLife {
     const endpointHop = hopCode(HopKind.endpoint, pod.row);
     if (!this.cluster.nodeUp[pod.node]) {
       this.settle(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, pod.node));
+      return;
+    }
+    if (pod.shadowed) {
+      this.refuseForNode(e, proto, segment, hopCode(HopKind.node, pod.node));
       return;
     }
     const lingers = nowS <= this.lingerS[f]! && this.knows(f, e, pod.row);
@@ -370,6 +436,14 @@ export class NodeWalk implements EntryLife {
     else entries.marks[e]! |= ENTRY_REPLIED | ENTRY_ASSURED;
   }
 
+  /** The pod's node has the address itself: its stack knows no such connection, and refuses every one. */
+  private refuseForNode(e: number, proto: number, segment: Segment | -1, hop: number): void {
+    const reason = ReasonCode['tunnel-address-collision'];
+    if (proto !== TCP) this.settle(Outcome.unreachable, reason, hop);
+    else if (segment === Segment.rst) this.settle(Outcome.silent, reason, hop);
+    else this.refuse(e, reason, hop);
+  }
+
   /** Whether the pod holds the flow's connection and sees it come from the same source as at the handshake. */
   private knows(f: number, e: number, pod: number): boolean {
     const by = this.connectedBy[f]!;
@@ -383,6 +457,11 @@ export class NodeWalk implements EntryLife {
 
   /** The endpoint has no such connection: RST. Where that is the only reply ever, the entry goes at once. */
   private refuse(e: number, reason: number, hop: number): void {
+    if (!this.plane.answersFromVip) {
+      // from the pod's own address: the client knows no such connection, and this node never sees it
+      this.settle(Outcome.silent, ReasonCode['reset-ignored'], hop);
+      return;
+    }
     this.settle(Outcome.reset, reason, hop);
     const onlyReply = (this.entries.marks[e]! & ENTRY_REPLIED) === 0;
     if (onlyReply || this.entries.state[e] === STATELESS) {

@@ -116,7 +116,7 @@ class FinishedReplay implements ReplayResult {
         preserved.unknown++;
         continue;
       }
-      preserved[losesSource(engine, model, f) ? 'no' : 'yes']++;
+      preserved[losesSource(engine, f) ? 'no' : 'yes']++;
       nodeFlows[walk.entries.node[e]!]!++;
       if (walk.guessed[f] === 0) podFlows[walk.entries.pod[e]!]!++;
     }

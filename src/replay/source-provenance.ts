@@ -10,7 +10,7 @@ import { formatAddress, sameAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { addressOf } from '../path/cluster-state.js';
 import { entriesOf } from '../path/l7-proxy.js';
-import { masqueradeAddress } from '../path/masquerade.js';
+import { isTunnelled, masqueradeAddress } from '../path/masquerade.js';
 import {
   type AddressPath,
   type ApplicationView,
@@ -44,9 +44,8 @@ function toEndpoint(engine: FlowEngine, model: ClusterModel, f: number): SourceV
   const known = e >= 0 && walk.guessed[f] === 0;
   if (!known) {
     // the endpoint is unknown, but whether its node masquerades is not
-    const snat = losesSource(engine, model, f);
-    const reached = e >= 0;
-    return { atClient, atEndpoint: null, preserved: reached ? !snat : null, steps: [], recoverable: null };
+    const preserved = e < 0 ? null : !losesSource(engine, f);
+    return { atClient, atEndpoint: null, preserved, steps: [], recoverable: null };
   }
   const { entries } = walk;
   const steps = edgeSteps(engine, model, f, atClient);
@@ -63,12 +62,16 @@ function toEndpoint(engine: FlowEngine, model: ClusterModel, f: number): SourceV
     };
   }
   const node = entries.node[e]!;
-  const source = masqueradeAddress(model, node, cluster.pods[entries.pod[e]!]!.node, client.family);
+  const podNode = cluster.pods[entries.pod[e]!]!.node;
+  const source = masqueradeAddress(model, node, podNode, client.family);
   const random = model.dataplane.masqueradeRandomFully;
   const atEndpoint = source === null ? null : formatAddress(source);
   const step: SourceStep = {
     hop: `node ${model.nodes[node]!.name}`,
-    mechanism: 'masquerade',
+    mechanism:
+      node === podNode || !isTunnelled(model, client.family)
+        ? 'masquerade'
+        : `masquerade, into the ${model.dataplane.overlay} tunnel`,
     from: endpointText(atNode, port),
     to: endpointText(atEndpoint ?? 'unknown', entries.port[e]!),
     ...(random ? { random: true as const } : {}),
@@ -80,14 +83,6 @@ function toEndpoint(engine: FlowEngine, model: ClusterModel, f: number): SourceV
     steps: [...steps.map((before) => before.step), step],
     recoverable: null,
   };
-}
-
-/** Whether something on the flow's way puts another source in the client's place, whichever endpoint it has. */
-export function losesSource(engine: FlowEngine, model: ClusterModel, f: number): boolean {
-  const { edge, plan } = engine;
-  if (edge?.sourceText(f) != null) return true;
-  const direct = edge !== null && edge.directPod(f) >= 0;
-  return !direct && model.services[plan.service[f]!]!.externalTrafficPolicy === 'Cluster';
 }
 
 /** What the load balancer before the cluster does to the source: SNAT automap, with the client's port where it is free. */
@@ -107,6 +102,12 @@ function edgeSteps(
     ...(edge.port[f] === plan.clientPort[f] ? {} : { random: true as const }),
   };
   return [{ address, step }];
+}
+
+/** Whether something on the way puts another source in the client's place; the flow has reached an endpoint. */
+export function losesSource({ walk, edge }: FlowEngine, f: number): boolean {
+  if (edge?.sourceText(f) != null) return true;
+  return (walk.entries.marks[walk.connectedBy[f]!]! & ENTRY_SNAT) !== 0;
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   L7_KINDS,
   TAKES,
 } from '../../src/cluster/l7-model.js';
+import { CILIUM_TABLE_SIZES, IPVS_SCHEDULERS, OVERLAY_NAMES, PROXY_NAMES } from '../../src/cluster/limits.js';
 import { loadScenario } from '../../src/cluster/load-scenario.js';
 import type { ClusterModel, EcmpSettings, TimelineEvent } from '../../src/cluster/model.js';
 import { printScenario } from '../../src/cluster/print-scenario.js';
@@ -198,6 +199,7 @@ const nodesOf = (names: readonly string[]) =>
         addresses: fc.constant([ipv4(0x0a000001 + i), ipv6(0xfd00000a, 0, 0, i + 1)]),
         podCidrs: fc.constant([{ address: ipv4(0x0af40000 + i * 256), length: 24 }]),
         podGateways: fc.constantFrom([], [ipv4(0x0af40001 + i * 256)]),
+        tunnelAddresses: fc.constantFrom([], [ipv4(0x0af40000 + i * 256)], [ipv4(0x0afa0000 + i)]),
         rack: fc.option(anyText),
         announces: fc.constantFrom(true, false, 'auto' as const),
       }),
@@ -272,7 +274,14 @@ const model: fc.Arbitrary<ClusterModel> = fc
         }),
       }),
       dataplane: fc.record({
-        proxy: fc.constant('iptables' as const),
+        proxy: fc.constantFrom(...PROXY_NAMES),
+        ipvs: fc.record({ scheduler: fc.constantFrom(...IPVS_SCHEDULERS), sloppyTcp: bool }),
+        cilium: fc.record({
+          mode: fc.constantFrom('snat' as const, 'dsr' as const),
+          algorithm: fc.constantFrom('random' as const, 'maglev' as const),
+          tableSize: fc.constantFrom(...CILIUM_TABLE_SIZES),
+        }),
+        calicoEbpf: fc.record({ mode: fc.constantFrom('tunnel' as const, 'dsr' as const), maglev: bool }),
         conntrack: fc.record({
           tcpLoose: bool,
           beLiberal: bool,
@@ -282,7 +291,7 @@ const model: fc.Arbitrary<ClusterModel> = fc
         masqueradeRandomFully: bool,
         dropInvalid: bool,
         sync: fc.record({ delayS: seconds, minPeriodS: seconds, durationS: seconds }),
-        overlay: fc.constant('none' as const),
+        overlay: fc.constantFrom(...OVERLAY_NAMES),
         nodeGraceS: seconds,
       }),
       nodes: nodesOf(nodeNames),

@@ -5,6 +5,7 @@
 
 import { type Address, ipv4, ipv6 } from '../../src/addr/address.js';
 import { hostPrefix } from '../../src/addr/prefix.js';
+import { IPVS_SCHEDULERS } from '../../src/cluster/limits.js';
 import type { ClusterModel, TimelineEvent } from '../../src/cluster/model.js';
 import type { Probes } from '../../src/control/kubelet-probe.js';
 import { type CaptureIndex, createFlowColumns } from '../../src/flow/flow-columns.js';
@@ -39,6 +40,8 @@ export function randomModel(dice: Dice): ClusterModel {
     podGateways: dice.chance(0.7)
       ? [ipv4(0x0af40001 + (i + 1) * 256), ipv6(0xfd000244, (i + 1) << 16, 0, 1)]
       : [],
+    // now and then a pod's address: the collision
+    tunnelAddresses: [ipv4(0x0af40000 + (i + 1) * 256 + (dice.chance(0.1) ? 10 : 0))],
     rack: null,
     announces: dice.chance(0.7) ? true : dice.chance(0.5) ? ('auto' as const) : false,
   }));
@@ -102,7 +105,14 @@ export function randomModel(dice: Dice): ClusterModel {
       },
     },
     dataplane: {
-      proxy: 'iptables',
+      proxy: dice.pick(['iptables', 'iptables', 'nftables', 'ipvs', 'cilium', 'calico-ebpf'] as const),
+      ipvs: { scheduler: dice.pick(IPVS_SCHEDULERS), sloppyTcp: dice.chance(0.5) },
+      cilium: {
+        mode: dice.pick(['snat', 'dsr'] as const),
+        algorithm: dice.pick(['random', 'maglev'] as const),
+        tableSize: 251,
+      },
+      calicoEbpf: { mode: dice.pick(['tunnel', 'dsr'] as const), maglev: dice.chance(0.5) },
       conntrack: {
         tcpLoose: dice.chance(0.8),
         beLiberal: false,
@@ -130,7 +140,7 @@ export function randomModel(dice: Dice): ClusterModel {
         minPeriodS: dice.pick([0, 1]),
         durationS: dice.pick([0, 0, 0.3]),
       },
-      overlay: 'none',
+      overlay: dice.pick(['none', 'none', 'ipip', 'vxlan'] as const),
       nodeGraceS: dice.pick([1, 40]),
     },
     nodes,

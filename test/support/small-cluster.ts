@@ -1,5 +1,7 @@
 /** A cluster of four nodes with a pod each behind one VIP, as the recorded runs have it; changed by `overrides`. */
+
 import { type Address, ipv4, ipv6 } from '../../src/addr/address.js';
+import { DEFAULT_CALICO_EBPF, DEFAULT_CILIUM, DEFAULT_IPVS } from '../../src/cluster/defaults.js';
 import type {
   ClusterModel,
   DataplaneModel,
@@ -37,6 +39,7 @@ export function smallCluster(overrides: Overrides = {}): ClusterModel {
       addresses: [nodeAddress(i + 1), ipv6(0xfd00000a, 0, 0, i + 1)],
       podCidrs: [{ address: ipv4(0x0af40000 + (i + 1) * 256), length: 24 }],
       podGateways: [gatewayAddress(i + 1)],
+      tunnelAddresses: [ipv4(0x0af40000 + (i + 1) * 256)],
       rack: null,
       announces: true,
       ...overrides.node,
@@ -77,6 +80,9 @@ export function smallCluster(overrides: Overrides = {}): ClusterModel {
     },
     dataplane: {
       proxy: 'iptables',
+      ipvs: DEFAULT_IPVS,
+      cilium: DEFAULT_CILIUM,
+      calicoEbpf: DEFAULT_CALICO_EBPF,
       conntrack: {
         tcpLoose: true,
         beLiberal: false,

@@ -104,6 +104,9 @@ describe('loadScenario()', () => {
     ]);
     expect(model.dataplane).toEqual({
       proxy: 'iptables',
+      ipvs: { scheduler: 'rr', sloppyTcp: false },
+      cilium: { mode: 'snat', algorithm: 'random', tableSize: 16381 },
+      calicoEbpf: { mode: 'tunnel', maglev: false },
       conntrack: {
         tcpLoose: false,
         beLiberal: true,
@@ -135,6 +138,7 @@ describe('loadScenario()', () => {
       addresses: node.addresses.map(formatAddress),
       podCidrs: node.podCidrs.map(formatPrefix),
       podGateways: node.podGateways.map(formatAddress),
+      tunnelAddresses: node.tunnelAddresses.map(formatAddress),
     }));
     expect(nodes).toEqual([
       {
@@ -142,6 +146,7 @@ describe('loadScenario()', () => {
         addresses: ['10.0.0.1', 'fd00:a::1'],
         podCidrs: ['10.244.1.0/24', 'fd00:244:1::/64'],
         podGateways: ['10.244.1.9'],
+        tunnelAddresses: ['10.244.1.0', 'fd00:244:1::'],
         rack: 'r1',
         announces: true,
       },
@@ -150,6 +155,7 @@ describe('loadScenario()', () => {
         addresses: ['10.0.0.2', 'fd00:a::2'],
         podCidrs: ['10.244.2.0/24'],
         podGateways: ['10.244.2.1'],
+        tunnelAddresses: ['10.244.2.0'],
         rack: null,
         announces: false,
       },
@@ -158,6 +164,7 @@ describe('loadScenario()', () => {
         addresses: ['10.0.0.3'],
         podCidrs: [],
         podGateways: [],
+        tunnelAddresses: [],
         rack: null,
         announces: 'auto',
       },
@@ -217,6 +224,9 @@ spec:
     expect(model.router.routes).toEqual([]);
     expect(model.dataplane).toEqual({
       proxy: 'iptables',
+      ipvs: { scheduler: 'rr', sloppyTcp: false },
+      cilium: { mode: 'snat', algorithm: 'random', tableSize: 16381 },
+      calicoEbpf: { mode: 'tunnel', maglev: false },
       conntrack: {
         tcpLoose: true,
         beLiberal: false,

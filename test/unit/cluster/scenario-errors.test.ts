@@ -286,13 +286,8 @@ describe('a wrong scenario', () => {
     // what is not modelled
     [
       'proxy: iptables',
-      'proxy: ipvs',
-      '9:23: proxy ipvs is not modelled yet: it resets, drops and chooses endpoints otherwise than iptables does; use iptables',
-    ],
-    [
-      'proxy: iptables',
-      'overlay: ipip',
-      "9:25: overlay ipip is not modelled yet: pods on other nodes would see the tunnel's address as source; state overlay: none in the scenario to go on without it",
+      'cilium: { tableSize: 1000 }',
+      '9:37: spec.dataplane.cilium.tableSize: expected one of 251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071, found 1000',
     ],
     [
       '  nodes:\n',
