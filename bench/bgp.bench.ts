@@ -10,11 +10,11 @@ import { UpdatePacker } from '../src/bgp/update-packer.js';
 import { UpdateView } from '../src/bgp/update-view.js';
 import type { BenchCase } from './bench-case.js';
 
-const PREFIXES = 100_000;
+export const PREFIXES = 100_000;
 const PREFIXES_PER_SET = 8;
-const SOCKET_READ_BYTES = 1 << 16;
+export const SOCKET_READ_BYTES = 1 << 16;
 
-const SESSION: CodecContext = {
+export const SESSION: CodecContext = {
   ...OFFLINE,
   extendedMessages: false,
   families: new Set([IPV4_UNICAST]),
@@ -24,7 +24,7 @@ const SESSION: CodecContext = {
 };
 
 /** 12,500 attribute sets of origin, a path of five, next hop, MED and four communities, eight /24 each. */
-function table(): Uint8Array {
+export function table(): Uint8Array {
   const chunks: Uint8Array[] = [];
   const packer = new UpdatePacker(SESSION, (messages) => chunks.push(messages.slice()));
   const out = new ByteWriter();

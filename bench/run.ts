@@ -12,6 +12,7 @@ import { captureCases } from './capture.bench.js';
 import { conntrackCases } from './conntrack.bench.js';
 import { hashCases } from './hash.bench.js';
 import { replayCases } from './replay.bench.js';
+import { ribCases } from './rib.bench.js';
 import { routeCases } from './route.bench.js';
 
 interface Figure {
@@ -35,6 +36,7 @@ const all: readonly BenchCase[] = [
   ...conntrackCases,
   ...captureCases,
   ...bgpCases,
+  ...ribCases,
   ...replayCases,
 ];
 const chosen = all.filter(
