@@ -55,6 +55,12 @@ export function liveTraffic(options: LiveOptions, ecmp: EcmpSettings, io: Io): T
   }
   // configuration first: a typing error must not cost the reading of a large capture
   const stated = statedScenario({ scenario, cluster: [], event: [] }, io);
+  if (stated !== null && stated.model.edge !== null) {
+    throw new FlowfateError(
+      'config',
+      'a load balancer before the router (spec.edge) is not part of live traffic; take it out of the scenario, or use flowfate replay',
+    );
+  }
   const index = readWithProgress(capture, io, {});
   const settings = { index, speed, loop: loop === true };
   if (stated === null) return { ...settings, model: modelOf(index, capture, io), made: true };

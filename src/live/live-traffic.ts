@@ -38,6 +38,8 @@ export interface TrafficSettings {
 
 /** broken flows that are kept to be shown */
 export const BROKEN_KEPT = 2000;
+/** of so many that break at the same moment; the others are counted, but making a verdict of each takes too long */
+const VERDICTS_AT_A_TIME = 250;
 /** seconds of samples that are kept */
 const SAMPLES_KEPT = 900;
 /** client packets at a time, so that nothing else waits for long */
@@ -318,7 +320,7 @@ export class LiveTraffic {
   private countBreaks(): void {
     const { fresh, engine, verdicts } = this;
     if (fresh.length === 0 || engine === null || verdicts === null) return;
-    const keepFrom = fresh.length - BROKEN_KEPT;
+    const keepFrom = fresh.length - VERDICTS_AT_A_TIME;
     fresh.forEach((f, i) => {
       const fate = verdicts.fate(f);
       if (fate !== 'unknown') this.brokenOfVip[engine.plan.vip[f]!]!++;
