@@ -11,7 +11,6 @@
 import { createServer, isIPv6, type Server, Socket } from 'node:net';
 import { type Address, formatAddress, ipv4, parseAddress } from '../addr/address.js';
 import { FlowfateError } from '../errors.js';
-import type { PeerSettings } from './session/peer-settings.js';
 import type { Clock, Dial, Wire, WireListener } from './session/wire.js';
 
 export interface ListenAddress {
@@ -187,7 +186,7 @@ export const dialTcp: Dial = (peer, connected, failed) => {
   const fail = (reason: string): void => {
     if (!over()) return;
     socket.destroy();
-    failed(`${dialTarget(peer)}: ${reason}`);
+    failed(`cannot connect to port ${peer.port}: ${reason}`);
   };
   const timer = setTimeout(() => fail('no answer'), CONNECT_TIMEOUT_MS);
   socket.once('error', (error: NodeJS.ErrnoException) => fail(lossWords(error)));
@@ -203,10 +202,6 @@ export const dialTcp: Dial = (peer, connected, failed) => {
     socket.on('error', () => {});
   };
 };
-
-function dialTarget({ address, port }: PeerSettings): string {
-  return hostPort(formatAddress(address), port);
-}
 
 /** Listening sockets, all of them or none. */
 export class BgpListener {

@@ -298,13 +298,11 @@ export class LiveRouter implements SessionHandler {
     this.#pumpSoon();
   }
 
-  /** What was received under another policy is needed again (RFC 2918). */
+  /** What was received under another policy is needed again (RFC 2918): by a new session where nobody can ask. */
   #askAgain(session: Session): void {
     const { families } = session.info.context;
     if (session.info.refresh === 'none') {
-      this.log.say(
-        `${session.peer.id}: cannot be asked again for its routes; the new import policy acts on what it sends from now on`,
-      );
+      session.stop({ kind: 'configuration-changed' });
       return;
     }
     for (const family of families ?? []) session.send(refreshMessage(family, REFRESH_SUBTYPE.request));

@@ -16,6 +16,8 @@ const LISTED_AT_ONCE = 10;
 /** lines that may come in a burst, and a second after it */
 const BURST = 200;
 const PER_SECOND = 20;
+/** peers whose last trouble is remembered */
+const MAX_TROUBLED = 4096;
 /** a bulk change is told once nothing has been added to it for so long */
 const BULK_QUIET_MS = 300;
 
@@ -38,6 +40,8 @@ export class RouterLog {
   #bulkCause: RouteCause = 'loaded';
   #bulkTotal = 0;
   #cancelBulk: (() => void) | null = null;
+  /** by peer */
+  readonly #lastTrouble = new Map<string, string>();
 
   constructor(
     private readonly print: (line: string) => void,
@@ -81,7 +85,12 @@ export class RouterLog {
 
   /** Attempts that came to nothing; sessions that were up are told by {@link sessionDown}. */
   stateChanged({ peer, from, to, reason }: PeerStateChange): void {
+    if (to === 'Established') this.#lastTrouble.delete(peer.id);
     if (reason === null || from === 'Established' || to === 'Established') return;
+    // told once, not at every attempt
+    if (this.#lastTrouble.get(peer.id) === reason) return;
+    if (this.#lastTrouble.size > MAX_TROUBLED) this.#lastTrouble.clear();
+    this.#lastTrouble.set(peer.id, reason);
     this.line(`${peer.id}: ${reason}`);
   }
 

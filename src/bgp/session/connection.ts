@@ -50,6 +50,8 @@ const UPDATE: ConnectionEvent = { kind: 'update' };
 const KEEPALIVE: ConnectionEvent = { kind: 'keepalive' };
 /** RFC 4271 section 4.4: not more than one KEEPALIVE a second */
 const MIN_KEEPALIVE_MS = 1000;
+/** until somebody whom we do not get to read is looked at again */
+const HELD_BACK_MS = 10;
 /** one for all: it is valid during a call only */
 const VIEW = new UpdateView();
 
@@ -271,7 +273,7 @@ export class Connection implements WireListener {
     if (this.state.name === 'Closed' || this.#holdMs === 0) return;
     const left = this.#leftOfHold();
     if (left > 0) this.#awaitHold(left);
-    else if (this.wire.isHeldBack) this.clock.soon(() => this.#expireHold());
+    else if (this.wire.isHeldBack) this.#awaitHold(HELD_BACK_MS);
     else this.#dispatch({ kind: 'holdTimerExpired' });
   }
 
