@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { ecmpSchema } from '../../../src/cluster/timeline-schema.js';
 import { doubtsOf, isHashUnknown } from '../../../src/replay/certainty.js';
+import { varied } from '../../../src/replay/variation.js';
 import { smallCluster } from '../../support/small-cluster.js';
 
 describe('doubts about a result', () => {
@@ -28,5 +30,24 @@ describe('doubts about a result', () => {
     const later = smallCluster({ timeline });
     expect(doubtsOf(later)).toHaveLength(1);
     expect(isHashUnknown(later)).toBe(true);
+  });
+});
+
+describe('Maglev table sizes by name', () => {
+  test.each([
+    ['cilium', 16381],
+    ['cilium-largest', 131071],
+    ['katran', 65537],
+  ])('%s is %i in a scenario and in --vary', (name, size) => {
+    expect(ecmpSchema.parse({ buckets: name }).buckets).toBe(size);
+    const combination = [
+      { knob: 'select', value: 'maglev' },
+      { knob: 'buckets', value: name },
+    ];
+    expect(varied(smallCluster(), combination).router.ecmp.buckets).toBe(size);
+  });
+
+  test('another name is refused with the ones there are', () => {
+    expect(ecmpSchema.safeParse({ buckets: 'envoy' }).error?.issues[0]?.message).toContain('cilium');
   });
 });

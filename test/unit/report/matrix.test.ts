@@ -70,7 +70,7 @@ describe('the survival matrix', () => {
     expect(lines).toHaveLength(4);
     expect(lines[0]).toMatch(/^rank,select,policy,flows,broken,brokenInterval,/);
     expect(lines[1]).toMatch(/^1,resilient,Local,600,100,2\.25,/);
-    expect(lines[3]).toMatch(/,"the table, with 3 buckets, is smaller than ""4 next hops"""$/);
+    expect(lines[3]).toMatch(/,"the table, with 3 buckets, is smaller than ""4 next hops""",$/);
   });
 
   it('says what a combination costs', () => {
