@@ -156,6 +156,8 @@ export interface SummaryRecord {
   readonly peers: readonly PeerRecord[];
   readonly families: readonly TableView[];
   readonly vips: readonly VipRecord[];
+  /** the first entries of the FIB, where no traffic says which matter */
+  readonly fib: readonly FibRecord[];
   readonly traffic: TrafficRecord | null;
   /** newest first */
   readonly events: readonly LiveEvent[];

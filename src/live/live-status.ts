@@ -16,6 +16,7 @@ import type { FibEntryView, PeerView, RouterView, RouteView } from './router-vie
 /** Tables beyond this (Maglev) are shown as shares only. */
 const MAX_BUCKETS_SHOWN = 1024;
 const EVENTS_SHOWN = 60;
+const FIB_SHOWN = 24;
 
 export interface LiveParts {
   readonly view: RouterView;
@@ -39,6 +40,7 @@ export function summaryRecord({ view, traffic, book, version }: LiveParts, nowMs
     peers: view.peers().map((peer) => peerRecord(peer, nowMs)),
     families: view.tables(),
     vips: traffic === null ? [] : traffic.vipLoads().map((load) => vipRecord(load, view, traffic)),
+    fib: traffic === null ? view.fib(0, FIB_SHOWN).rows.map((entry) => fibRecord(entry, null)) : [],
     traffic: traffic?.record() ?? null,
     events: book.newest(EVENTS_SHOWN),
     history: traffic === null ? [] : [...traffic.samples.from(0)],

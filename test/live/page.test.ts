@@ -3,6 +3,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { liveApi } from '../../src/live/http-api.js';
 import { serveHttp } from '../../src/live/http-server.js';
+import { LiveService } from '../../src/live/live-service.js';
 import { loadPage } from '../../src/live/page-asset.js';
 import { hop, type LiveWorldOnAir, liveWorldOnAir, ROUTE, ROUTE6 } from '../support/live-world.js';
 
@@ -166,6 +167,21 @@ describe('the page in a real browser', () => {
       .filter((e) => getComputedStyle(e).animationName !== 'none' || getComputedStyle(e).transitionProperty !== 'none' && getComputedStyle(e).transitionDuration !== '0s').length`);
     expect(moving).toBe(0);
     await page.context().close();
+  });
+
+  test('shows the FIB of a router through which no traffic runs', async () => {
+    const bare = new LiveService(world.router, null, '0.0.0', () => world.nowMs());
+    bare.start();
+    const server = await serveHttp(liveApi(bare, loadPage()), '127.0.0.1', 0);
+    const page = await browser.newPage({ viewport: { width: 360, height: 740 } });
+    await page.goto(server.url);
+    await page.getByRole('heading', { name: ROUTE }).waitFor();
+    expect(await page.locator('.hops .mark').count()).toBeGreaterThan(1);
+    expect(await page.locator('.totals, .chart').count()).toBe(0);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+    await page.close();
+    bare.stop();
+    await server.close();
   });
 
   test('says when it is disconnected, and catches up when the router is there again', async () => {

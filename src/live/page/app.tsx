@@ -10,7 +10,7 @@ import { Peers } from './peers.js';
 import { Tables } from './tables.js';
 import { Totals } from './totals.js';
 import { Traffic } from './traffic.js';
-import { Vips } from './vips.js';
+import { FibEntries, Vips } from './vips.js';
 
 export function App() {
   const state = useLiveState();
@@ -45,6 +45,7 @@ export function App() {
               <Traffic history={state.history} events={state.events} />
             </div>
           )}
+          {summary.traffic === null && <FibEntries entries={summary.fib} />}
           <div class="stack">
             <Peers peers={summary.peers} aheadS={aheadS} />
             <Events events={state.events} hasTraffic={summary.traffic !== null} />

@@ -1,5 +1,5 @@
 /** VIPs with their next hops: the table of buckets, or the regions of the hash space, coloured by node. */
-import type { FibRecord, TrafficRecord, VipNextHop, VipRecord } from '../api-records.js';
+import type { FibNextHop, FibRecord, TrafficRecord, VipRecord } from '../api-records.js';
 import { count, counted, percent } from './figures.js';
 import { markOf } from './node-marks.js';
 
@@ -68,10 +68,15 @@ function Vip({ vip }: { readonly vip: VipRecord }) {
         <p class="noroute">No route: whatever is sent to it is refused.</p>
       ) : (
         <>
-          <Strip vip={vip.vip} route={route} />
+          <Strip name={vip.vip} route={route} />
           <ul class="hops">
             {route.nextHops.map((hop) => (
-              <Hop key={hop.nextHop} hop={hop} buckets={bucketsOf(route, hop.nextHop)} />
+              <Hop
+                key={hop.nextHop}
+                hop={hop}
+                buckets={bucketsOf(route, hop.nextHop)}
+                flows={hop.flowsActive}
+              />
             ))}
           </ul>
         </>
@@ -80,7 +85,42 @@ function Vip({ vip }: { readonly vip: VipRecord }) {
   );
 }
 
-function Hop({ hop, buckets }: { readonly hop: VipNextHop; readonly buckets: number | null }) {
+/** Entries of a FIB through which no traffic runs. */
+export function FibEntries({ entries }: { readonly entries: readonly FibRecord[] }) {
+  return (
+    <section class="card" aria-labelledby="fib-title">
+      <h2 id="fib-title">
+        FIB <span class="soft">its first entries; with --capture, traffic runs through them</span>
+      </h2>
+      {entries.length === 0 ? (
+        <p class="empty">There is no route yet.</p>
+      ) : (
+        <ul class="vips">
+          {entries.map((entry) => (
+            <li class="vip" key={entry.prefix}>
+              <h3>{entry.prefix}</h3>
+              <Strip name={entry.prefix} route={entry} />
+              <ul class="hops">
+                {entry.nextHops.map((hop) => (
+                  <Hop key={hop.nextHop} hop={hop} buckets={bucketsOf(entry, hop.nextHop)} flows={null} />
+                ))}
+              </ul>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+interface HopProps {
+  readonly hop: FibNextHop;
+  readonly buckets: number | null;
+  /** null where no traffic runs */
+  readonly flows: number | null;
+}
+
+function Hop({ hop, buckets, flows }: HopProps) {
   const { letter, colour } = markOf(hop.nextHop);
   return (
     <li>
@@ -97,7 +137,11 @@ function Hop({ hop, buckets }: { readonly hop: VipNextHop; readonly buckets: num
         {percent(hop.share)}
       </span>
       <span class="n">
-        <b>{count(hop.flowsActive)}</b> <span class="soft">flows</span>
+        {flows !== null && (
+          <>
+            <b>{count(flows)}</b> <span class="soft">flows</span>
+          </>
+        )}
       </span>
     </li>
   );
@@ -109,7 +153,7 @@ interface Segment {
   readonly size: number;
 }
 
-function Strip({ vip, route }: { readonly vip: string; readonly route: FibRecord }) {
+function Strip({ name, route }: { readonly name: string; readonly route: FibRecord }) {
   const segments = segmentsOf(route);
   const whole = segments.reduce((sum, { size }) => sum + size, 0);
   const words = route.nextHops
@@ -122,7 +166,7 @@ function Strip({ vip, route }: { readonly vip: string; readonly route: FibRecord
       viewBox={`0 0 ${whole} 1`}
       preserveAspectRatio="none"
       role="img"
-      aria-label={`${vip}: ${route.buckets === null ? 'hash space' : `${route.buckets.length} buckets`}: ${words}`}
+      aria-label={`${name}: ${route.buckets === null ? 'hash space' : `${route.buckets.length} buckets`}: ${words}`}
     >
       {segments.map(({ owner, size }) => {
         const at = from;
