@@ -1,6 +1,6 @@
 /** `flowfate router`: the live ECMP router, until a signal ends it. */
 import type { Command } from 'commander';
-import { warmUp } from '../bgp/rib/warm-up.js';
+
 import type { ListenAddress, ListenTarget } from '../bgp/transport.js';
 import type { ScenarioInput } from '../cluster/yaml-source.js';
 import { FlowfateError } from '../errors.js';
@@ -10,6 +10,7 @@ import { ownAddresses, ownInterfaces } from '../live/own-addresses.js';
 import { type RouterConfig, type RouterOverrides, routerConfig } from '../live/router-config.js';
 import { RouterProgram } from '../live/router-program.js';
 import { kernelTtl } from '../live/socket-security.js';
+import { warmUp } from '../live/warm-up.js';
 import { printable } from '../report/terminal.js';
 import type { DeclareCommand } from './declare-command.js';
 import { errorSentence } from './error-sentence.js';
