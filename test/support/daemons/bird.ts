@@ -46,6 +46,10 @@ export class Bird implements Daemon {
     await this.#process?.kill();
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.signal(signal);
+  }
+
   log(): string {
     return this.#process?.log() ?? '';
   }

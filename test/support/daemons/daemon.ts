@@ -79,6 +79,8 @@ export interface Daemon {
   stop(): Promise<void>;
   /** SIGKILL to it and its children. */
   kill(): Promise<void>;
+  /** SIGSTOP, SIGCONT and the like, to its main process. */
+  signal(signal: NodeJS.Signals): void;
   /** addresses of the peers whose session is up */
   established(): Promise<Set<string>>;
   /** what it received and accepted, all paths */

@@ -102,6 +102,10 @@ export class Exabgp implements Daemon {
     await this.#process?.kill();
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.signal(signal);
+  }
+
   log(): string {
     return this.#process?.log() ?? '';
   }

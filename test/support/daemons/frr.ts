@@ -64,6 +64,11 @@ export class Frr implements Daemon {
     await Promise.all(this.#processes.map((p) => p.kill()));
   }
 
+  /** bgpd is the last one started */
+  signal(signal: NodeJS.Signals): void {
+    this.#processes.at(-1)?.signal(signal);
+  }
+
   log(): string {
     return this.#processes.map((p) => p.log()).join('\n');
   }
@@ -242,7 +247,11 @@ function frrPeer(peer: DaemonPeer): string[] {
     .concat(
       peer.gracefulRestartS === undefined
         ? []
-        : [` bgp graceful-restart restart-time ${peer.gracefulRestartS}`],
+        : [
+            ` bgp graceful-restart restart-time ${peer.gracefulRestartS}`,
+            // the N bit of RFC 8538
+            ' bgp graceful-restart notification',
+          ],
     );
 }
 

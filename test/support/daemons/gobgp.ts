@@ -77,6 +77,10 @@ export class Gobgp implements Daemon {
     await this.#process?.kill();
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.signal(signal);
+  }
+
   log(): string {
     return this.#process?.log() ?? '';
   }

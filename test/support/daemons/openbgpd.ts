@@ -65,6 +65,10 @@ export class Openbgpd implements Daemon {
     await this.#process?.kill();
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.signal(signal);
+  }
+
   log(): string {
     return this.#process?.log() ?? '';
   }
