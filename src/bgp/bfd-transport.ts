@@ -3,9 +3,9 @@
  *
  *   one socket a local address, port 3784 ──► demultiplexer ──► session ──► its own socket, port 49152 or more
  *
- * Packets go out with TTL 255 (section 5). That what comes in had 255 cannot be read from node:dgram: it is checked
- * where the receiving sockets are inherited, with a filter on them that scripts/launch-listener.py attaches. Without,
- * a packet still has to come from a watched peer's address to the address watched with it.
+ * Packets go out with TTL 255 (section 5). That what comes in had 255 cannot be read from node:dgram; a packet has to
+ * come from a watched peer's address to the address watched with it, and all but the first have to know a random
+ * discriminator. Where others can reach port 3784, a packet filter in front is to drop what has another TTL.
  *
  * Invariants:
  * - a packet belongs to the session that its Your Discriminator names, and only from that session's peer; one without
@@ -36,8 +36,6 @@ const BIND_ATTEMPTS = 32;
 export interface BfdTransportOptions {
   /** a sentence about what keeps a session from working, a port in use for one */
   readonly onTrouble: (sentence: string) => void;
-  /** descriptors of bound UDP sockets that receive for all local addresses of their family */
-  readonly inherited?: { readonly ipv4?: number; readonly ipv6?: number };
 }
 
 export class BfdTransport implements Bfd {
@@ -85,60 +83,39 @@ export class BfdTransport implements Bfd {
   #remove(watched: Watched, key: string): void {
     this.#byDiscriminator.delete(watched.discriminator);
     this.#byAddresses.delete(key);
-    const receiver = this.#receivers.get(this.#receiverKey(watched.peer.localAddress));
+    const local = formatAddress(watched.peer.localAddress);
+    const receiver = this.#receivers.get(local);
     if (receiver === undefined || --receiver.users > 0) return;
-    // an inherited descriptor cannot be opened a second time
-    if (this.#inherited(watched.peer.localAddress) !== undefined) return;
     closeSocket(receiver.socket);
-    this.#receivers.delete(this.#receiverKey(watched.peer.localAddress));
+    this.#receivers.delete(local);
   }
 
-  #inherited({ family }: Address): number | undefined {
-    return family === 4 ? this.#options.inherited?.ipv4 : this.#options.inherited?.ipv6;
-  }
-
-  #receiverKey(local: Address): string {
-    return this.#inherited(local) === undefined ? formatAddress(local) : `any of family ${local.family}`;
-  }
-
-  #acquireReceiver(local: Address): void {
-    const key = this.#receiverKey(local);
-    const known = this.#receivers.get(key);
+  #acquireReceiver(address: Address): void {
+    const { family } = address;
+    const local = formatAddress(address);
+    const known = this.#receivers.get(local);
     if (known !== undefined) {
       known.users++;
       return;
     }
-    const descriptor = this.#inherited(local);
-    const socket = createSocket({ type: local.family === 4 ? 'udp4' : 'udp6', ipv6Only: local.family === 6 });
-    const place = descriptor === undefined ? `${key}, UDP port ${BFD_PORT}` : `descriptor ${descriptor}`;
+    const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: family === 6 });
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#options.onTrouble(`BFD cannot receive on ${place}: ${bindTrouble(error)}`);
+      this.#options.onTrouble(`BFD cannot receive on ${local}, UDP port ${BFD_PORT}: ${bindTrouble(error)}`);
     });
-    socket.on('message', (payload, from) => {
-      const to = descriptor === undefined ? key : null;
-      this.#receive(payload, from.address, to);
-    });
-    if (descriptor === undefined) socket.bind({ address: key, port: BFD_PORT });
-    else socket.bind({ fd: descriptor } as Parameters<Socket['bind']>[0] & object);
-    this.#receivers.set(key, { socket, users: 1 });
+    socket.on('message', (payload, from) => this.#receive(payload, from.address, local));
+    socket.bind({ address: local, port: BFD_PORT });
+    this.#receivers.set(local, { socket, users: 1 });
   }
 
-  /** @param to the address it came to; `null` where the socket does not tell */
-  #receive(payload: Uint8Array, from: string, to: string | null): void {
+  #receive(payload: Uint8Array, from: string, to: string): void {
     const packet = readControlPacket(payload);
     if (typeof packet === 'string') return;
     const watched =
       packet.yourDiscriminator === 0
-        ? this.#byPeer(from, to)
+        ? this.#byAddresses.get(`${from} ${to}`)
         : this.#byDiscriminator.get(packet.yourDiscriminator);
     if (watched === undefined || watched.peerText !== from) return;
     watched.perform({ kind: 'packet', packet });
-  }
-
-  #byPeer(from: string, to: string | null): Watched | undefined {
-    if (to !== null) return this.#byAddresses.get(`${from} ${to}`);
-    for (const watched of this.#byDiscriminator.values()) if (watched.peerText === from) return watched;
-    return undefined;
   }
 }
 

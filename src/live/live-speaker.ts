@@ -70,7 +70,7 @@ export class LiveSpeaker {
       bfd: this.#bfd,
       settingsOf: ({ id }) => this.config.bfd.get(id) ?? null,
       onEvent: ({ id }, event) =>
-        this.#log.line(event.kind === 'up' ? `${id}: BFD up` : `${id}: BFD down, ${event.reason}`),
+        this.#log.line(event.kind === 'up' ? `${id}: bfd up` : `${id}: bfd down, ${event.reason}`),
     });
     this.speaker = new Speaker(config.local, SYSTEM_CLOCK, dialTcp, this.#guard);
   }
