@@ -40,7 +40,7 @@ export interface EdgeMember {
   eligibleS: number;
   /** last success of its monitor, or when it was added */
   successS: number;
-  /** open connections */
+  /** open connections; one that its client left without closing counts until its next packet finds it forgotten */
   connections: number;
   credit: number;
   /** event of the timeline that last concerned it, or -1 */

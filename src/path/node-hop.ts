@@ -202,7 +202,10 @@ export class NodeHop {
     return false;
   }
 
-  /** ctstate INVALID: no translation. A NodePort is the node's own address: its stack has no such socket. */
+  /**
+   * ctstate INVALID: no translation. A NodePort is the node's own address, and its stack has no such socket: RST
+   * (measured on Linux 6.18).
+   */
   private invalid(packet: Packet, reason: number): false {
     if (this.services.find(this.tuple)?.local === true) {
       const isReset = segmentOf(packet.tcpFlags) === Segment.rst;

@@ -165,6 +165,14 @@ export const rehashOnRedeploy: Story = {
       change: both(set('select', 'resilient'), set('buckets', '32'), set('replace', 'fresh-group')),
     },
     {
+      name: 'resilient-switch',
+      kind: 'mitigation',
+      does: 'A switch’s resilient table of 64 buckets, as Cumulus documents it.',
+      cost: 'Protects when a node leaves; the one that is back takes its share of busy buckets.',
+      mark: 'I',
+      change: both(set('select', 'resilient-cumulus'), set('buckets', '64')),
+    },
+    {
       name: 'label-and-wait',
       kind: 'mitigation',
       does: 'The node is labelled out of the announcements half a turn before it goes, and waits.',

@@ -137,6 +137,14 @@ export const rehashOnScale: Story = {
       change: both(resilient, set('unbalancedTimer', '1s')),
     },
     {
+      name: 'resilient-switch',
+      kind: 'trap',
+      does: 'A switch’s resilient table of 64 buckets, as Cumulus documents it: an added path takes its share of buckets at once.',
+      cost: 'Made for removals; the add breaks flows.',
+      mark: 'I',
+      change: both(set('select', 'resilient-cumulus'), set('buckets', '64')),
+    },
+    {
       name: 'pre-stop-wait',
       kind: 'trap',
       does: 'A pod that is scaled away is terminating first, and its node announces until it is gone.',
@@ -148,6 +156,7 @@ export const rehashOnScale: Story = {
     const failure = figures.get('failure');
     const linux = figures.get('resilient');
     const forced = figures.get('resilient-forced');
+    const vendor = figures.get('resilient-switch');
     const sentences: string[] = [];
     if (failure !== undefined) {
       sentences.push(
@@ -157,6 +166,11 @@ export const rehashOnScale: Story = {
     if (linux !== undefined && forced !== undefined) {
       sentences.push(
         `Resilient hashing helps as far as it refuses the newcomer its share: ${Math.round(linux.broken.mean)} broken while it waits for idle buckets, ${Math.round(forced.broken.mean)} when it must balance.`,
+      );
+    }
+    if (vendor !== undefined) {
+      sentences.push(
+        `A switch’s resilient table does not save the add: ${Math.round(vendor.byFate.reset)} resets.`,
       );
     }
     return sentences;

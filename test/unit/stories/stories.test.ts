@@ -121,6 +121,7 @@ describe('rehash-on-scale', () => {
     expect(resets('failure')).toBeGreaterThan(2 * resets('consistent-hashing'));
     expect(resets('consistent-hashing')).toBeGreaterThan(resets('resilient'));
     expect(resets('resilient-forced')).toBeGreaterThan(resets('resilient'));
+    expect(resets('resilient-switch')).toBeGreaterThan(2 * resets('resilient'));
   });
 });
 
