@@ -7,6 +7,7 @@ import { rehashOnRedeploy } from './rehash-on-redeploy.js';
 import { rehashOnScale } from './rehash-on-scale.js';
 import { staleRules } from './stale-rules.js';
 import type { Story } from './story.js';
+import { tunnelAddress } from './tunnel-address.js';
 import { unevenLoad } from './uneven-load.js';
 import { unknownMember } from './unknown-member.js';
 
@@ -16,6 +17,7 @@ export const STORIES: readonly Story[] = [
   rehashOnRedeploy,
   rehashOnScale,
   unevenLoad,
+  tunnelAddress,
   cpuThrottling,
   staleRules,
   lostRack,
