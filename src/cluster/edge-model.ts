@@ -6,12 +6,14 @@
  * the load balancer (unknown, up, down) belongs to a replay, not to the model.
  */
 import type { Address } from '../addr/address.js';
+import type { ForwardingField } from './l7-model.js';
 
 export interface EdgeModel {
   readonly name: string;
   /** its self addresses: what SNAT automap puts in the client's place */
   readonly addresses: readonly Address[];
   readonly snat: 'automap' | 'none';
+  readonly insert: EdgeInsert;
   /** a connection without packets for so long is forgotten; by protocol */
   readonly idleS: { readonly tcp: number; readonly udp: number };
   /** a SYN that nobody answers is forgotten after this time without another */
@@ -19,6 +21,15 @@ export interface EdgeModel {
   readonly pools: readonly EdgePool[];
   readonly virtualServers: readonly EdgeVirtualServer[];
 }
+
+/** What the load balancer says of the client to whom it sends on (insert X-Forwarded-For of an HTTP profile, a PROXY header). */
+export interface EdgeInsert {
+  readonly field: ForwardingField;
+  readonly forward: 'off' | 'append' | 'replace';
+  readonly sendProxy: 0 | 1 | 2;
+}
+
+export const NO_INSERT: EdgeInsert = { field: 'x-forwarded-for', forward: 'off', sendProxy: 0 };
 
 export const EDGE_BALANCES = ['round-robin', 'least-connections', 'ratio'] as const;
 export const EDGE_SERVICE_DOWN = ['none', 'reset', 'drop', 'reselect'] as const;

@@ -5,6 +5,7 @@
  *     name: bigip
  *     address: [10.0.0.250, "fd00:a::250"]
  *     snat: automap                        # automap | none
+ *     insert: { forward: replace, proxyProtocol: v2 }    # off, append or replace X-Forwarded-For; off, v1 or v2
  *     idleTimeout: 300s                    # udpIdleTimeout: 60s, handshakeTimeout: 5s
  *     virtualServers:
  *       - { name: web, service: web, vip: 203.0.113.10, pool: web-nodes, persistence: source-addr }
@@ -34,6 +35,7 @@ import {
   positiveDuration,
   wholeNumber,
 } from './field-schemas.js';
+import { forwardingField, sendProxy } from './l7-schema.js';
 
 const MEMBER = 'expected a member like n1 or "n1*2", or a mapping with the keys member, ratio and session';
 const ratio = wholeNumber(1, 65535);
@@ -73,6 +75,12 @@ const pool = mapping({
   monitor: monitor.optional(),
 });
 
+const insertMode = z
+  .union([z.literal(false), oneOf(['off', 'append', 'replace'])], {
+    error: 'expected one of off, append, replace',
+  })
+  .transform((mode) => (mode === false ? 'off' : mode));
+
 const virtualServer = mapping({
   name: name.optional(),
   service: name.optional(),
@@ -86,6 +94,11 @@ export const edgeSchema = mapping({
   name: name.default('edge'),
   address: addresses.default([]),
   snat: oneOf(['automap', 'none']).default('automap'),
+  insert: mapping({
+    field: forwardingField.default('x-forwarded-for'),
+    forward: insertMode.default('off'),
+    proxyProtocol: sendProxy.default(0),
+  }).optional(),
   idleTimeout: positiveDuration.default(300),
   udpIdleTimeout: positiveDuration.default(60),
   handshakeTimeout: positiveDuration.default(5),

@@ -10,6 +10,7 @@ export function edgeLines(edge: EdgeModel, { nodes, services }: ClusterModel): s
     `    name: ${scalar(edge.name)}`,
     ...(edge.addresses.length === 0 ? [] : [`    address: ${addressList(edge.addresses)}`]),
     `    snat: ${edge.snat}   # automap or none`,
+    `    insert: ${insertText(edge.insert)}   # what it says of the client`,
     `    idleTimeout: ${formatDuration(edge.idleS.tcp)}`,
     `    udpIdleTimeout: ${formatDuration(edge.idleS.udp)}`,
     `    handshakeTimeout: ${formatDuration(edge.handshakeS)}`,
@@ -28,6 +29,11 @@ export function edgeLines(edge: EdgeModel, { nodes, services }: ClusterModel): s
     '    pools:',
     ...edge.pools.flatMap((pool) => poolLines(pool, nodes)),
   ];
+}
+
+function insertText({ field, forward, sendProxy }: EdgeModel['insert']): string {
+  const proxyProtocol = sendProxy === 0 ? '"off"' : `v${sendProxy}`;
+  return flow({ field, forward: `"${forward}"`, proxyProtocol });
 }
 
 function poolLines(pool: EdgePool, nodes: ClusterModel['nodes']): string[] {

@@ -4,6 +4,7 @@
  */
 import { type Address, formatAddress } from '../addr/address.js';
 import type { EdgeMemberModel, EdgeModel, EdgePool, EdgeVirtualServer } from './edge-model.js';
+import { NO_INSERT } from './edge-model.js';
 import type { RawEdge } from './edge-schema.js';
 import { type EdgeFacts, positionIn } from './facts.js';
 import type { DataplaneModel, NodeModel, ServiceModel } from './model.js';
@@ -66,6 +67,10 @@ class EdgeResolver {
       name: raw.name,
       addresses: raw.address,
       snat: raw.snat,
+      insert:
+        raw.insert === undefined
+          ? NO_INSERT
+          : { field: raw.insert.field, forward: raw.insert.forward, sendProxy: raw.insert.proxyProtocol },
       idleS: { tcp: raw.idleTimeout, udp: raw.udpIdleTimeout },
       handshakeS: raw.handshakeTimeout,
       pools,

@@ -53,9 +53,10 @@ const FIELD_NAMES: Readonly<Record<ForwardingField, string>> = {
 /** What becomes of `request` at a proxy whose own address towards the application is `own`. */
 export function proxyRequest(proxy: L7ProxyModel, request: ForwardedRequest, own: Address): ProxiedRequest {
   const { peer, announced, fields } = request;
-  const isTrusted = trusts(proxy, peer);
   let client = peer;
-  if (announced !== null && (proxy.acceptProxy === 'required' || isTrusted)) client = announced;
+  if (announced !== null && (proxy.acceptProxy === 'required' || trusts(proxy, peer))) client = announced;
+  // whoever is announced is the peer from here on, and its fields are believed as its own would be
+  const isTrusted = trusts(proxy, client);
   if (proxy.realIp !== 'peer' && isTrusted) {
     client = lastOf(entriesOf(proxy.field, fields), proxy.realIp, proxy.trusted) ?? client;
   }
@@ -92,8 +93,9 @@ function faultOf({ acceptProxy }: L7ProxyModel, announced: Address | null): Prox
   return acceptProxy === 'off' && announced !== null ? 'proxy-header-unexpected' : null;
 }
 
-function forwardedFields(
-  { forward, field }: L7ProxyModel,
+/** The fields as one hop sends them on, `client` being whom it takes for the client. */
+export function forwardedFields(
+  { forward, field }: Pick<L7ProxyModel, 'forward' | 'field'>,
   fields: readonly HeaderField[],
   client: Address,
   isTrusted: boolean,

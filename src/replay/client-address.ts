@@ -2,13 +2,23 @@
  * Whom the application behind an L7 proxy takes for the client, why, and which single setting would make it the
  * real one.
  *
- * The way of the address is walked as the request goes: the client's own claim in its header, the node's
- * masquerade, the proxy, the application's reading. A remedy is found by walking it again with one setting
+ * The way of the address is walked as the request goes: the client's own claim in its header, the load balancer
+ * before the cluster, the node's masquerade, the proxy, the application's reading. A remedy is found by walking it again with one setting
  * changed; two where no single one helps.
  */
 import { type Address, sameAddress } from '../addr/address.js';
+import { hostPrefix } from '../addr/prefix.js';
+import type { EdgeInsert } from '../cluster/edge-model.js';
 import type { L7ProxyModel } from '../cluster/l7-model.js';
-import { clientAtApplication, entriesOf, type ProxyFault, proxyRequest, trusts } from '../path/l7-proxy.js';
+import {
+  clientAtApplication,
+  entriesOf,
+  type ForwardedRequest,
+  forwardedFields,
+  type ProxyFault,
+  proxyRequest,
+  trusts,
+} from '../path/l7-proxy.js';
 import type { HeaderField } from '../wire/http-request.js';
 
 /** What the address meets on its way. */
@@ -18,11 +28,19 @@ export interface AddressPath {
   readonly fields: readonly HeaderField[];
   /** source of the PROXY header that the client sent itself */
   readonly announced: Address | null;
+  /** the load balancer before the cluster; null: there is none in the way */
+  readonly edge: EdgePassage | null;
   /** source that the node's masquerade gives the connection; null: it leaves it alone */
   readonly masquerade: Address | null;
   readonly proxy: L7ProxyModel;
   /** the proxy's pod */
   readonly own: Address;
+}
+
+export interface EdgePassage {
+  /** what SNAT automap puts in the client's place; null: nothing */
+  readonly source: Address | null;
+  readonly insert: EdgeInsert;
 }
 
 export interface ApplicationView {
@@ -33,8 +51,9 @@ export interface ApplicationView {
   readonly request: { readonly fields: readonly HeaderField[]; readonly announced: Address | null };
 }
 
-export function viewOf({ client, fields, announced, masquerade, proxy, own }: AddressPath): ApplicationView {
-  const { request, fault } = proxyRequest(proxy, { peer: masquerade ?? client, announced, fields }, own);
+export function viewOf(path: AddressPath): ApplicationView {
+  const { proxy, own } = path;
+  const { request, fault } = proxyRequest(proxy, atProxy(path), own);
   return {
     peer: request.peer,
     sees: fault === null ? clientAtApplication(proxy.application, request) : null,
@@ -42,6 +61,20 @@ export function viewOf({ client, fields, announced, masquerade, proxy, own }: Ad
     request,
   };
 }
+
+/** The request as it comes to the proxy. */
+function atProxy({ client, fields, announced, edge, masquerade }: AddressPath): ForwardedRequest {
+  if (edge === null) return { peer: masquerade ?? client, announced, fields };
+  const { source, insert } = edge;
+  return {
+    peer: masquerade ?? source ?? client,
+    announced: insert.sendProxy === 0 ? announced : client,
+    fields: forwardedFields(insert, fields, client, NOBODY_TRUSTED),
+  };
+}
+
+/** a load balancer at the border believes no client */
+const NOBODY_TRUSTED = false;
 
 /** Addresses that the client claims for itself and that are not its own, the one it names first in front. */
 export function forgedClaims({ client, fields, announced, proxy }: AddressPath): Address[] {
@@ -68,7 +101,36 @@ const withApplication =
     proxy: { ...proxy, application: { ...proxy.application, ...change } },
   });
 
+const withInsert =
+  (change: Partial<EdgeInsert>) =>
+  ({ edge, ...path }: AddressPath): AddressPath => ({
+    ...path,
+    edge: edge && { ...edge, insert: { ...edge.insert, ...change } },
+  });
+
+/** The proxy believes whom it gets connections from now. */
+function trusting(path: AddressPath): AddressPath {
+  const { peer } = atProxy(path);
+  return withProxy({ trusted: [...path.proxy.trusted, hostPrefix(peer)] })(path);
+}
+
 const SETTINGS: readonly Setting[] = [
+  {
+    text: 'edge.snat: none and externalTrafficPolicy: Local',
+    applies: ({ edge }) => edge !== null && edge.source !== null,
+    change: ({ edge, ...path }) => ({ ...path, masquerade: null, edge: edge && { ...edge, source: null } }),
+  },
+  {
+    text: 'edge.insert.forward: replace, with the load balancer in l7Proxy.trustedIPs',
+    applies: ({ edge, proxy }) =>
+      edge !== null && edge.insert.forward !== 'replace' && proxy.forward !== 'replace',
+    change: (path) => trusting(withInsert({ forward: 'replace', field: path.proxy.field })(path)),
+  },
+  {
+    text: 'edge.insert.proxyProtocol: v2 and l7Proxy.proxyProtocol.accept: trusted, with the load balancer in l7Proxy.trustedIPs',
+    applies: ({ edge, proxy }) => edge !== null && edge.insert.sendProxy === 0 && proxy.acceptProxy === 'off',
+    change: (path) => trusting(withProxy({ acceptProxy: 'trusted' })(withInsert({ sendProxy: 2 })(path))),
+  },
   {
     text: 'externalTrafficPolicy: Local',
     applies: ({ masquerade }) => masquerade !== null,
@@ -81,7 +143,7 @@ const SETTINGS: readonly Setting[] = [
   },
   {
     text: 'l7Proxy.trustedIPs without this peer, insecure: false',
-    applies: ({ proxy, masquerade, client }) => trusts(proxy, masquerade ?? client),
+    applies: (path) => trusts(path.proxy, atProxy(path).peer),
     change: withProxy({ trusted: [], insecure: false }),
   },
   {

@@ -6,7 +6,7 @@
  * node has such a bridge) and the node's own address otherwise; the port is drawn at random (--random-fully),
  * or kept where the rule does not say so and it is free.
  */
-import { formatAddress, sameAddress } from '../addr/address.js';
+import { type Address, formatAddress, parseAddress, sameAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { addressOf } from '../path/cluster-state.js';
 import { entriesOf } from '../path/l7-proxy.js';
@@ -133,14 +133,18 @@ export function addressPathOf(
     client,
     fields: first?.head.fields ?? [],
     announced: first?.proxyHeader?.source?.address ?? null,
-    masquerade: snat
-      ? masqueradeAddress(model, walk.entries.node[e]!, pod.node, client.family)
-      : edge?.sourceText(f) == null
-        ? null
-        : addressOf(model.edge!.addresses, client.family),
+    edge:
+      edge?.carries(f) === true
+        ? { source: edgeSource(edge.sourceText(f)), insert: model.edge!.insert }
+        : null,
+    masquerade: snat ? masqueradeAddress(model, walk.entries.node[e]!, pod.node, client.family) : null,
     proxy: l7Proxy,
     own,
   };
+}
+
+function edgeSource(text: string | null): Address | null {
+  return text === null ? null : parseAddress(text);
 }
 
 /** The proxy ends the connection: what is left of the address is in the request. */

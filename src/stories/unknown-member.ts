@@ -2,10 +2,9 @@
  * A hardware load balancer before NodePorts: a node joins the pool, nothing is known of it yet, and it gets its share of
  * the connections all the same. Under externalTrafficPolicy Local it has no pod and drops them.
  */
-import { type Address, ipv4, ipv6 } from '../addr/address.js';
-import type { EdgeModel, EdgePool } from '../cluster/edge-model.js';
+import type { EdgePool } from '../cluster/edge-model.js';
 import type { ClusterModel, TimelineEvent } from '../cluster/model.js';
-import { FlowfateError } from '../errors.js';
+import { EDGE_MONITOR, edgeBefore, podsAsMembers, withPools } from './edge-before.js';
 import { predictedLoss } from './member-loss.js';
 import { seconds, set, withTimeline } from './model-changes.js';
 import type { Story } from './story.js';
@@ -14,62 +13,11 @@ import type { StoryFigures } from './story-figures.js';
 /** nodes with a pod, all in the pool; one more joins */
 const SERVING = 4;
 const JOINS_AT = 0.3;
-const MONITOR: EdgePool['monitor'] = { intervalS: 5, timeoutS: 16, check: 'member' };
-/** host number of the load balancer's own address in the network of the nodes */
-const EDGE_HOST = 250;
-
-/** The load balancer's address beside the first node's. */
-function besides({ family, w0, w1, w2, w3 }: Address): Address {
-  return family === 4 ? ipv4(w0 - 1 + EDGE_HOST) : ipv6(w0, w1, w2, w3 - 1 + EDGE_HOST);
-}
-
-function edgeBefore({ nodes, services }: ClusterModel): EdgeModel {
-  const families = new Set(services.flatMap(({ vips }) => vips.map(({ family }) => family)));
-  return {
-    name: 'bigip',
-    addresses: nodes[0]!.addresses.filter(({ family }) => families.has(family)).map(besides),
-    snat: 'automap',
-    idleS: { tcp: 300, udp: 60 },
-    handshakeS: 5,
-    virtualServers: services.map(({ name, vips }, row) => ({
-      name,
-      service: row,
-      vips,
-      pool: row,
-      persistence: 'none',
-      persistenceS: 180,
-    })),
-    pools: services.map(({ name }) => ({
-      name: `${name}-nodes`,
-      target: 'nodePort',
-      members: Array.from({ length: SERVING }, (_, node) => ({
-        node,
-        pod: null,
-        ratio: 1,
-        session: 'enabled' as const,
-      })),
-      balance: 'round-robin',
-      slowRampS: 0,
-      serviceDown: 'none',
-      newMembers: 'enabled',
-      monitor: MONITOR,
-    })),
-  };
-}
-
-function withPools(change: (pool: EdgePool, row: number) => EdgePool): (model: ClusterModel) => ClusterModel {
-  return (model) => {
-    const { edge } = model;
-    if (edge === null)
-      throw new FlowfateError('config', 'this scenario has no load balancer under spec.edge');
-    return { ...model, edge: { ...edge, pools: edge.pools.map(change) } };
-  };
-}
 
 function withMonitor(
   change: Partial<NonNullable<EdgePool['monitor']>>,
 ): (model: ClusterModel) => ClusterModel {
-  return withPools((pool) => ({ ...pool, monitor: { ...(pool.monitor ?? MONITOR!), ...change } }));
+  return withPools((pool) => ({ ...pool, monitor: { ...(pool.monitor ?? EDGE_MONITOR), ...change } }));
 }
 
 /** Nobody joins: the nodes that come are no members. */
@@ -93,21 +41,6 @@ function onePerRack(model: ClusterModel): ClusterModel {
     return { ...pool, members };
   })(model);
   return withoutJoining(kept);
-}
-
-/** The endpoints themselves are members, reached over an overlay; a node without one is none. */
-function podsAsMembers(model: ClusterModel): ClusterModel {
-  const { edge } = model;
-  const direct = withPools((pool, row) => {
-    const server = edge?.virtualServers.find((one) => one.pool === row);
-    const endpoints = server === undefined ? [] : model.services[server.service]!.endpoints;
-    return {
-      ...pool,
-      target: 'pod',
-      members: endpoints.map(({ node, pod }) => ({ node, pod, ratio: 1, session: 'enabled' })),
-    };
-  })(model);
-  return withoutJoining(direct);
 }
 
 function checksPerS({ edge, timeline }: ClusterModel): number | null {
@@ -173,7 +106,7 @@ export const unknownMember: Story = {
         member: { node: SERVING, pod: null, ratio: 1, session: 'enabled' },
       }),
     );
-    return withTimeline({ ...racked, edge: edgeBefore(racked) }, joins);
+    return withTimeline({ ...racked, edge: edgeBefore(racked, SERVING) }, joins);
   },
   variants: [
     {
@@ -218,7 +151,7 @@ export const unknownMember: Story = {
       kind: 'mitigation',
       does: 'The pods themselves are members, over VXLAN; a node without one is not.',
       cost: 'The load balancer takes part in the overlay, and follows every pod.',
-      change: podsAsMembers,
+      change: (failure) => withoutJoining(podsAsMembers(failure)),
     },
     {
       name: 'health-check-port',

@@ -9,6 +9,7 @@ import {
   type EdgeModel,
   type EdgePool,
   type EdgeVirtualServer,
+  NO_INSERT,
 } from '../../src/cluster/edge-model.js';
 import type { ClusterModel, TimelineEvent } from '../../src/cluster/model.js';
 import type { Dice } from './random-world.js';
@@ -32,6 +33,7 @@ export function behindRandomEdge(model: ClusterModel, dice: Dice): ClusterModel 
     name: 'edge',
     addresses: [ipv4(0x0a0000fa), ipv6(0xfd00000a, 0, 0, 0xfa)],
     snat: dice.pick(['automap', 'automap', 'none']),
+    insert: NO_INSERT,
     idleS: { tcp: dice.pick([1.5, 300]), udp: dice.pick([1, 60]) },
     handshakeS: dice.pick([0.5, 5]),
     pools,

@@ -1,4 +1,5 @@
 /** A load balancer before the small cluster: one pool of its nodes' NodePorts, changed by `overrides`. */
+
 import { ipv4, ipv6 } from '../../src/addr/address.js';
 import type {
   EdgeMemberModel,
@@ -6,6 +7,7 @@ import type {
   EdgePool,
   EdgeVirtualServer,
 } from '../../src/cluster/edge-model.js';
+import { NO_INSERT } from '../../src/cluster/edge-model.js';
 import { VIP, VIP6 } from './small-cluster.js';
 
 export const EDGE_ADDRESS = ipv4(0x0a0000fa);
@@ -28,6 +30,7 @@ export function smallEdge(
     name: 'bigip',
     addresses: [EDGE_ADDRESS, ipv6(0xfd00000a, 0, 0, 0xfa)],
     snat: 'automap',
+    insert: NO_INSERT,
     idleS: { tcp: 300, udp: 60 },
     handshakeS: 5,
     virtualServers: [

@@ -59,6 +59,7 @@ describe('spec.edge', () => {
     expect(edge).toMatchObject({
       name: 'edge',
       snat: 'automap',
+      insert: { field: 'x-forwarded-for', forward: 'off', sendProxy: 0 },
       idleS: { tcp: 300, udp: 60 },
       handshakeS: 5,
       virtualServers: [{ name: 'vs', service: 0, pool: 0, persistence: 'none', persistenceS: 180 }],

@@ -25,6 +25,7 @@ function path(proxy: Partial<L7ProxyModel>, change: Partial<AddressPath> = {}): 
     client: CLIENT,
     fields: [],
     announced: null,
+    edge: null,
     masquerade: null,
     proxy: { ...TRAEFIK, ...proxy },
     own: address('10.244.1.10'),

@@ -3,10 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { formatAddress } from '../../../src/addr/address.js';
+import type { L7ProxyModel } from '../../../src/cluster/l7-model.js';
 import { readCapture } from '../../../src/flow/read-capture.js';
 import { replay } from '../../../src/replay/replay.js';
 import { readRequestHeads } from '../../../src/replay/request-heads.js';
 import { annotateCapture } from '../../../src/report/annotate.js';
+import { withServices } from '../../../src/stories/model-changes.js';
 import { failureFor, findStory, settingOf, variantModel } from '../../../src/stories/run-story.js';
 import { parseRequestHead, valuesOf } from '../../../src/wire/http-request.js';
 import { parseProxyHeader } from '../../../src/wire/proxy-protocol.js';
@@ -17,9 +20,10 @@ const CAPTURE = fileURLToPath(new URL('../../../captures/stories/http-requests.p
 const story = findStory('lost-source-ip');
 const index = readCapture(CAPTURE);
 
-function resultOf(variant: string) {
+function resultOf(variant: string, change: (proxy: L7ProxyModel) => L7ProxyModel = (proxy) => proxy) {
   const failure = failureFor(story, index).model;
-  const model = variantModel(story, variant, failure, settingOf(index));
+  const told = variantModel(story, variant, failure, settingOf(index));
+  const model = withServices(told, (service) => ({ ...service, l7Proxy: change(service.l7Proxy!) }));
   return replay(index, model, { heads: readRequestHeads(CAPTURE, index, model.services) });
 }
 
@@ -30,26 +34,32 @@ function payloadOf(packet: Uint8Array): Uint8Array {
 
 describe('a rewritten request', () => {
   it('is the client’s own, with the field that the proxy writes', () => {
-    const result = resultOf('append-and-take-first');
+    const result = resultOf('append-at-the-first-hop');
     for (let row = 0; row < index.flows.count; row++) {
       const request = result.rewrittenRequest(row);
       if (request === null) continue;
       const octets = payloadOf(request.ipPacket);
       const head = parseRequestHead(octets, 0, octets.length)!;
-      const { source, src } = result.flowVerdict(row);
+      const { source, src, path } = result.flowVerdict(row);
       const list = valuesOf(head.fields, 'X-Forwarded-For').join(', ');
+      // the client's own claim, the client as the load balancer sees it, and whom the proxy gets the connection from
       const claim = source?.application?.forged ?? null;
-      expect(list).toBe(claim === null ? src : `${claim}, ${src}`);
+      const masquerade = source!.steps.find(({ mechanism }) => mechanism === 'masquerade')!.to;
+      const node = masquerade.slice(0, masquerade.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+      expect(path).toHaveLength(1);
+      expect(list).toBe([...(claim === null ? [] : [claim]), src, node].join(', '));
       expect([head.method, valuesOf(head.fields, 'Host')]).toEqual(['GET', ['shop.example']]);
     }
   });
 
   it('has a PROXY header before it where the proxy sends one', () => {
-    const result = resultOf('proxy-protocol-to-application');
+    const sends = (proxy: L7ProxyModel): L7ProxyModel => ({ ...proxy, sendProxy: 2 });
+    const result = resultOf('proxy-protocol', sends);
     const octets = payloadOf(result.rewrittenRequest(0)!.ipPacket);
     const header = parseProxyHeader(octets, 0, octets.length)!;
-    const { srcPort } = result.flowVerdict(0);
-    expect([header.version, header.source?.port]).toEqual([2, srcPort]);
+    const { src, srcPort } = result.flowVerdict(0);
+    expect(header.version).toBe(2);
+    expect([formatAddress(header.source!.address), header.source!.port]).toEqual([src, srcPort]);
     expect(parseRequestHead(octets, header.end, octets.length)?.isWhole).toBe(true);
   });
 
@@ -58,7 +68,7 @@ describe('a rewritten request', () => {
     return inFolder((folder) => {
       const path = join(folder, 'written.pcapng');
       const pieces: Uint8Array[] = [];
-      const result = resultOf('policy-local');
+      const result = resultOf('reset-at-the-first-hop');
       annotateCapture(CAPTURE, result, (octets) => pieces.push(octets.slice()));
       writeFileSync(path, Buffer.concat(pieces));
       const { stdout } = spawnSync('tshark', [

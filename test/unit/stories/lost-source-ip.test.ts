@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readCapture } from '../../../src/flow/read-capture.js';
+import { replay } from '../../../src/replay/replay.js';
 import { readRequestHeads } from '../../../src/replay/request-heads.js';
 import { failureFor, findStory, runStory } from '../../../src/stories/run-story.js';
 
@@ -27,19 +28,42 @@ describe('lost-source-ip', () => {
     expect(lying.length).toBeGreaterThan(5);
   });
 
-  it('shows the application no client at all under policy Cluster', () => {
+  it('shows the application no client at all behind two translations, and none by policy Local alone', () => {
     expect(seen('failure')).toEqual([0, 0]);
+    expect(seen('policy-local-alone')).toEqual([0, 0]);
   });
 
-  it('shows every client under policy Local, whatever clients claim', () => {
-    for (const name of ['policy-local', 'append-and-take-last', 'proxy-protocol-to-application']) {
-      expect([name, ...seen(name)]).toEqual([name, 100, 0]);
-    }
+  it.each([
+    'reset-at-the-first-hop',
+    'append-and-rightmost-untrusted',
+    'forwarded-rfc-7239',
+    'proxy-protocol',
+    'no-gateway-snat-and-local',
+    'no-gateway-snat-and-dsr',
+    'pool-over-vxlan',
+  ])('shows every client with %s, whatever clients claim', (name) => {
+    expect(seen(name)).toEqual([100, 0]);
   });
 
-  it('lets exactly the liars win where the first entry is believed', () => {
+  it('lets exactly the liars win where what they send is believed', () => {
     expect(seen('trust-everybody')).toEqual([0, liars]);
-    expect(seen('append-and-take-first')[1]).toBe(liars);
-    expect(seen('append-and-take-first')[0]).toBeCloseTo(100 - liars, 9);
+    expect(seen('append-at-the-first-hop')[1]).toBe(liars);
+    expect(seen('append-at-the-first-hop')[0]).toBeCloseTo(100 - liars, 9);
+  });
+
+  it('shows nothing where a PROXY header meets a proxy that was not told', () => {
+    expect(seen('proxy-protocol-unexpected')).toEqual([0, 0]);
+  });
+
+  it('names the settings that restore the address, each of which does', () => {
+    const model = failureFor(story, index).model;
+    const verdict = replay(index, model, { heads }).flowVerdict(0);
+    const { restoredBy } = verdict.source!.application!;
+    expect(restoredBy).toContain('edge.snat: none and externalTrafficPolicy: Local');
+    expect(restoredBy).toContain(
+      'edge.insert.forward: replace, with the load balancer in l7Proxy.trustedIPs',
+    );
+    const hops = verdict.source!.steps.map(({ mechanism }) => mechanism);
+    expect(hops).toEqual(['snat-automap', 'masquerade', 'traefik, a connection of its own']);
   });
 });
