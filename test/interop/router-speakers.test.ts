@@ -19,7 +19,7 @@ import { until } from '../support/wait.js';
 
 /**
  * A changed import policy holds for what a speaker sends when it is asked again (RFC 2918). FRR 8.4 leaves some of the
- * requests that follow a session's beginning or each other closely unanswered, OpenBGPD 7.7 all of them.
+ * requests unanswered, OpenBGPD 7.7 all of them; ExaBGP 4.2 closes the connection when it gets one.
  */
 const ANSWERS_REFRESH_SOON: readonly string[] = ['bird', 'gobgp'];
 
