@@ -9,6 +9,7 @@ import { type ClusterFacts, type Place, positionIn } from './facts.js';
 import { PROTOCOLS } from './limits.js';
 import type { ClusterModel, EndpointModel, ServiceModel } from './model.js';
 import type { Problems } from './problems.js';
+import { refusePlane } from './refuse-plane.js';
 
 /** Adds what is wrong to `problems`; returns what is worth saying. */
 export function checkModel(
@@ -31,6 +32,8 @@ export function checkModel(
     );
   }
   checkNodes(model, facts, problems);
+  const refusal = refusePlane(model.dataplane, model.services);
+  if (refusal !== null) problems.add({ file }, `spec.dataplane: ${refusal}`);
   checkServices(model, facts, problems);
   checkVips(model, facts, problems, notes);
   checkPods(model, facts, problems);

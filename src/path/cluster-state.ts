@@ -114,12 +114,14 @@ export class ClusterState {
     });
   }
 
-  /** Its node's tunnel device has the same address: the node's own stack gets what is meant for the pod. */
-  private isShadowed({ node, addresses }: EndpointModel): boolean {
+  /** Families in which its node's tunnel device has the same address: the node's stack gets what is meant for the pod. */
+  private shadowedFamilies({ node, addresses }: EndpointModel): number[] {
     const { dataplane, nodes } = this.model;
-    if (dataplane.overlay === 'none') return false;
+    if (dataplane.overlay === 'none') return [];
     const { tunnelAddresses } = nodes[node]!;
-    return addresses.some((address) => tunnelAddresses.some((tunnel) => sameAddress(address, tunnel)));
+    return addresses
+      .filter((address) => tunnelAddresses.some((tunnel) => sameAddress(address, tunnel)))
+      .map(({ family }) => family);
   }
 
   private podOf(endpoint: EndpointModel): Pod {
@@ -133,7 +135,7 @@ export class ClusterState {
       instance: 0,
       running: true,
       crashed: false,
-      shadowed: this.isShadowed(endpoint),
+      shadowed: this.shadowedFamilies(endpoint),
       ready: endpoint.ready,
       serving: endpoint.serving,
       terminating: endpoint.terminating,

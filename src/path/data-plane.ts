@@ -7,6 +7,7 @@
  */
 import type { ClusterModel } from '../cluster/model.js';
 import { segmentOf } from '../conntrack/tcp-states.js';
+import { Tuple } from '../conntrack/tuple.js';
 import type { ClusterState } from './cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from './disposition.js';
 import { EDGE_HOP, EdgeHop } from './edge-hop.js';
@@ -14,6 +15,7 @@ import type { EdgeState } from './edge-state.js';
 import { EndpointHop } from './endpoint-hop.js';
 import { buildTcpAnswer } from './forge.js';
 import { NodeHop } from './node-hop.js';
+import { Overlay } from './overlay.js';
 import { Packet, PROTO_TCP } from './packet.js';
 import { type ProxyPlane, proxyPlane } from './proxy-plane.js';
 import { RouterHop } from './router-hop.js';
@@ -40,12 +42,17 @@ export class DataPlane {
   /** whether {@link answer} holds a segment */
   answered = false;
 
+  /** what carries packets between nodes */
+  readonly overlay: Overlay;
   private readonly plane: ProxyPlane;
+  /** under direct server return: the pod that accepted each connection last, by the tuple that came to the node */
+  private readonly acceptedBy = new Map<string, number>();
+  private readonly tuple = new Tuple();
   private readonly answerBytes = new DataView(new ArrayBuffer(128));
 
   constructor(
     model: ClusterModel,
-    cluster: ClusterState,
+    private readonly cluster: ClusterState,
     private readonly router: RouterState,
     edge: EdgeState | null = null,
   ) {
@@ -53,6 +60,7 @@ export class DataPlane {
     const behindEdge = edge === null ? [] : edgeTargets(model, edge.edge, podRow);
     const services = new ServicePorts(model.services, behindEdge);
     this.plane = proxyPlane(model.dataplane);
+    this.overlay = new Overlay(model);
     this.edge = edge && new EdgeHop(edge, model, services);
     const draws = new Map<number, number>();
     this.nodes = model.nodes.map((_, node) => new NodeHop(node, model, cluster, services, draws));
@@ -91,11 +99,13 @@ export class DataPlane {
 
   private throughNode(packet: Packet, lingersUntilS: number, nowS: number): void {
     const hop = this.nodes[this.node]!;
+    const name = this.plane.answersFromVip ? '' : this.connectionName(packet);
     if (!hop.fromOutside(packet, nowS)) {
       this.end(hop.outcome, hop.reason, hop.hop);
       return;
     }
     this.pod = hop.pod;
+    this.overlay.carry(packet, this.node, this.podNode());
     const { endpoint } = this;
     const entryIsNew = hop.table.createdAtS(hop.entry) === nowS;
     endpoint.receive(packet, hop.pod, lingersUntilS, entryIsNew, nowS);
@@ -113,8 +123,8 @@ export class DataPlane {
       this.answerBytes,
       this.answer,
     );
-    if (endpoint.outcome === Outcome.reset && !this.plane.answersFromVip) {
-      // from the pod's own address: the client knows no such connection
+    if (!this.plane.answersFromVip && this.leavesFromPod(name)) {
+      // the client knows no connection with the pod's own address
       this.end(Outcome.silent, ReasonCode['reset-ignored'], endpoint.hop);
       return;
     }
@@ -130,9 +140,31 @@ export class DataPlane {
     const node = edge?.covers(packet) === true ? edge.adopt(packet, nowS) : this.routerHop.peek(packet);
     this.node = node;
     if (node < 0) return -1;
+    const name = this.plane.answersFromVip ? '' : this.connectionName(packet);
     const pod = this.nodes[node]!.adopt(packet, nowS);
     if (pod >= 0) this.endpoint.adopt(packet, pod);
+    if (pod >= 0 && name !== '') this.acceptedBy.set(name, pod);
     return pod;
+  }
+
+  /**
+   * Direct server return: whether a pod's RST keeps the pod's address. The pod's node knows the VIP from the SYN alone,
+   * or is the node that the packet came through.
+   */
+  private leavesFromPod(name: string): boolean {
+    const { endpoint } = this;
+    if (endpoint.outcome === Outcome.answered && endpoint.isSyn) this.acceptedBy.set(name, this.pod);
+    if (endpoint.outcome !== Outcome.reset || endpoint.isSyn || this.podNode() === this.node) return false;
+    return this.acceptedBy.get(name) !== this.pod;
+  }
+
+  private connectionName(packet: Packet): string {
+    packet.readTuple(this.tuple);
+    return this.tuple.words.join(' ');
+  }
+
+  private podNode(): number {
+    return this.cluster.pods[this.pod]!.node;
   }
 
   private end(outcome: Outcome, reason: number, hop: number): void {

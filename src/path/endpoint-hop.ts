@@ -25,6 +25,8 @@ export class EndpointHop {
   outcome: Outcome = Outcome.answered;
   reason = 0;
   hop = 0;
+  /** whether the last packet is a SYN */
+  isSyn = false;
   /** flags of the segment that answers the last packet, or -1: none */
   answerFlags = NO_ANSWER;
   /** its sequence and acknowledgement numbers */
@@ -51,13 +53,14 @@ export class EndpointHop {
       this.end(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, node));
       return;
     }
-    if (shadowed) {
-      this.refuseForNode(packet, hopCode(HopKind.node, node));
-      return;
-    }
     packet.readTuple(this.tuple);
     const name = connectionName(this.tuple);
     const socket = this.connections(pod).get(name);
+    this.isSyn = packet.proto === PROTO_TCP && segmentOf(packet.tcpFlags) === Segment.syn;
+    if (shadowed.includes(packet.family)) {
+      this.refuseForNode(packet, hopCode(HopKind.node, node));
+      return;
+    }
     const knows = socket !== undefined && socket.instance === instance && socket.isn === acknowledged(packet);
     const segment = packet.proto === PROTO_TCP ? segmentOf(packet.tcpFlags) : Segment.ack;
     if (!running && !(knows && nowS <= lingersUntilS)) {

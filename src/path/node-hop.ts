@@ -242,8 +242,7 @@ export class NodeHop {
     }
     const pod = this.choose(nowS);
     if (pod === DROP_NO_LOCAL_ENDPOINT) {
-      const refuses = this.plane.withoutLocalEndpoint === 'refuse';
-      this.end(refuses ? Outcome.unreachable : Outcome.silent, ReasonCode['no-local-endpoint']);
+      this.end(Outcome.silent, ReasonCode['no-local-endpoint']);
       return -1;
     }
     if (pod === REJECT_NO_ENDPOINT) {

@@ -12,8 +12,8 @@ export interface Pod {
   running: boolean;
   /** the process has ended and the address has not: the pod's kernel refuses what comes */
   crashed: boolean;
-  /** the tunnel device of its node has its address */
-  readonly shadowed: boolean;
+  /** address families in which the tunnel device of its node has its address */
+  readonly shadowed: readonly number[];
   /** conditions of its EndpointSlice entry; all false = not listed */
   ready: boolean;
   serving: boolean;

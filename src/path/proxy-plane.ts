@@ -7,9 +7,12 @@
  * | iptables, nftables    | chance                | loose: as new; else INVALID          | policy Cluster     | un-NATed, from the VIP |
  * | ipvs                  | rr, lc, sh, mh        | the node's own stack resets; sloppy: as new | policy Cluster | un-NATed, from the VIP |
  * | cilium, snat          | chance or Maglev      | as new, whatever its flags           | Cluster, to a remote pod | un-NATed, from the VIP |
- * | cilium, dsr           | chance or Maglev      | as new, whatever its flags           | never              | from the pod: ignored |
+ * | cilium, dsr           | chance or Maglev      | as new, whatever its flags           | never              | the pod's node knows the VIP from the SYN alone: else ignored |
  * | calico-ebpf, tunnel   | chance or Maglev      | Maglev: as new; else dropped         | never              | un-NATed, from the VIP |
  * | calico-ebpf, dsr      | chance or Maglev      | Maglev: as new; else dropped         | never              | un-NATed by the pod's node |
+ *
+ * Under policy Local a node without an endpoint answers nothing, whatever the plane: with IPVS the packet goes to a pod
+ * elsewhere, unmasqueraded, and the client ignores that pod's answer (kubernetes #97081).
  *
  * Source: facts measured on a kernel for iptables; failure reports and documentation for the others (kube-router #1577,
  * cilium #47020, calico #12432, KEP-1669): {@link isVerified} says which.
@@ -45,8 +48,6 @@ export interface ProxyPlane {
   readonly masquerades: 'all' | 'to-remote-pods' | 'none';
   /** a pod's answer reaches the client with the VIP as its source */
   readonly answersFromVip: boolean;
-  /** no endpoint here under policy Local: the packet is dropped, or refused by the node */
-  readonly withoutLocalEndpoint: 'drop' | 'refuse';
 }
 
 export function proxyPlane({ proxy, ipvs, cilium, calicoEbpf }: DataplaneModel): ProxyPlane {
@@ -58,7 +59,6 @@ export function proxyPlane({ proxy, ipvs, cilium, calicoEbpf }: DataplaneModel):
         midFlow: 'conntrack',
         masquerades: 'all',
         answersFromVip: true,
-        withoutLocalEndpoint: 'drop',
       };
     case 'ipvs':
       return {
@@ -66,7 +66,6 @@ export function proxyPlane({ proxy, ipvs, cilium, calicoEbpf }: DataplaneModel):
         midFlow: ipvs.sloppyTcp ? 'schedule' : 'stack-reset',
         masquerades: 'all',
         answersFromVip: true,
-        withoutLocalEndpoint: 'refuse',
       };
     case 'cilium':
       return {
@@ -74,7 +73,6 @@ export function proxyPlane({ proxy, ipvs, cilium, calicoEbpf }: DataplaneModel):
         midFlow: 'schedule',
         masquerades: cilium.mode === 'dsr' ? 'none' : 'to-remote-pods',
         answersFromVip: cilium.mode !== 'dsr',
-        withoutLocalEndpoint: 'drop',
       };
     case 'calico-ebpf':
       return {
@@ -82,12 +80,17 @@ export function proxyPlane({ proxy, ipvs, cilium, calicoEbpf }: DataplaneModel):
         midFlow: calicoEbpf.maglev ? 'schedule' : 'drop',
         masquerades: 'none',
         answersFromVip: true,
-        withoutLocalEndpoint: 'drop',
       };
   }
 }
 
 /** Whether what the plane does was held against running software, and not only read about. */
 export function isVerified(proxy: DataplaneModel['proxy']): boolean {
-  return proxy === 'iptables' || proxy === 'nftables';
+  return proxy === 'iptables';
+}
+
+/** The sentence for results under a plane that was not held against running software; null where it was. */
+export function unverifiedNote(proxy: DataplaneModel['proxy']): string | null {
+  if (isVerified(proxy)) return null;
+  return `data plane ${proxy}: modelled from documentation and source, not verified against a running one`;
 }

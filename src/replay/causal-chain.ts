@@ -1,6 +1,7 @@
 /** The causal chain of a broken flow, a sentence a step: what was, what happened, what that did, what came of it. */
-import type { ClusterModel } from '../cluster/model.js';
+import type { ClusterModel, DataplaneModel } from '../cluster/model.js';
 import { REASON_NAMES } from '../path/disposition.js';
+import { proxyPlane } from '../path/proxy-plane.js';
 import type { FlowEngine } from './flow-engine.js';
 import { Asks, type Ending, FateCode } from './verdict-tracker.js';
 
@@ -29,7 +30,8 @@ export function causalChain(engine: FlowEngine, model: ClusterModel, f: number):
   const reason = REASON_NAMES[end.reason]!;
   const here = [...steps].reverse().find((step) => step.atS <= atS);
   const node = nodeName(here?.node ?? -1);
-  chain.push(...ending(end, reason, node, here !== undefined && here.pod >= 0 ? podName(here.pod) : null));
+  const pod = here !== undefined && here.pod >= 0 ? podName(here.pod) : null;
+  chain.push(...ending(end, reason, node, pod, model.dataplane));
   return chain;
 }
 
@@ -49,7 +51,34 @@ function eventSentences(engine: FlowEngine, event: number): string[] {
   return [sentence(event)];
 }
 
-function ending(end: Ending, reason: string, node: string, pod: string | null): string[] {
+/** What a data plane other than kube-proxy's tables does with the middle of a connection that the node does not know. */
+function byPlane(
+  dataplane: DataplaneModel,
+  node: string,
+  pod: string | null,
+): { fate: number; sentence: string } | null {
+  const { midFlow, answersFromVip } = proxyPlane(dataplane);
+  const who = pod ?? 'an endpoint';
+  if (midFlow === 'stack-reset') {
+    const sentence = `${node} has the VIP as its own and no such connection: its own stack answered with a RST.`;
+    return { fate: FateCode.reset, sentence };
+  }
+  if (midFlow === 'drop') {
+    const sentence = `${node} drops the middle of a connection that it does not know.`;
+    return { fate: FateCode.timeout, sentence };
+  }
+  if (answersFromVip) return null;
+  const sentence = `${node} sent it to ${who}, which does not know it; the RST left with the pod's address, and the client ignored it.`;
+  return { fate: FateCode.timeout, sentence };
+}
+
+function ending(
+  end: Ending,
+  reason: string,
+  node: string,
+  pod: string | null,
+  dataplane: DataplaneModel,
+): string[] {
   const at = seconds(end.atS);
   const { fate } = end;
   if (fate === FateCode.endpointClosed)
@@ -59,6 +88,8 @@ function ending(end: Ending, reason: string, node: string, pod: string | null): 
   const nobody = `Nobody answered its ${what}.`;
   if (reason === 'ecmp-rehash') {
     const reached = `At ${at} its next packet reached ${node}, which has no connection tracking entry for it.`;
+    const otherwise = byPlane(dataplane, node, pod);
+    if (otherwise?.fate === fate && asked !== Asks.close) return [reached, otherwise.sentence];
     if (fate === FateCode.reset) {
       const who = pod === null ? 'an endpoint' : pod;
       return [
@@ -110,6 +141,13 @@ const SENTENCES: Record<string, (node: string, pod: string | null) => string> = 
   'no-member': () => 'the load balancer had no pool member that may get a connection',
   'edge-unmatched': () => 'the load balancer had no such connection any more',
   'next-hop-failed': (node) => `the router lost the packet: its next hop ${node} could not be reached`,
+  'tunnel-address-collision': (node, pod) =>
+    `${node} sent the packet to ${pod ?? 'a pod'}, whose address the tunnel of its node has as well: the node refused`,
+  'no-entry-reset': (node) =>
+    `${node} has the VIP as its own and no such connection: its stack answered with a RST`,
+  'mid-flow-dropped': (node) => `${node} dropped the middle of a connection that it does not know`,
+  'reset-ignored': (_, pod) =>
+    `${pod ?? 'an endpoint'} does not know the connection; its RST left with its own address, and the client ignored it`,
   'stale-rules': (node, pod) => `the rules on ${node} still named ${pod ?? 'an endpoint'}, which was gone`,
 };
 

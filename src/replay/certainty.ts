@@ -4,12 +4,14 @@
  */
 import type { ClusterModel, EcmpSettings } from '../cluster/model.js';
 import { isLinuxHash } from '../hash/linux-dissect.js';
+import { unverifiedNote } from '../path/proxy-plane.js';
 import { documentedRemark, isDocumented } from '../route/documented-resilient.js';
 
 /** One sentence a doubt; none where the choice is that of a Linux kernel, bit by bit. */
-export function doubtsOf({ router, timeline }: ClusterModel): string[] {
+export function doubtsOf({ router, timeline, dataplane }: ClusterModel): string[] {
   const all = [router.ecmp, ...timeline.flatMap((event) => (event.kind === 'ecmp' ? [event.settings] : []))];
-  return [...new Set(all.flatMap(doubts))];
+  const plane = unverifiedNote(dataplane.proxy);
+  return [...new Set([...all.flatMap(doubts), ...(plane === null ? [] : [`The ${plane}.`])])];
 }
 
 /** Whether one run is but one draw: the hash stands for one that is unknown. */

@@ -185,7 +185,12 @@ export class NodeWalk implements EntryLife {
 
   private wouldAnswer(f: number, pod: number): boolean {
     const { running, shadowed, node, instance } = this.cluster.pods[pod]!;
-    return running && !shadowed && this.cluster.nodeUp[node]! && this.connectedTo[f] === instance;
+    return (
+      running &&
+      !shadowed.includes(this.plan.family[f]!) &&
+      this.cluster.nodeUp[node]! &&
+      this.connectedTo[f] === instance
+    );
   }
 
   /** Whether a node gives a data packet of a connection that it does not know to an endpoint. */
@@ -346,8 +351,7 @@ export class NodeWalk implements EntryLife {
     const ordinal = this.nextOrdinal(f);
     const pod = rules.choose(service, this.affinityClient(f), this.connectionOf(f, ordinal), nowS);
     if (pod === DROP_NO_LOCAL_ENDPOINT) {
-      const refuses = this.plane.withoutLocalEndpoint === 'refuse';
-      this.settle(refuses ? Outcome.unreachable : Outcome.silent, ReasonCode['no-local-endpoint'], hop);
+      this.settle(Outcome.silent, ReasonCode['no-local-endpoint'], hop);
       return -1;
     }
     if (pod === REJECT_NO_ENDPOINT) {
@@ -402,8 +406,8 @@ export class NodeWalk implements EntryLife {
       this.settle(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, pod.node));
       return;
     }
-    if (pod.shadowed) {
-      this.refuseForNode(e, proto, segment, hopCode(HopKind.node, pod.node));
+    if (pod.shadowed.includes(this.plan.family[f]!)) {
+      this.refuseForNode(f, e, proto, segment, hopCode(HopKind.node, pod.node), nowS);
       return;
     }
     const lingers = nowS <= this.lingerS[f]! && this.knows(f, e, pod.row);
@@ -411,7 +415,7 @@ export class NodeWalk implements EntryLife {
       const stale = segment === Segment.syn && entries.createdS[e] === nowS;
       const reason = stale ? ReasonCode['stale-rules'] : ReasonCode['endpoint-gone'];
       if (!pod.crashed || segment === Segment.rst) this.settle(Outcome.silent, reason, endpointHop);
-      else if (proto === TCP) this.refuse(e, reason, endpointHop);
+      else if (proto === TCP) this.refuse(f, e, segment, reason, endpointHop, nowS);
       else this.settle(Outcome.unreachable, reason, endpointHop);
       return;
     }
@@ -428,7 +432,7 @@ export class NodeWalk implements EntryLife {
       this.guessed[f] = 0;
     } else if (!this.knows(f, e, pod.row)) {
       if (segment === Segment.rst) this.settle(Outcome.silent, ReasonCode['ecmp-rehash'], endpointHop);
-      else this.refuse(e, ReasonCode['endpoint-gone'], endpointHop);
+      else this.refuse(f, e, segment, ReasonCode['endpoint-gone'], endpointHop, nowS);
       return;
     }
     this.settle(Outcome.answered, 0, endpointHop);
@@ -437,11 +441,18 @@ export class NodeWalk implements EntryLife {
   }
 
   /** The pod's node has the address itself: its stack knows no such connection, and refuses every one. */
-  private refuseForNode(e: number, proto: number, segment: Segment | -1, hop: number): void {
+  private refuseForNode(
+    f: number,
+    e: number,
+    proto: number,
+    segment: Segment | -1,
+    hop: number,
+    nowS: number,
+  ): void {
     const reason = ReasonCode['tunnel-address-collision'];
     if (proto !== TCP) this.settle(Outcome.unreachable, reason, hop);
     else if (segment === Segment.rst) this.settle(Outcome.silent, reason, hop);
-    else this.refuse(e, reason, hop);
+    else this.refuse(f, e, segment, reason, hop, nowS);
   }
 
   /** Whether the pod holds the flow's connection and sees it come from the same source as at the handshake. */
@@ -455,10 +466,28 @@ export class NodeWalk implements EntryLife {
     return node[by] === node[e] && port[by] === port[e];
   }
 
+  /**
+   * Whether a pod's RST leaves as the VIP. Under direct server return the pod's node knows the VIP from the SYN alone,
+   * or is the node that the packet came through.
+   */
+  private leavesFromVip(f: number, e: number, segment: Segment | -1): boolean {
+    if (this.plane.answersFromVip || segment === Segment.syn) return true;
+    const pod = this.entries.pod[e]!;
+    if (this.cluster.pods[pod]!.node === this.entries.node[e]) return true;
+    const by = this.connectedBy[f]!;
+    return by >= 0 && this.entries.pod[by] === pod;
+  }
+
   /** The endpoint has no such connection: RST. Where that is the only reply ever, the entry goes at once. */
-  private refuse(e: number, reason: number, hop: number): void {
-    if (!this.plane.answersFromVip) {
-      // from the pod's own address: the client knows no such connection, and this node never sees it
+  private refuse(
+    f: number,
+    e: number,
+    segment: Segment | -1,
+    reason: number,
+    hop: number,
+    nowS: number,
+  ): void {
+    if (!this.leavesFromVip(f, e, segment)) {
       this.settle(Outcome.silent, ReasonCode['reset-ignored'], hop);
       return;
     }
@@ -468,6 +497,8 @@ export class NodeWalk implements EntryLife {
       this.remove(e);
     } else {
       this.entries.state[e] = TcpState.close;
+      // the RST refreshes the entry, whatever the client's segment did
+      this.entries.lastS[e] = nowS;
       this.limits.changed(e);
     }
   }

@@ -5,8 +5,22 @@
  * --vary` takes. What a variation cannot mean is refused with the reason (ConfigError by the caller).
  */
 
-import { MAX_BUCKETS, MAX_HASH_FIELDS } from '../cluster/limits.js';
-import type { ClusterModel, EcmpSettings, RouteNextHop, TimelineEvent } from '../cluster/model.js';
+import { defaultTimeouts } from '../cluster/defaults.js';
+import {
+  IPVS_SCHEDULERS,
+  MAX_BUCKETS,
+  MAX_HASH_FIELDS,
+  OVERLAY_NAMES,
+  PROXY_NAMES,
+} from '../cluster/limits.js';
+import type {
+  ClusterModel,
+  DataplaneModel,
+  EcmpSettings,
+  RouteNextHop,
+  TimelineEvent,
+} from '../cluster/model.js';
+import { refusePlane } from '../cluster/refuse-plane.js';
 import { FlowfateError } from '../errors.js';
 import { FLOW_HASHES } from '../hash/flow-hash.js';
 import { defaultBuckets } from '../route/create-group.js';
@@ -51,6 +65,31 @@ const KNOBS: Record<string, Change> = {
   bfd: (model, value) => withBgp(model, { bfdS: value === 'off' ? null : seconds(value, 'bfd') }),
   gracefulRestart: (model, value) =>
     withBgp(model, { gracefulRestartS: value === 'off' ? null : seconds(value, 'gracefulRestart') }),
+  proxy: (model, value) => withDataplane(model, withProxy(model.dataplane, value)),
+  overlay: (model, value) => withDataplane(model, { overlay: oneOf(value, OVERLAY_NAMES, 'overlay') }),
+  scheduler: (model, value) =>
+    withDataplane(model, {
+      ipvs: { ...model.dataplane.ipvs, scheduler: oneOf(value, IPVS_SCHEDULERS, 'scheduler') },
+    }),
+  sloppyTcp: (model, value) =>
+    withDataplane(model, { ipvs: { ...model.dataplane.ipvs, sloppyTcp: yesNo(value, 'sloppyTcp') } }),
+  dsr: (model, value) => {
+    const { cilium, calicoEbpf } = model.dataplane;
+    return withDataplane(
+      model,
+      yesNo(value, 'dsr')
+        ? { cilium: { ...cilium, mode: 'dsr' }, calicoEbpf: { ...calicoEbpf, mode: 'dsr' } }
+        : { cilium: { ...cilium, mode: 'snat' }, calicoEbpf: { ...calicoEbpf, mode: 'tunnel' } },
+    );
+  },
+  algorithm: (model, value) => {
+    const algorithm = oneOf(value, ['random', 'maglev'] as const, 'algorithm');
+    const { cilium, calicoEbpf } = model.dataplane;
+    return withDataplane(model, {
+      cilium: { ...cilium, algorithm },
+      calicoEbpf: { ...calicoEbpf, maglev: algorithm === 'maglev' },
+    });
+  },
   tcpLoose: (model, value) => withConntrack(model, { tcpLoose: yesNo(value, 'tcpLoose') }),
   speakers: fewerSpeakers,
   onePerSpeaker: onePerSpeaker,
@@ -85,7 +124,10 @@ export function combinations(variations: readonly Variation[]): Combination[] {
 }
 
 export function varied(model: ClusterModel, combination: Combination): ClusterModel {
-  return combination.reduce((changed, { knob, value }) => KNOBS[knob]!(changed, value), model);
+  const changed = combination.reduce((before, { knob, value }) => KNOBS[knob]!(before, value), model);
+  const refusal = refusePlane(changed.dataplane, changed.services);
+  if (refusal !== null) throw new FlowfateError('config', refusal);
+  return changed;
 }
 
 /** The model with the `n`-th seed of router hash and random draws; 0 is the model as it is. */
@@ -113,6 +155,21 @@ function withEcmp(model: ClusterModel, change: Partial<EcmpSettings>): ClusterMo
 
 function withBgp(model: ClusterModel, change: Partial<ClusterModel['router']['bgp']>): ClusterModel {
   return { ...model, router: { ...model.router, bgp: { ...model.router.bgp, ...change } } };
+}
+
+function withDataplane(model: ClusterModel, change: Partial<DataplaneModel>): ClusterModel {
+  return { ...model, dataplane: { ...model.dataplane, ...change } };
+}
+
+/** Another plane, with the times for which it keeps connections where the scenario states none of its own. */
+function withProxy({ proxy: before, conntrack }: DataplaneModel, value: string): Partial<DataplaneModel> {
+  const proxy = oneOf(value, PROXY_NAMES, 'proxy');
+  const usual = defaultTimeouts(before);
+  const stated = Object.entries(conntrack.timeouts).filter(
+    ([key, s]) => usual[key as keyof typeof usual] !== s,
+  );
+  const timeouts = { ...defaultTimeouts(proxy), ...Object.fromEntries(stated) };
+  return { proxy, conntrack: { ...conntrack, timeouts } };
 }
 
 function withConntrack(

@@ -45,6 +45,9 @@ export const REASONS = {
   'no-member': 'the load balancer has no pool member that may get a connection',
   'edge-unmatched': 'the load balancer has no such connection and resets it',
   'tunnel-address-collision': "the pod has the address of the node's tunnel",
+  'no-entry-reset': 'the node has the VIP itself and no such connection: its own stack resets',
+  'mid-flow-dropped': 'the node drops the middle of a connection that it does not know',
+  'reset-ignored': 'the reset leaves with the address of the pod, which the client does not know',
 } as const;
 export type Reason = keyof typeof REASONS;
 

@@ -42,7 +42,10 @@ export function behindRandomEdge(model: ClusterModel, dice: Dice): ClusterModel 
   const events = Array.from({ length: dice.below(6) }, () => randomEvent(edge, model, dice));
   const timeline = [...model.timeline, ...events].sort((a, b) => a.at - b.at);
   const pods = pools.some(({ target }) => target === 'pod');
-  const dataplane = pods ? { ...model.dataplane, dropInvalid: true } : model.dataplane;
+  // two nodes that hand a pod the same source unmasqueraded are not modelled: only planes that masquerade all
+  const proxy = dice.pick(['iptables', 'nftables', 'ipvs'] as const);
+  const dropInvalid = pods || model.dataplane.dropInvalid;
+  const dataplane = { ...model.dataplane, proxy, dropInvalid };
   return { ...model, edge, timeline, dataplane };
 }
 
