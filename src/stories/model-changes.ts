@@ -14,6 +14,14 @@ export function both(
   return (model) => changes.reduce((changed, change) => change(changed), model);
 }
 
+/** Cilium without kube-proxy: direct server return, backends by Maglev, every node announces. */
+export const dsrWithMaglev = both(
+  set('policy', 'Cluster'),
+  set('proxy', 'cilium'),
+  set('dsr', 'yes'),
+  set('algorithm', 'maglev'),
+);
+
 export function withTimeline(model: ClusterModel, timeline: readonly TimelineEvent[]): ClusterModel {
   return { ...model, timeline: [...timeline].sort((a, b) => a.at - b.at) };
 }

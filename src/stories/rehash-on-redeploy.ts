@@ -3,7 +3,7 @@
  * week; here as fast as the capture is long). MetalLB with BGP and ECMP before five nodes with a proxy each.
  */
 import type { ClusterModel, TimelineEvent } from '../cluster/model.js';
-import { both, podsOf, seconds, set, withTimeline } from './model-changes.js';
+import { both, dsrWithMaglev, podsOf, seconds, set, withTimeline } from './model-changes.js';
 import type { Story, StorySetting } from './story.js';
 import type { StoryFigures } from './story-figures.js';
 
@@ -149,6 +149,14 @@ export const rehashOnRedeploy: Story = {
       does: 'The router chooses by rendezvous hashing: only flows of the node that leaves, or that the one coming back takes over, move.',
       cost: 'The router must be able to; few hardware routers are.',
       change: set('select', 'rendezvous'),
+    },
+    {
+      name: 'dsr-with-maglev',
+      kind: 'mitigation',
+      does: 'An eBPF data plane (Cilium) in DSR mode whose nodes choose by Maglev: whichever node a flow comes through, it goes to the same pod, with the client’s address.',
+      cost: 'Another data plane, and a network that lets answers take another way; flows of a pod that goes are lost still.',
+      mark: 'I',
+      change: dsrWithMaglev,
     },
     {
       name: 'resilient',

@@ -3,7 +3,7 @@
  * another node adds a speaker and a path, and scaling down takes one away.
  */
 import type { ClusterModel, TimelineEvent } from '../cluster/model.js';
-import { both, podsOf, seconds, set, withServices, withTimeline } from './model-changes.js';
+import { both, dsrWithMaglev, podsOf, seconds, set, withServices, withTimeline } from './model-changes.js';
 import type { Story } from './story.js';
 
 /** nodes with a proxy before the first one is added */
@@ -121,6 +121,14 @@ export const rehashOnScale: Story = {
       does: 'The router chooses by rendezvous hashing: the newcomer takes its own share and nothing else moves.',
       cost: 'The router must be able to; that share is still reset.',
       change: set('select', 'rendezvous'),
+    },
+    {
+      name: 'dsr-with-maglev',
+      kind: 'mitigation',
+      does: 'An eBPF data plane (Cilium) in DSR mode whose nodes choose by Maglev: whichever node a flow comes through, it goes to the same pod, with the client’s address.',
+      cost: 'Another data plane, and a network that lets answers take another way; flows of a pod that goes are lost still.',
+      mark: 'I',
+      change: dsrWithMaglev,
     },
     {
       name: 'resilient',

@@ -136,6 +136,11 @@ describe('rehash-on-redeploy', () => {
     expect(row('hashing-and-wait').broken.mean).toBeLessThan(row('failure').broken.mean);
   });
 
+  it('resets next to nothing where nodes agree on the pod (DSR with Maglev), and shows the client', () => {
+    expect(fate('dsr-with-maglev', 'reset')).toBeLessThan(0.1 * fate('failure', 'reset'));
+    expect(row('dsr-with-maglev').source.preserved).toBe(1);
+  });
+
   it('shows that a fresh resilient group and the label alone do not help', () => {
     const near = (name: string): number => row(name).broken.mean / row('failure').broken.mean;
     expect(near('resilient-fresh')).toBeGreaterThan(0.85);
