@@ -234,7 +234,8 @@ export class LiveRouter implements SessionHandler {
       const isImportSame = JSON.stringify(policy.import) === JSON.stringify(attached.policy.import);
       attached.policy = policy;
       this.rib.setPolicies(row, policy.import, policy.export);
-      if (!isImportSame) this.#askAgain(session);
+      if (policy.import === 'none') this.#dropAll(row, session);
+      else if (!isImportSame) this.#askAgain(session);
     }
     this.#pumpSoon();
   }
@@ -296,6 +297,14 @@ export class LiveRouter implements SessionHandler {
     this.#begin(session.peer.id, 'withdraw');
     this.rib.sweepStale(row, family);
     this.#pumpSoon();
+  }
+
+  /** Nothing is wanted any more: known without asking, and some speakers do not answer a request. */
+  #dropAll(row: number, session: Session): void {
+    for (const family of session.info.context.families ?? []) {
+      this.rib.markStale(row, family);
+      this.rib.sweepStale(row, family);
+    }
   }
 
   /** What was received under another policy is needed again (RFC 2918): by a new session where nobody can ask. */
