@@ -18,6 +18,9 @@ const VIP_TEXT = '203.0.113.10';
 const CLIENT = '198.51.100.9';
 const SEED = 1592639710;
 
+/** until a link's carrier must have been noticed */
+const CARRIER_MS = 20_000;
+
 class KernelRouter {
   readonly name = `ffh${randomBytes(3).toString('hex')}`;
 
@@ -104,9 +107,10 @@ class KernelRouter {
     return ip('-n', this.name, ...args);
   }
 
-  /** The kernel learns of a peer's carrier a moment later. */
+  /** The kernel learns of a peer's carrier a moment later: it looks once a second, at the links of all namespaces. */
   private waitForCarrier(without: number | null = null): void {
-    for (let tries = 0; tries < 200; tries++) {
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    for (const end = Date.now() + CARRIER_MS; Date.now() < end; Atomics.wait(pause, 0, 0, 20)) {
       const links = this.ip('-br', 'link').split('\n');
       const isUp = (n: number): boolean => links.some((line) => new RegExp(`^v${n}@\\S+ +UP `).test(line));
       if (NODES.every((n) => isUp(n) === (n !== without))) return;
