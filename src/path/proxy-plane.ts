@@ -14,7 +14,7 @@
  * Under policy Local a node without an endpoint answers nothing, whatever the plane: with IPVS the packet goes to a pod
  * elsewhere, unmasqueraded, and the client ignores that pod's answer (kubernetes #97081).
  *
- * Source: facts measured on a kernel for iptables; failure reports and documentation for the others (kube-router #1577,
+ * Source: facts measured on a kernel for iptables, test/lab/overlay-and-nftables.test.ts for nftables and VXLAN's source; failure reports and documentation for the others (kube-router #1577,
  * cilium #47020, calico #12432, KEP-1669): {@link isVerified} says which.
  */
 import type { DataplaneModel } from '../cluster/model.js';
@@ -86,7 +86,7 @@ export function proxyPlane({ proxy, ipvs, cilium, calicoEbpf }: DataplaneModel):
 
 /** Whether what the plane does was held against running software, and not only read about. */
 export function isVerified(proxy: DataplaneModel['proxy']): boolean {
-  return proxy === 'iptables';
+  return proxy === 'iptables' || proxy === 'nftables';
 }
 
 /** The sentence for results under a plane that was not held against running software; null where it was. */
