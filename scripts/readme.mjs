@@ -1,7 +1,8 @@
-// Writes the parts of README.md that hold figures: the picture, what is verified, speed. Run: node scripts/readme.mjs
+// Writes what holds figures: parts of README.md (the picture, what is verified, speed) and docs/stories.md.
+// Run: node scripts/readme.mjs
 // Needs a build; the speed part takes a minute and wants a quiet machine.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -117,7 +118,72 @@ function speed() {
   ].join('\n');
 }
 
+const MARKS = { V: 'verified', P: 'from a paper', I: 'inferred', U: 'not verified' };
+const number = (n) => (n === 0 ? '0' : n >= 10 ? n.toFixed(0) : n.toFixed(1));
+const percent = (n) => `${(100 * n).toFixed(0)} %`;
+
+/** One story: what goes wrong, failure and remedies side by side, why, what it rests on. */
+function story(name) {
+  const told = JSON.parse(flowfate('stories', name, '--format', 'json'));
+  const own = told.measures.map(({ key, says }) => ({ key, says }));
+  const head = [
+    '',
+    'broken',
+    'reset',
+    'refused',
+    'hang',
+    'closed',
+    'elsewhere',
+    'application sees the client',
+  ];
+  const rows = told.runs.map((run) => {
+    if (run.refused !== null)
+      return [run.name, run.refused, ...head.slice(2).map(() => ''), ...own.map(() => '')];
+    const { byFate, broken, source, measures } = run;
+    const fates = ['reset', 'refused', 'timeout', 'endpoint-closed', 'misdelivered'].map((fate) =>
+      number(byFate[fate]),
+    );
+    const values = own.map(({ key }) => (measures[key] === null ? '' : number(measures[key])));
+    return [run.name, number(broken.mean), ...fates, percent(source.preserved), ...values];
+  });
+  const table = [[...head, ...own.map(({ key }) => key)], [...head, ...own].map(() => '---'), ...rows];
+  return [
+    `## ${told.name}`,
+    '',
+    `${told.summary}.`,
+    '',
+    told.goesWrong,
+    '',
+    `${told.capture.file}: ${told.flows} flows; means of ${told.seeds} seeds.`,
+    '',
+    ...table.map((row) => `| ${row.join(' | ')} |`),
+    '',
+    ...own.map(({ key, says }) => `- \`${key}\`: ${says}`),
+    ...told.runs.flatMap(({ name: run, kind, does, cost }) =>
+      does === null ? [] : [`- **${run}**${kind === 'trap' ? ' (a trap)' : ''}: ${does} ${cost}`],
+    ),
+    '',
+    ...told.why.map((sentence) => `${sentence}\n`),
+    ...told.facts.map(({ text, mark, source }) => `- ${text} (${source}; ${MARKS[mark]})`),
+    '',
+  ].join('\n');
+}
+
+function stories() {
+  const names = JSON.parse(flowfate('stories', '--format', 'json')).stories.map(({ name }) => name);
+  const intro = [
+    '# Stories',
+    '',
+    'Failures of real clusters, run by the program: `flowfate stories <name>` shows each, with its scenario to change.',
+    'Every figure on this page is written by `node scripts/readme.mjs`.',
+    '',
+  ].join('\n');
+  mkdirSync('docs', { recursive: true });
+  writeFileSync('docs/stories.md', `${[intro, ...names.map(story)].join('\n').trimEnd()}\n`);
+}
+
 fill('picture', picture());
+stories();
 fill('matrix', matrix());
 fill('verified', verified());
 if (!process.argv.includes('--no-speed')) fill('speed', speed());
