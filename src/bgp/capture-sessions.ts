@@ -21,6 +21,8 @@ export interface BgpSegment {
   readonly dstPort: number;
   readonly seq: number;
   readonly isSyn: boolean;
+  /** FIN or RST: the connection ends */
+  readonly isEnd: boolean;
   readonly payload: Uint8Array;
 }
 
@@ -47,10 +49,16 @@ interface Side {
 export class CaptureSessions {
   readonly #sides = new Map<string, Side>();
   readonly #onMessage: (message: CapturedMessage) => void;
+  readonly #onEnd: (segment: BgpSegment) => void;
   #segment: BgpSegment | null = null;
 
-  constructor(onMessage: (message: CapturedMessage) => void) {
+  /** `onEnd` hears of every FIN and RST, after the messages before it. */
+  constructor(
+    onMessage: (message: CapturedMessage) => void,
+    onEnd: (segment: BgpSegment) => void = () => {},
+  ) {
     this.#onMessage = onMessage;
+    this.#onEnd = onEnd;
   }
 
   segment(segment: BgpSegment): void {
@@ -69,6 +77,7 @@ export class CaptureSessions {
     }
     if (segment.isSyn) side.stream.syn(segment.seq);
     side.stream.segment(segment.isSyn ? (segment.seq + 1) >>> 0 : segment.seq, segment.payload);
+    if (segment.isEnd) this.#onEnd(segment);
   }
 
   /** The capture has ended. */

@@ -1,6 +1,6 @@
 /** The BGP sessions inside a capture: frames to TCP segments of port 179, segments to messages. */
 import { formatIpv4, formatIpv6 } from '../addr/address.js';
-import { BGP_PORT, type CapturedMessage, CaptureSessions } from '../bgp/capture-sessions.js';
+import { BGP_PORT, type BgpSegment, type CapturedMessage, CaptureSessions } from '../bgp/capture-sessions.js';
 import { createRecordBatch } from '../capture/record-batch.js';
 import type { CaptureReader } from '../capture/record-reader.js';
 import { type IpLayer, LAYER_DST, LAYER_SRC } from '../flow/ip-layer.js';
@@ -11,8 +11,12 @@ import * as tcp from '../wire/tcp.js';
 const BATCH_ROWS = 4096;
 
 /** Hands every message to `onMessage`, in the order of the segments that complete them; times are since t = 0. */
-export function readBgpSessions(reader: CaptureReader, onMessage: (message: CapturedMessage) => void): void {
-  const sessions = new CaptureSessions(onMessage);
+export function readBgpSessions(
+  reader: CaptureReader,
+  onMessage: (message: CapturedMessage) => void,
+  onEnd?: (segment: BgpSegment) => void,
+): void {
+  const sessions = new CaptureSessions(onMessage, onEnd);
   const decoder = new PacketDecoder();
   const batch = createRecordBatch(BATCH_ROWS, new Uint8Array(0));
   while (reader.next(batch)) {
@@ -45,6 +49,7 @@ function offer(
     dstPort: layer.dstPort,
     seq: tcp.sequence(view, layer.l4),
     isSyn: (layer.tcpFlags & tcp.TCP_SYN) !== 0,
+    isEnd: (layer.tcpFlags & (tcp.TCP_FIN | tcp.TCP_RST)) !== 0,
     payload: bytes.subarray(payloadAt, Math.min(layer.end, payloadAt + layer.payloadBytes)),
   });
 }

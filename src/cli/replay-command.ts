@@ -15,7 +15,12 @@ import type { Io } from './io.js';
 import { writeOutput } from './output.js';
 import { readHeads } from './read-heads.js';
 import { readWithProgress, statusOfDamage, warn } from './read-input.js';
-import { addScenarioOptions, type ScenarioOptions, scenarioFor } from './scenario-input.js';
+import {
+  addScenarioOptions,
+  type ChosenScenario,
+  type ScenarioOptions,
+  scenarioFor,
+} from './scenario-input.js';
 import { columnsFor, paletteFor } from './view.js';
 
 interface ReplayCommandOptions extends ScenarioOptions {
@@ -23,6 +28,8 @@ interface ReplayCommandOptions extends ScenarioOptions {
   readonly out?: string;
   readonly html?: string;
   readonly pcapng?: string;
+  readonly bgpFromCapture?: true;
+  readonly mrt?: string;
   readonly printScenario?: true;
   readonly failOn: readonly string[];
   readonly timing?: true;
@@ -42,7 +49,9 @@ Examples:
   flowfate replay web.pcap.gz --scenario withdraw-one.yaml
   flowfate replay web.pcap.gz --scenario mine.yaml --event "5s withdraw n2" --event "11s announce n2"
   flowfate replay web.pcap.gz --cluster nodes.yaml --cluster services.yaml --format ndjson | jq 'select(.fate=="reset")'
-  flowfate replay web.pcap.gz --scenario mine.yaml --fail-on 'broken>1%'`;
+  flowfate replay web.pcap.gz --scenario mine.yaml --fail-on 'broken>1%'
+  flowfate replay both.pcap --scenario mine.yaml --bgp-from-capture      routes as the speakers in the capture say
+  flowfate replay web.pcap.gz --scenario mine.yaml --mrt updates.gz      or as a dump says`;
 
 const gather = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
@@ -67,6 +76,8 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       gather,
       [],
     )
+    .option('--bgp-from-capture', 'the BGP sessions inside the capture drive the router’s next hops')
+    .option('--mrt <file>', 'an MRT dump (plain, .gz, .bz2) drives the router’s next hops')
     .option('--timing', 'wall time and rate in the summary')
     .addHelpText('after', EXAMPLES)
     .action(async (capture: string, options: ReplayCommandOptions) => {
@@ -77,13 +88,16 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
 async function replayCapture(capture: string, options: ReplayCommandOptions, io: Io): Promise<ExitStatus> {
   const startMs = performance.now();
   const budgets = options.failOn.map(parseBudget);
+  checkBgpOptions(capture, options);
   if (options.pcapng !== undefined && capture === '-') {
     throw new FlowfateError('usage', '--pcapng reads the capture twice; save it to a file first');
   }
   // Configuration first: a typing error must not cost the reading of a large capture.
   const scenario = scenarioFor(options, io);
   const index = readWithProgress(capture, io, {});
-  const { model, madeFromCapture, notes } = await scenario(index);
+  const chosen = await scenario(index);
+  const { model, notes } = await withBgp(chosen, capture, index, options);
+  const { madeFromCapture } = chosen;
   if (options.printScenario === true) {
     const { printScenario } = await import('../cluster/print-scenario.js');
     writeOutput(options.out, io, inputsOf(capture, options), ({ write }) => write(printScenario(model)));
@@ -119,6 +133,42 @@ async function sweepNote(index: CaptureIndex, model: ClusterModel): Promise<stri
     `Over ${SWEEP_SEEDS} seeds of the hash ${mean.toFixed(1)} ± ${interval.toFixed(1)} flows break ` +
     `(mean with its 95 % interval; ${min} to ${max}). This report is one of these draws.`
   );
+}
+
+/** The scenario with the routes that BGP gives it, where that is asked for. */
+async function withBgp(
+  chosen: ChosenScenario,
+  capture: string,
+  index: CaptureIndex,
+  { bgpFromCapture, mrt }: ReplayCommandOptions,
+): Promise<Pick<ChosenScenario, 'model' | 'notes'>> {
+  if (bgpFromCapture !== true && mrt === undefined) return chosen;
+  const { routesFromCapture, routesFromMrt } = await import('./bgp-routes.js');
+  const { model, notes } =
+    mrt === undefined
+      ? routesFromCapture(capture, index, chosen.model)
+      : routesFromMrt(mrt, index, chosen.model);
+  return { model, notes: [...chosen.notes, ...notes] };
+}
+
+/** What BGP needs: nodes with addresses of their own, one source, and a capture that can be read again. */
+function checkBgpOptions(
+  capture: string,
+  { bgpFromCapture, mrt, scenario, cluster }: ReplayCommandOptions,
+): void {
+  if (bgpFromCapture !== true && mrt === undefined) return;
+  if (bgpFromCapture === true && mrt !== undefined) {
+    throw new FlowfateError('usage', '--bgp-from-capture and --mrt both say what the routes are; give one');
+  }
+  if (scenario.length + cluster.length === 0) {
+    throw new FlowfateError(
+      'usage',
+      'routes from BGP need to know whose next hops they name; give a --scenario with the nodes',
+    );
+  }
+  if (bgpFromCapture === true && capture === '-') {
+    throw new FlowfateError('usage', '--bgp-from-capture reads the capture twice; save it to a file first');
+  }
 }
 
 function writeResult(

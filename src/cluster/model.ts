@@ -267,6 +267,12 @@ export type TimelineEvent = { readonly at: number } & (
       /** ratio and session count where it is added */
       readonly member: EdgeMemberModel;
     }
-  | { readonly kind: 'route'; readonly prefix: Prefix; readonly nextHops: readonly RouteNextHop[] }
+  | {
+      readonly kind: 'route';
+      readonly prefix: Prefix;
+      readonly nextHops: readonly RouteNextHop[];
+      /** who did what, as the beginning of a sentence */
+      readonly because?: string;
+    }
   | { readonly kind: 'ecmp'; readonly settings: EcmpSettings }
 );

@@ -268,7 +268,8 @@ export class Timeline implements EventSource {
           h.weight === 1 ? name(h.node) : `${name(h.node)}*${h.weight}`,
         );
         const list = hops.length === 0 ? 'nothing: the route is gone' : hops.join(', ');
-        return step(`the route to ${formatPrefix(event.prefix)} became ${list}`, (e, t) => {
+        const because = event.because === undefined ? '' : `${event.because}: `;
+        return step(`${because}the route to ${formatPrefix(event.prefix)} became ${list}`, (e, t) => {
           const route = this.router.state(event.prefix, event.nextHops, t);
           this.routesChanged([route], e, t);
         });

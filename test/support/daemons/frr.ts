@@ -101,7 +101,7 @@ export class Frr implements Daemon {
     this.#routes.set(route.prefix, route);
     await this.#vtysh(
       'configure terminal',
-      `no route-map VIP${index}`,
+      // set anew in place: bgpd 8.4 now and then dies of a route-map that is taken away while a network uses it
       ...routeMap(route, index),
       'exit',
       `router bgp ${this.config.asn}`,

@@ -127,11 +127,25 @@ describe('CaptureSessions', () => {
 
   it('decodes both directions at the time of the segment that completes a message', () => {
     const found = run((sessions) => {
-      sessions.segment({ timeS: 0, ...ends, seq: 9, isSyn: true, payload: new Uint8Array(0) });
-      sessions.segment({ timeS: 0, ...back, seq: 99, isSyn: true, payload: new Uint8Array(0) });
-      sessions.segment({ timeS: 1, ...ends, seq: 10, isSyn: false, payload: open.subarray(0, 12) });
-      sessions.segment({ timeS: 2, ...ends, seq: 22, isSyn: false, payload: open.subarray(12) });
-      sessions.segment({ timeS: 3, ...back, seq: 100, isSyn: false, payload: open });
+      sessions.segment({ timeS: 0, ...ends, seq: 9, isSyn: true, isEnd: false, payload: new Uint8Array(0) });
+      sessions.segment({ timeS: 0, ...back, seq: 99, isSyn: true, isEnd: false, payload: new Uint8Array(0) });
+      sessions.segment({
+        timeS: 1,
+        ...ends,
+        seq: 10,
+        isSyn: false,
+        isEnd: false,
+        payload: open.subarray(0, 12),
+      });
+      sessions.segment({
+        timeS: 2,
+        ...ends,
+        seq: 22,
+        isSyn: false,
+        isEnd: false,
+        payload: open.subarray(12),
+      });
+      sessions.segment({ timeS: 3, ...back, seq: 100, isSyn: false, isEnd: false, payload: open });
     });
     expect(found.map((m) => [m.timeS, m.src, m.decoded?.json.type])).toEqual([
       [2, '10.0.0.1', 'OPEN'],
@@ -144,7 +158,7 @@ describe('CaptureSessions', () => {
       const payloads = [open.subarray(7), KEEPALIVE_BYTES, Buffer.alloc(19), KEEPALIVE_BYTES];
       let seq = 5;
       for (const payload of payloads) {
-        sessions.segment({ timeS: seq, ...ends, seq, isSyn: false, payload });
+        sessions.segment({ timeS: seq, ...ends, seq, isSyn: false, isEnd: false, payload });
         seq += payload.length;
       }
     });
@@ -154,8 +168,8 @@ describe('CaptureSessions', () => {
   it('begins anew where a port is used again', () => {
     const found = run((sessions) => {
       for (const seq of [100, 500_000]) {
-        sessions.segment({ timeS: 0, ...ends, seq, isSyn: true, payload: new Uint8Array(0) });
-        sessions.segment({ timeS: 0, ...ends, seq: seq + 1, isSyn: false, payload: open });
+        sessions.segment({ timeS: 0, ...ends, seq, isSyn: true, isEnd: false, payload: new Uint8Array(0) });
+        sessions.segment({ timeS: 0, ...ends, seq: seq + 1, isSyn: false, isEnd: false, payload: open });
       }
     });
     expect(found.map((m) => m.decoded?.json.type)).toEqual(['OPEN', 'OPEN']);
