@@ -12,6 +12,7 @@ import { Worker } from 'node:worker_threads';
 import type { ClusterModel } from '../cluster/model.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { doubtsOf } from './certainty.js';
+import { planOf } from './flow-plan.js';
 import { replay } from './replay.js';
 import { indexOf, type SharedIndex, shareIndex } from './shared-index.js';
 import { type Combination, combinations, seeded, type Variation, varied } from './variation.js';
@@ -126,7 +127,8 @@ export async function compare(
       a.broken.mean - b.broken.mean ||
       a.maxOverMeanNodes.mean - b.maxOverMeanNodes.mean,
   );
-  const flows = runs.flat().find((run) => run !== null && run !== undefined)?.flows ?? 0;
+  // not from a run: every combination may be refused
+  const flows = planOf(index, model.services).count;
   return { flows, seeds: options.seeds, rows };
 }
 

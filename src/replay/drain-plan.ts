@@ -102,7 +102,7 @@ export function planDrain(index: CaptureIndex, model: ClusterModel, options: Dra
     exact: search.exact,
     everyS,
     downS,
-    why: reasons(model, plan.steps, search.exact, full.length),
+    why: [...outside(plan.steps, duration), ...reasons(model, plan.steps, search.exact, full.length)],
   };
 }
 
@@ -220,6 +220,15 @@ function stepsOf(
     };
   });
   return { flows: yes + no + unknown, steps };
+}
+
+/** Drains that no packet of the capture meets: what they would break is not in the figures. */
+function outside(steps: readonly DrainStep[], durationS: number): string[] {
+  const late = steps.filter(({ at }) => at >= durationS);
+  if (late.length === 0) return [];
+  return [
+    `The drain${late.length === 1 ? '' : 's'} of ${names(late)} lie${late.length === 1 ? 's' : ''} after the end of the capture (${durationS.toFixed(0)} s) and break${late.length === 1 ? 's' : ''} nothing of it: a shorter --every, or a longer capture.`,
+  ];
 }
 
 function reasons(model: ClusterModel, steps: readonly DrainStep[], exact: boolean, tried: number): string[] {

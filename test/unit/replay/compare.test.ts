@@ -81,6 +81,15 @@ describe('the survival matrix', () => {
     expect(rows.map(({ refused }) => refused)).toEqual([null, expect.stringContaining('prime')]);
   });
 
+  test('says how many flows there are even where every combination is refused', async () => {
+    const maglev = varied(model, [{ knob: 'select', value: 'maglev' }]);
+    const { flows, rows } = await compare(index, maglev, [parseVariation('buckets=64')], {
+      seeds: 1,
+      threads: 0,
+    });
+    expect([rows[0]!.refused === null, flows]).toEqual([false, replay(index, model).summary.flows]);
+  });
+
   test('gives a mean with its interval: Student’s t', () => {
     expect(spread([1, 2, 3, 4, 5])).toMatchObject({ mean: 3, min: 1, max: 5 });
     expect(spread([1, 2, 3, 4, 5]).interval).toBeCloseTo(2.776 * Math.sqrt(2.5 / 5), 6);
@@ -113,6 +122,11 @@ describe('plan drain', () => {
     expect(plan.why[0]).toMatch(/too many orders/);
     expect(plan.broken).toBeLessThanOrEqual(plan.worst.broken);
     expect(plan.order.length).toBe(7);
+  });
+
+  test('says which drains lie after the end of the capture', () => {
+    const { why } = planDrain(index, smallCluster(), { everyS: 1e6, downS: 1, startS: 1 });
+    expect(why[0]).toMatch(/^The drains of n\d, n\d, n\d lie after the end of the capture/);
   });
 
   test('refuses nodes that would be out together, and a cluster of one', () => {
