@@ -49,6 +49,8 @@ export interface EcmpSettings {
   readonly idleTimerS: number;
   readonly unbalancedTimerS: number;
   readonly replace: 'in-place' | 'fresh-group';
+  /** draws by how much the kernel's timers are late; no scenario says it */
+  readonly timerSeed?: number | undefined;
   /** how routes name their next hops: in themselves (`ip route … nexthop`, BIRD), or as `ip nexthop` objects (FRR) */
   readonly nexthops?: 'legacy' | 'objects' | undefined;
   /** net.ipv4.fib_multipath_use_neigh */

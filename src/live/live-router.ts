@@ -369,8 +369,7 @@ function causeOf({ withdrawnCount, nlriCount, reach, unreach, outcome }: UpdateV
 
 /** How groups of the FIB are made. */
 export function groupSettings(ecmp: EcmpSettings): GroupSettings {
-  const { select, buckets, idleTimerS, unbalancedTimerS, replace } = ecmp;
-  return { select, buckets, idleTimerS, unbalancedTimerS, replace, hashBits: createFlowHash(ecmp).bits };
+  return { ...ecmp, hashBits: createFlowHash(ecmp).bits };
 }
 
 /** A next hop that is one of these is ourselves. */

@@ -205,9 +205,7 @@ export class RouterState {
   }
 
   private makeGroup(nextHops: readonly { id: number; weight: number }[], nowS: number): NextHopGroup {
-    const { select, buckets, idleTimerS, unbalancedTimerS, replace } = this.ecmp;
-    const settings = { select, buckets, idleTimerS, unbalancedTimerS, replace, hashBits: this.hash.bits };
-    return createNextHopGroup(settings, nextHops, nowS);
+    return createNextHopGroup({ ...this.ecmp, hashBits: this.hash.bits }, nextHops, nowS);
   }
 
   private initialRoute(prefix: Prefix): Route {

@@ -59,4 +59,6 @@ export interface GroupSettings {
   readonly unbalancedTimerS: number;
   /** resilient: does a changed set migrate the table, or start a fresh one (what a new group id does) */
   readonly replace: 'in-place' | 'fresh-group';
+  /** resilient: draws by how much the kernel's timers are late; without it they are in time */
+  readonly timerSeed?: number | undefined;
 }

@@ -12,14 +12,20 @@
  * - while it is unbalanced the table is looked at again at the earliest moment something could move, but not within
  *   half a second of the last time.
  *
+ * The kernel's timer wheel rounds a delay up, by an eighth of it at most, and by how much hangs on when the machine was
+ * started: `timerSeed` draws it. Without it the table is looked at exactly when it is due.
+ *
  * All of this holds only if the group is replaced in place. A routing daemon that programs a changed set of next hops
  * as a new group id gets a fresh table (`replace: fresh-group`).
  */
+import { mixPair } from './mix.js';
 import type { NextHopGroup, WeightedNextHop } from './next-hop-group.js';
 import { checkNextHops, cumulativeShares } from './weighted-shares.js';
 
 /** least time between two passes of upkeep */
 const UPKEEP_EVERY_S = 0.5;
+/** levels of the timer wheel keep three bits of a delay (LVL_CLK_SHIFT of kernel/time/timer.c) */
+const TIMER_LATENESS = 1 / 8;
 /** what the kernel accepts (u16 number of buckets) */
 const MAX_BUCKETS = 65535;
 const UNOCCUPIED = -1;
@@ -29,6 +35,7 @@ export interface ResilientSettings {
   readonly idleTimerS: number;
   readonly unbalancedTimerS: number;
   readonly replace: 'in-place' | 'fresh-group';
+  readonly timerSeed?: number | undefined;
 }
 
 export class ResilientGroup implements NextHopGroup {
@@ -45,6 +52,7 @@ export class ResilientGroup implements NextHopGroup {
   /** ids of next hops with fewer buckets than they want; the head is served first */
   private underweight: number[] = [];
   private unbalancedSinceS = 0;
+  private timersSet = 0;
 
   constructor(
     private readonly settings: ResilientSettings,
@@ -89,8 +97,7 @@ export class ResilientGroup implements NextHopGroup {
     this.reckon(nowS);
     this.version++;
     this.upkeep(nowS);
-    // the pass just made counts: the next one is at least half a second away
-    this.deadlineS = Math.max(this.deadlineS, nowS + UPKEEP_EVERY_S);
+    this.setTimer(nowS);
   }
 
   advance(nowS: number): boolean {
@@ -98,8 +105,17 @@ export class ResilientGroup implements NextHopGroup {
     const before = this.version;
     const atS = this.deadlineS;
     this.upkeep(atS);
-    this.deadlineS = Math.max(this.deadlineS, atS + UPKEEP_EVERY_S);
+    this.setTimer(atS);
     return this.version !== before;
+  }
+
+  /** After a pass at `nowS`, which counts: the next one is at least half a second away. */
+  private setTimer(nowS: number): void {
+    this.deadlineS = Math.max(this.deadlineS, nowS + UPKEEP_EVERY_S);
+    const { timerSeed } = this.settings;
+    if (timerSeed === undefined || this.deadlineS === Number.POSITIVE_INFINITY) return;
+    const part = mixPair(timerSeed, this.timersSet++) / 2 ** 32;
+    this.deadlineS += (this.deadlineS - nowS) * TIMER_LATENESS * part;
   }
 
   /** What every next hop wants and has; who is short; since when. Buckets of vanished next hops fall vacant. */

@@ -89,11 +89,11 @@ describe('a hard reset (RFC 8538)', () => {
     );
     const why = (await rack.router.peers()).slice(0, 2).map(({ lastError }) => lastError);
     expect(why).toEqual(Array(2).fill(expect.stringMatching(/hard reset/)));
-    const events = (await rack.router.summary()).events.filter(({ kind }) => kind === 'session-lost');
-    expect(events.flatMap(({ changes }) => changes.map(({ prefix }) => prefix)).toSorted()).toEqual([
-      VIP4,
-      VIP6,
-    ]);
+    await until('the loss of both VIPs', async () => {
+      const events = (await rack.router.summary()).events.filter(({ kind }) => kind === 'session-lost');
+      const lost = events.flatMap(({ changes }) => changes.map(({ prefix }) => prefix));
+      return lost.toSorted().join() === [VIP4, VIP6].join();
+    });
     await rack.sessionsUp();
     await rack.fibIs(['s1', 's2']);
   });

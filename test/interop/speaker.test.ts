@@ -201,7 +201,10 @@ describe('before BIRD', () => {
     await until('both VIPs', async () => (await router.rib()).length === 2, { timeoutMs: 30_000 });
     await router.refresh(NODE.addresses[0]);
     await until('the request', () => speaker.log().includes('asks for all ipv4-unicast routes again'));
-    expect(speaker.log().match(/198.51.100.10\/32 announced/g)).toHaveLength(2);
+    await until(
+      'the second announcement',
+      () => speaker.log().match(/198.51.100.10\/32 announced/g)?.length === 2,
+    );
     expect(await router.rib()).toHaveLength(2);
   });
 });

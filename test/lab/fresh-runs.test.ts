@@ -62,12 +62,12 @@ describe.concurrent('the replay of a fresh run says what every connection saw', 
     try {
       await runLab(options);
       const score = replayRun(outDir);
-      const again = `npm run lab -- --policy ${policy} --scenario ${scenario} --router ${router} --conns 300 --idle-timer 2 --seed ${seed}`;
+      const run = `npm run lab -- --policy ${policy} --scenario ${scenario} --router ${router} --conns 300 --idle-timer 2 --seed ${seed}`;
+      const said = [run, ...score.wrong].join('\n');
       // which pod a client of a Cluster service got is drawn, and with pods stopped in turn the capture holds the draw
       const drawn = scenario === 'rolling' && policy === 'Cluster' ? Math.ceil(score.scored / 100) : 0;
-      if (drawn === 0) expect(score.wrong, again).toEqual([]);
-      else expect(score.wrong.length, `${again}: ${score.wrong.join('; ')}`).toBeLessThanOrEqual(drawn);
-      expect(score.scored, again).toBeGreaterThan(score.flows / 2);
+      expect(score.wrong.length, said).toBeLessThanOrEqual(drawn);
+      expect(score.scored, run).toBeGreaterThan(score.flows / 2);
     } finally {
       rmSync(outDir, { recursive: true, force: true });
     }

@@ -36,6 +36,23 @@ describe('bucket tables of a real kernel', () => {
 });
 
 describe('timers', () => {
+  test('a drawn timer is late by an eighth of its delay at most, and the same seed is late in the same way', () => {
+    const movedAt = (timerSeed?: number): number => {
+      const group = new ResilientGroup({ ...settings, buckets: 4, idleTimerS: 4, timerSeed }, equal(1, 2), 0);
+      for (let hash = 0; hash < 4; hash++) group.choose(hash, 10);
+      group.replace(equal(1, 2, 3), 10);
+      const due = group.deadlineS;
+      expect(group.advance(due)).toBe(true);
+      return due;
+    };
+    expect(movedAt()).toBe(14);
+    const late = Array.from({ length: 200 }, (_, seed) => movedAt(seed));
+    expect(Math.min(...late)).toBeGreaterThanOrEqual(14);
+    expect(Math.max(...late)).toBeLessThanOrEqual(14.5);
+    expect(Math.max(...late) - Math.min(...late)).toBeGreaterThan(0.4);
+    expect(movedAt(7)).toBe(late[7]);
+  });
+
   test('a busy bucket stays until it has been idle for the idle timer, and upkeep is half a second apart', () => {
     const group = new ResilientGroup({ ...settings, buckets: 4, idleTimerS: 3 }, equal(1, 2), 0);
     for (let bucket = 0; bucket < 4; bucket++) group.choose(bucket, 10);
