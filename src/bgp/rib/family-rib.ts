@@ -2,7 +2,7 @@
  * The RIB of one family: prefixes, their paths, the chosen one of each, the next hops that follow, and what the
  * peers are to be told. Everything is a column beside the prefix table's rows.
  */
-import type { FamilyKey } from '../address-family.js';
+import { type FamilyKey, IPV4_UNICAST } from '../address-family.js';
 import type { AdjRibOut, OutFamily } from './adj-rib-out.js';
 import { MARK } from './attribute-columns.js';
 import type { AttributeStore } from './attribute-store.js';
@@ -102,6 +102,12 @@ export class FamilyRib implements OutFamily {
   unhold(prefix: number): void {
     this.#holds[prefix]!--;
     this.#freeIfUnused(prefix);
+  }
+
+  /** Whether a prefix that begins with `w0` can have a unicast route: not one inside multicast or link-local space. */
+  isUnicast(w0: number, length: number): boolean {
+    if (this.family === IPV4_UNICAST) return length < 4 || w0 >>> 28 !== 0xe;
+    return (length < 8 || w0 >>> 24 !== 0xff) && (length < 10 || w0 >>> 22 !== 0xfe80 >>> 6);
   }
 
   /** Path of the prefix from that peer with that id, or -1. */

@@ -24,6 +24,8 @@ export const EXCLUDED = {
   reflectionLoop: 5,
   /** a route leak: RFC 9234 section 5 */
   routeLeak: 6,
+  /** a multicast or link-local prefix, to which there is no unicast route: RFC 4271 section 6.3 */
+  notUnicast: 7,
 } as const;
 
 export const EXCLUDED_NAMES = [
@@ -34,6 +36,7 @@ export const EXCLUDED_NAMES = [
   'unresolvable-next-hop',
   'reflection-loop',
   'route-leak',
+  'not-unicast',
 ] as const;
 
 export const STALE = {

@@ -435,7 +435,8 @@ export class Rib {
       const w2 = words[2]!;
       const w3 = words[3]!;
       if (asksPrefix) rules.forPrefix(w0, w1, w2, w3, cursor.length);
-      rib.announce(row, cursor.pathId, rules.set, rules.excluded, w0, w1, w2, w3, cursor.length);
+      const excluded = rib.isUnicast(w0, cursor.length) ? rules.excluded : EXCLUDED.notUnicast;
+      rib.announce(row, cursor.pathId, rules.set, excluded, w0, w1, w2, w3, cursor.length);
     }
     rules.end();
   }

@@ -72,6 +72,29 @@ describe('paths that may not be used', () => {
     }
   });
 
+  it('a multicast or link-local prefix, which no unicast route goes to; one that only covers them is a route', () => {
+    const rib = makeRib();
+    const feeder = external(rib, '10.0.0.1');
+    const v4 = [
+      '224.0.0.0/4',
+      '232.1.0.0/16',
+      '239.255.255.255/32',
+      '224.0.0.0/3',
+      '240.0.0.0/4',
+      '0.0.0.0/0',
+    ];
+    const v6 = ['ff00::/8', 'ff02::1/128', 'fe80::/10', 'fe80::/64', 'fec0::/10', 'fe00::/7', '::/0'];
+    feeder.announce(via('10.0.0.1'), v4);
+    feeder.announce(via('2001:db8::1'), v6);
+    const usable = [...v4, ...v6].filter((text) => {
+      const prefix = parsePrefix(text)!;
+      const family = prefix.address.family === 4 ? rib.ipv4 : rib.ipv6;
+      return routesOf(rib, family, findPrefix(rib, prefix))[0]!.excluded !== 'not-unicast';
+    });
+    expect(usable).toEqual([...v4.slice(3), ...v6.slice(4)]);
+    expect(rib.counts(feeder.row, IPV4_UNICAST)).toMatchObject({ received: 6, accepted: 3 });
+  });
+
   it('a connected next hop goes before a remote one', () => {
     const rib = makeRib({ connected: [parsePrefix('10.0.0.0/24')!] });
     const far = external(rib, '10.0.0.1', 64601, {}, { nextHops: 'any' });
