@@ -18,7 +18,7 @@ export class Hopeless extends Error {}
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
-  { timeoutMs = 15_000, everyMs = 50, seen }: WaitOptions = {},
+  { timeoutMs = 30_000, everyMs = 50, seen }: WaitOptions = {},
 ): Promise<NonNullable<Exclude<T, false>>> {
   const start = performance.now();
   let complaint = '';
