@@ -11,7 +11,8 @@
  *
  * Left out: connections whose path changes, or that break, within 30 ms of a route change (the moment the kernel
  * announced it is a few tenths of a millisecond late) or while pods are being stopped or started (the lab rewrites rules
- * node by node). Steps of a path in the last moments may be missing: some truths were taken before them.
+ * node by node), and those whose last request meets the stop of its pod. Steps of a path in the last moments may be
+ * missing: some truths were taken before them.
  */
 import { readFileSync } from 'node:fs';
 import type { ClusterModel } from '../src/cluster/model.js';
@@ -138,10 +139,13 @@ function nearChanges(model: ClusterModel): (v: FlowVerdict, row: TruthRow) => bo
   // under Local only the pods' own node sees the change, and the lab lets it withdraw before
   const shared = model.services.some(({ externalTrafficPolicy }) => externalTrafficPolicy === 'Cluster');
   const nearPods = near(shared ? POD_CHANGES : [], RULES_TAKE_S, NEAR_ROUTE_CHANGE_S);
+  // a request that has reached a process as it stops is unread: the kernel then closes with RST, not FIN
+  const nearStop = near(['endpointGone'], NEAR_ROUTE_CHANGE_S, NEAR_ROUTE_CHANGE_S);
+  const seconds = (text: string | undefined): number => (text ? Number(text) : Number.NaN);
   return (v, row) => {
-    const breakS = row.t_break === '' ? Number.NaN : Number(row.t_break);
     const moves = v.path.map((step) => step.at);
-    return moves.some((at) => nearRoute(at) || nearPods(at)) || nearRoute(breakS);
+    if (moves.some((at) => nearRoute(at) || nearPods(at))) return true;
+    return nearRoute(seconds(row.t_break)) || nearStop(seconds(row.t_unanswered));
   };
 }
 
