@@ -32,6 +32,7 @@ import { LOCAL_PEER, type MultipathSettings, PathChoice } from './best-path.js';
 import { EgressWriter } from './egress-writer.js';
 import { ExportRules, NOTHING } from './export-rules.js';
 import { FamilyRib, type FamilyRibParts, type RouteListener } from './family-rib.js';
+import { importAgain } from './import-again.js';
 import { ImportRules } from './import-rules.js';
 import { type HopOrder, NextHopSetTable } from './next-hop-set-table.js';
 import { NextHopTable, type ReachabilitySettings } from './next-hop-table.js';
@@ -244,24 +245,26 @@ export class Rib {
     this.#outs[row]?.get(family)?.refresh();
   }
 
-  /**
-   * Other policies for a session that goes on. What follows from `exportPolicy` is pending at once; what was
-   * received before keeps what the old import policy made of it until the peer sends it again (ask for a refresh).
-   */
-  setPolicies(row: number, importPolicy: Policy, exportPolicy: Policy): void {
+  /** Another import policy: it holds at once for everything that the peer has announced, stale paths among it. */
+  setImportPolicy(row: number, policy: Policy): void {
+    const peer = this.#peer(row);
+    peer.settings = { ...peer.settings, import: policy };
+    peer.importPolicy = new PolicyRunner(policy, this.store);
+    for (const rib of this.families) importAgain(rib, row, this.#imports[row]!);
+  }
+
+  /** Another export policy: what follows from it is pending at once. */
+  setExportPolicy(row: number, exportPolicy: Policy): void {
     const peer = this.#peer(row);
     const exportedNothing = peer.settings.export === 'none';
-    peer.settings = { ...peer.settings, import: importPolicy, export: exportPolicy };
-    peer.importPolicy = new PolicyRunner(importPolicy, this.store);
+    peer.settings = { ...peer.settings, export: exportPolicy };
     peer.exportPolicy = new PolicyRunner(exportPolicy, this.store);
     for (const rib of this.families) {
       const out = this.#outs[row]!.get(rib.family);
       if (out === undefined) continue;
-      if (exportedNothing) {
-        if (exportPolicy !== 'none' && !rib.outs.includes(out)) {
-          rib.addOut(row, out, this.#pathsFor(peer, rib.family));
-          continue;
-        }
+      if (exportedNothing && exportPolicy !== 'none' && !rib.outs.includes(out)) {
+        rib.addOut(row, out, this.#pathsFor(peer, rib.family));
+        continue;
       }
       for (let prefix = 0; prefix < rib.table.rows; prefix++) {
         if (rib.table.isUsed(prefix)) out.mark(prefix);
@@ -279,7 +282,7 @@ export class Rib {
     for (const attribute of sorted) encodeAttribute(attribute, out, OFFLINE);
     const set = this.#internWritten();
     const { w0, w1, w2, w3 } = prefix.address;
-    rib.announce(LOCAL_PEER, 0, set, EXCLUDED.no, w0, w1, w2, w3, prefix.length);
+    rib.announce(LOCAL_PEER, 0, set, set, EXCLUDED.no, w0, w1, w2, w3, prefix.length);
     this.store.discardUnused(set);
   }
 
@@ -435,7 +438,7 @@ export class Rib {
       const w2 = words[2]!;
       const w3 = words[3]!;
       if (asksPrefix) rules.forPrefix(w0, w1, w2, w3, cursor.length);
-      rib.announce(row, cursor.pathId, rules.set, rules.excluded, w0, w1, w2, w3, cursor.length);
+      rib.announce(row, cursor.pathId, set, rules.set, rules.excluded, w0, w1, w2, w3, cursor.length);
     }
     rules.end();
   }
