@@ -91,7 +91,7 @@ export class Rib {
   readonly #octets = new ByteWriter(4096);
 
   constructor(readonly settings: RibSettings) {
-    this.nextHops = new NextHopTable(settings, settings.arrivalKeepS);
+    this.nextHops = new NextHopTable(settings, settings.order === 'arrival' ? settings.arrivalKeepS : 0);
     const { room = DEFAULT_ROOM } = settings;
     this.store = new AttributeStore(settings, this.nextHops, room);
     this.hopSets = new NextHopSetTable(this.nextHops, settings.order);
