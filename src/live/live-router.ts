@@ -101,6 +101,11 @@ export class LiveRouter implements SessionHandler {
     };
   }
 
+  /** The RIB's time at this moment, in seconds. */
+  get nowS(): number {
+    return this.clock.nowMs() / 1000;
+  }
+
   /** Row of a peer's routes in the RIB, or -1. */
   rowOf(id: string): number {
     return this.#rows.get(id) ?? -1;
@@ -266,7 +271,7 @@ export class LiveRouter implements SessionHandler {
   }
 
   #begin(peer: string, cause: RouteCause): void {
-    this.rib.setTime(this.clock.nowMs() / 1000);
+    this.rib.setTime(this.nowS);
     this.#events.because(peer, cause);
   }
 

@@ -57,7 +57,7 @@ describe.each(PAIRS)('the router, %s %s', (_, daemon, ours) => {
       ]);
       for (const route of routes) {
         expect(route).toMatchObject({
-          ...{ origin: 'igp', asPath: `${SPEAKER_ASN}`, med: ATTRIBUTES.med, stale: false },
+          ...{ origin: 'igp', asPath: `${SPEAKER_ASN}`, med: ATTRIBUTES.med, stale: false, excluded: 'no' },
           ...{ communities: [...ATTRIBUTES.communities], largeCommunities: [...ATTRIBUTES.largeCommunities] },
         });
       }

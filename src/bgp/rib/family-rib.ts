@@ -141,6 +141,7 @@ export class FamilyRib implements OutFamily {
       store.retain(received);
       store.retain(set);
       paths.received[path] = received;
+      paths.sinceS[path] = this.parts.nowS;
       paths.set[path] = set;
       paths.excluded[path] = excluded;
       if (excluded === EXCLUDED.no) this.accepted[peer]!++;
@@ -153,6 +154,7 @@ export class FamilyRib implements OutFamily {
     if (before !== received) {
       store.retain(received);
       paths.received[path] = received;
+      paths.sinceS[path] = this.parts.nowS;
     }
     const isChanged = paths.set[path] !== set || paths.excluded[path] !== excluded;
     if (isChanged) this.#replace(path, set, excluded);

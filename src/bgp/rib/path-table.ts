@@ -55,6 +55,8 @@ export class PathTable {
   received: Uint32Array<ArrayBuffer>;
   /** attribute set after the import policy; often the same */
   set: Uint32Array<ArrayBuffer>;
+  /** whole seconds of the RIB's time: when the peer first announced the path as it is */
+  sinceS: Uint32Array<ArrayBuffer>;
   /** {@link EXCLUDED} */
   excluded: Uint8Array<ArrayBuffer>;
   /** {@link STALE} */
@@ -72,6 +74,7 @@ export class PathTable {
     this.pathId = new Uint32Array(room);
     this.received = new Uint32Array(room);
     this.set = new Uint32Array(room);
+    this.sinceS = new Uint32Array(room);
     this.excluded = new Uint8Array(room);
     this.stale = new Uint8Array(room);
   }
@@ -114,6 +117,7 @@ export class PathTable {
     this.pathId = grownColumn(this.pathId, rows);
     this.received = grownColumn(this.received, rows);
     this.set = grownColumn(this.set, rows);
+    this.sinceS = grownColumn(this.sinceS, rows);
     this.excluded = grownColumn(this.excluded, rows);
     this.stale = grownColumn(this.stale, rows);
   }
