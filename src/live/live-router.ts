@@ -10,7 +10,7 @@
 import { type Address, parseAddress } from '../addr/address.js';
 import { type FamilyKey, familyName, IPV4_UNICAST, IPV6_UNICAST } from '../bgp/address-family.js';
 import { OUTCOME } from '../bgp/attribute/descriptor.js';
-import { OFFLINE } from '../bgp/codec-context.js';
+import { type CodecContext, OFFLINE } from '../bgp/codec-context.js';
 import { MESSAGE_TYPE, REFRESH_SUBTYPE } from '../bgp/message.js';
 import { encodeMessage } from '../bgp/message-codec.js';
 import type { Policy } from '../bgp/rib/policy.js';
@@ -239,7 +239,7 @@ export class LiveRouter implements SessionHandler {
   }
 
   /** Row of a peer without a session, whose routes come from a dump. */
-  staticPeer(id: string, address: Address, bgpId: number, context: Session['info']['context']): number {
+  staticPeer(id: string, address: Address, bgpId: number, context: CodecContext): number {
     const row = this.rib.peerUp({
       name: id,
       address,
@@ -259,9 +259,18 @@ export class LiveRouter implements SessionHandler {
   }
 
   /** Routes of a static peer. */
-  load(row: number, update: UpdateView): void {
+  load(row: number, update: UpdateView, context: CodecContext): void {
     this.#begin(this.peerOfRow(row), 'loaded');
-    this.rib.update(row, update);
+    this.rib.update(row, update, context);
+  }
+
+  /** A static peer has none any more. */
+  unload(row: number): void {
+    this.#begin(this.peerOfRow(row), 'loaded');
+    for (const { family } of this.rib.families) {
+      this.rib.markStale(row, family);
+      this.rib.sweepStale(row, family);
+    }
   }
 
   /** Tells everything that has been gathered so far. */

@@ -19,7 +19,7 @@ import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../address-family.js
 import { OUTCOME, type PathAttribute } from '../attribute/descriptor.js';
 import { type NlriField, writeAttributeSet } from '../attribute-set.js';
 import { ByteWriter } from '../byte-writer.js';
-import { OFFLINE } from '../codec-context.js';
+import { type CodecContext, OFFLINE } from '../codec-context.js';
 import { NlriCursor } from '../nlri-cursor.js';
 import { encodeAttribute } from '../update-message.js';
 import type { UpdatePacker } from '../update-packer.js';
@@ -172,12 +172,12 @@ export class Rib {
   }
 
   /**
-   * The peer has sent an UPDATE that was read into `update` with the context of its settings. `treatAsWithdraw` is
-   * obeyed; after `sessionReset` nothing is changed.
+   * The peer has sent an UPDATE that was read into `update` with that context. `treatAsWithdraw` is obeyed; after
+   * `sessionReset` nothing is changed.
    */
-  update(row: number, update: UpdateView): void {
+  update(row: number, update: UpdateView, context: CodecContext = this.#peer(row).settings.context): void {
     if (update.outcome === OUTCOME.sessionReset) return;
-    const { families } = this.#peer(row).settings.context;
+    const { families } = context;
     const { reach, unreach } = update;
     const isAccepted = update.outcome < OUTCOME.treatAsWithdraw;
     if (families === null || families.has(IPV4_UNICAST)) {
@@ -187,7 +187,7 @@ export class Rib {
       }
       if (update.nlriCount > 0) {
         update.openNlri(this.#cursor);
-        if (isAccepted) this.#announceAll(row, this.ipv4, this.#internNlri(row, update));
+        if (isAccepted) this.#announceAll(row, this.ipv4, this.#internNlri(update, context));
         else this.#withdrawAll(row, this.ipv4);
       }
     }
@@ -199,7 +199,7 @@ export class Rib {
     const reachRib = reach.present && reach.count > 0 ? this.familyRib(reach.family) : null;
     if (reachRib === null) return;
     update.openSection(this.#cursor, reach);
-    if (isAccepted) this.#announceAll(row, reachRib, this.#internReach(row, update));
+    if (isAccepted) this.#announceAll(row, reachRib, this.#internNotCanonical(update, context, 'reach'));
     else this.#withdrawAll(row, reachRib);
   }
 
@@ -404,21 +404,17 @@ export class Rib {
     }
   }
 
-  #internNlri(row: number, update: UpdateView): number {
+  #internNlri(update: UpdateView, context: CodecContext): number {
     if (update.attributesAreCanonical) {
       return this.store.intern(update.bytes, update.view, update.attributesAt, update.attributesEnd);
     }
-    return this.#internNotCanonical(row, update, 'nlri');
+    return this.#internNotCanonical(update, context, 'nlri');
   }
 
-  #internReach(row: number, update: UpdateView): number {
-    return this.#internNotCanonical(row, update, 'reach');
-  }
-
-  #internNotCanonical(row: number, update: UpdateView, field: NlriField): number {
+  #internNotCanonical(update: UpdateView, context: CodecContext, field: NlriField): number {
     const out = this.#octets;
     out.rewind();
-    writeAttributeSet(update, this.#peer(row).settings.context, field, out);
+    writeAttributeSet(update, context, field, out);
     return this.#internWritten();
   }
 
