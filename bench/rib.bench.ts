@@ -1,4 +1,4 @@
-/** The RIB between octets and octets: a table of 10^5 prefixes held, told to a second peer, withdrawn; lookups. */
+/** The RIB between octets and octets: a table of 10^5 prefixes held, told to a second peer, withdrawn; policies; lookups. */
 import { MessageFramer } from '../src/bgp/message-framer.js';
 import { readUpdate } from '../src/bgp/read-update.js';
 import { Rib } from '../src/bgp/rib/rib.js';
@@ -92,6 +92,22 @@ export const ribCases: readonly BenchCase[] = [
         rib.peerDown(feeder);
         tell();
         return octets;
+      };
+    },
+  },
+  {
+    name: 'rib another import policy, 100 k',
+    unit: 'prefix',
+    batch: PREFIXES,
+    setup() {
+      const rib = newRib();
+      const feeder = rib.peerUp(peer(2, SESSION.peerAsn));
+      feed(rib, feeder, table(), () => {});
+      let preference = 0;
+      return () => {
+        preference++;
+        rib.setImportPolicy(feeder, [{ verdict: 'accept', changes: { localPref: preference } }]);
+        return rib.ipv4.bestCount;
       };
     },
   },

@@ -62,7 +62,11 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .option('--router-id <address>', 'its BGP identifier; the first IPv4 address it listens on')
     .option('--accept-any', 'let in any peer with any AS: import all, export none')
     .option('--restarted', 'tell peers that this is a restart (RFC 4724): announce nothing before they have')
-    .option('--mrt <file>', 'load a table dump (MRT), several times for several', collect)
+    .option(
+      '--mrt <file>',
+      'load a dump of tables or updates (MRT), several times for several, in that order',
+      collect,
+    )
     .option('--http <[host:]port>', 'serve page, API (/api/v1/summary …) and /metrics; off by default');
   addLiveOptions(command)
     .addHelpText('after', EXAMPLES)

@@ -70,6 +70,8 @@ export interface RouteRecord {
   readonly nextHop: string | null;
   readonly best: boolean;
   readonly multipath: boolean;
+  /** `no`, or why it may not be used: "policy", "as-loop", ... */
+  readonly excluded: string;
   readonly stale: boolean;
   readonly origin: string;
   readonly asPath: string;
@@ -77,8 +79,10 @@ export interface RouteRecord {
   readonly med: number | null;
   readonly communities: readonly string[];
   readonly largeCommunities: readonly string[];
-  /** seconds since it was received, or null */
-  readonly age: number | null;
+  /** "rt:64512:100", "color:0:100", ...; those without a text as hexadecimal digits */
+  readonly extendedCommunities: readonly string[];
+  /** seconds for which its peer has announced it as it is; the same once more does not make it younger */
+  readonly age: number;
 }
 
 export interface FibRecord {

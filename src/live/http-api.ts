@@ -62,14 +62,7 @@ export function liveApi(service: LiveService, page: PageAsset): Hono {
     const { prefix, match } = prefixQuery(c);
     const limit = limitOf(c);
     const { total, rows } = view.routes(prefix, match, limit);
-    return c.json(
-      listing(
-        total,
-        0,
-        limit,
-        rows.map((route) => routeRecord(route, clockMs())),
-      ),
-    );
+    return c.json(listing(total, 0, limit, rows.map(routeRecord)));
   });
   app.get('/api/v1/fib', (c) => {
     const [offset, limit] = [numberQuery(c, 'offset', 0, Number.MAX_SAFE_INTEGER), limitOf(c)];

@@ -10,9 +10,10 @@
 import { type Address, parseAddress } from '../addr/address.js';
 import { type FamilyKey, familyName, IPV4_UNICAST, IPV6_UNICAST } from '../bgp/address-family.js';
 import { OUTCOME } from '../bgp/attribute/descriptor.js';
-import { OFFLINE } from '../bgp/codec-context.js';
+import { type CodecContext, OFFLINE } from '../bgp/codec-context.js';
 import { MESSAGE_TYPE, REFRESH_SUBTYPE } from '../bgp/message.js';
 import { encodeMessage } from '../bgp/message-codec.js';
+import type { Policy } from '../bgp/rib/policy.js';
 import { Rib } from '../bgp/rib/rib.js';
 import { RibFib } from '../bgp/rib/rib-fib.js';
 import type { PeerSettings } from '../bgp/session/peer-settings.js';
@@ -59,6 +60,8 @@ export class LiveRouter implements SessionHandler {
   readonly #attached = new Map<string, Attached>();
   /** rows of peers that have routes, stale ones among them */
   readonly #rows = new Map<string, number>();
+  /** peers of {@link #rows} whose routes come from a dump: no policy of the configuration is for them */
+  readonly #static = new Set<string>();
   readonly #listeners = new Set<(event: RouterEvent) => void>();
   readonly #events: RouteEvents;
   #isPumpDue = false;
@@ -96,6 +99,11 @@ export class LiveRouter implements SessionHandler {
     return () => {
       this.#listeners.delete(listener);
     };
+  }
+
+  /** The RIB's time at this moment, in seconds. */
+  get nowS(): number {
+    return this.clock.nowMs() / 1000;
   }
 
   /** Row of a peer's routes in the RIB, or -1. */
@@ -226,22 +234,12 @@ export class LiveRouter implements SessionHandler {
   reconfigure(config: RouterConfig): void {
     this.config = config;
     this.fib.configure(groupSettings(config.ecmp));
-    for (const attached of this.#attached.values()) {
-      const { session, row } = attached;
-      const policy = policyOf(config, session.peer);
-      if (policy === null || JSON.stringify(policy) === JSON.stringify(attached.policy)) continue;
-      this.#begin(session.peer.id, 'policy');
-      const isImportSame = JSON.stringify(policy.import) === JSON.stringify(attached.policy.import);
-      attached.policy = policy;
-      this.rib.setPolicies(row, policy.import, policy.export);
-      if (policy.import === 'none') this.#dropAll(row, session);
-      else if (!isImportSame) this.#askAgain(session);
-    }
+    for (const [id, row] of this.#rows) this.#applyPolicy(id, row);
     this.#pumpSoon();
   }
 
   /** Row of a peer without a session, whose routes come from a dump. */
-  staticPeer(id: string, address: Address, bgpId: number, context: Session['info']['context']): number {
+  staticPeer(id: string, address: Address, bgpId: number, context: CodecContext): number {
     const row = this.rib.peerUp({
       name: id,
       address,
@@ -256,13 +254,23 @@ export class LiveRouter implements SessionHandler {
       role: null,
     });
     this.#rows.set(id, row);
+    this.#static.add(id);
     return row;
   }
 
   /** Routes of a static peer. */
-  load(row: number, update: UpdateView): void {
+  load(row: number, update: UpdateView, context: CodecContext): void {
     this.#begin(this.peerOfRow(row), 'loaded');
-    this.rib.update(row, update);
+    this.rib.update(row, update, context);
+  }
+
+  /** A static peer has none any more. */
+  unload(row: number): void {
+    this.#begin(this.peerOfRow(row), 'loaded');
+    for (const { family } of this.rib.families) {
+      this.rib.markStale(row, family);
+      this.rib.sweepStale(row, family);
+    }
   }
 
   /** Tells everything that has been gathered so far. */
@@ -272,8 +280,22 @@ export class LiveRouter implements SessionHandler {
   }
 
   #begin(peer: string, cause: RouteCause): void {
-    this.rib.setTime(this.clock.nowMs() / 1000);
+    this.rib.setTime(this.nowS);
     this.#events.because(peer, cause);
+  }
+
+  /** The policy that a peer now has; routes that wait for a lost peer's return are under it, too. */
+  #applyPolicy(id: string, row: number): void {
+    const { settings } = this.rib.peers[row]!;
+    const policy = this.#static.has(id) ? null : policyOf(this.config, { id, address: settings.address });
+    if (policy === null) return;
+    const attached = this.#attached.get(id);
+    if (attached !== undefined) attached.policy = policy;
+    if (!isSame(policy.import, settings.import)) {
+      this.#begin(id, 'policy');
+      this.rib.setImportPolicy(row, policy.import);
+    }
+    if (!isSame(policy.export, settings.export)) this.rib.setExportPolicy(row, policy.export);
   }
 
   #checkLimit({ session, policy }: Attached, family: FamilyKey, received: number): void {
@@ -297,24 +319,6 @@ export class LiveRouter implements SessionHandler {
     this.#begin(session.peer.id, 'withdraw');
     this.rib.sweepStale(row, family);
     this.#pumpSoon();
-  }
-
-  /** Nothing is wanted any more: known without asking, and some speakers do not answer a request. */
-  #dropAll(row: number, session: Session): void {
-    for (const family of session.info.context.families ?? []) {
-      this.rib.markStale(row, family);
-      this.rib.sweepStale(row, family);
-    }
-  }
-
-  /** What was received under another policy is needed again (RFC 2918): by a new session where nobody can ask. */
-  #askAgain(session: Session): void {
-    const { families } = session.info.context;
-    if (session.info.refresh === 'none') {
-      session.stop({ kind: 'configuration-changed' });
-      return;
-    }
-    for (const family of families ?? []) session.send(refreshMessage(family, REFRESH_SUBTYPE.request));
   }
 
   #sweep(id: string, row: number, family: FamilyKey): void {
@@ -343,6 +347,10 @@ export class LiveRouter implements SessionHandler {
     if (event.kind === 'routes') this.log.routes(event);
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+function isSame(a: Policy, b: Policy): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 const NO_POLICY: PeerPolicy = {

@@ -71,13 +71,13 @@ export function peerRecord(peer: PeerView, nowMs: number): PeerRecord {
   };
 }
 
-export function routeRecord(route: RouteView, nowMs: number): RouteRecord {
-  const { prefix, nextHop, receivedMs, ...rest } = route;
+export function routeRecord(route: RouteView): RouteRecord {
+  const { prefix, nextHop, ageS, ...rest } = route;
   return {
     prefix: formatPrefix(prefix),
     ...rest,
     nextHop: nextHop === null ? null : formatAddress(nextHop),
-    age: receivedMs === null ? null : seconds(nowMs - receivedMs),
+    age: ageS,
   };
 }
 

@@ -1,11 +1,16 @@
-/** Routes of an MRT table dump for a router: each peer of the dump becomes one without a session. */
+/**
+ * Routes of MRT dumps for a router: each peer of a dump becomes one without a session. A table dump brings routes; the
+ * updates and lost sessions of another one change them, in the order of the file, so that a table and the updates after
+ * it give the table at the end of both. A peer that stands in several dumps, by address and AS, is one.
+ */
 import { formatAddress } from '../addr/address.js';
 import { IPV4_UNICAST, IPV6_UNICAST } from '../bgp/address-family.js';
 import type { MpReach } from '../bgp/attribute/014-mp-reach-nlri.js';
+import { OUTCOME } from '../bgp/attribute/descriptor.js';
 import { bunzip2IfNeeded } from '../bgp/bunzip2-source.js';
 import { type CodecContext, OFFLINE } from '../bgp/codec-context.js';
-import { HEADER_BYTES } from '../bgp/message.js';
-import type { MrtPeer, RibEntry } from '../bgp/mrt/mrt-entry.js';
+import { HEADER_BYTES, MESSAGE_TYPE } from '../bgp/message.js';
+import type { BgpMessageEntry, MrtEntry, MrtPeer, RibEntry } from '../bgp/mrt/mrt-entry.js';
 import { readMrt } from '../bgp/mrt/read-mrt.js';
 import { ribAttributeSet } from '../bgp/mrt/rib-attributes.js';
 import { readUpdate } from '../bgp/read-update.js';
@@ -16,22 +21,28 @@ import { FlowfateError } from '../errors.js';
 import type { LiveRouter } from './live-router.js';
 
 const MP_REACH = 14;
+/** RFC 6396 section 4.4.1 */
+const ESTABLISHED = 6;
 /** longest time without a turn for sessions and timers */
 const SLICE_MS = 10;
 
 export interface DumpCounts {
   readonly peers: number;
+  /** of a table */
   readonly routes: number;
-  /** entries that are no unicast route: other families, updates, what could not be read */
+  /** UPDATEs that peers sent */
+  readonly updates: number;
+  /** other entries: other families, other messages, what the collector sent, what could not be read */
   readonly skipped: number;
   /** why reading ended early, or null */
   readonly fault: string | null;
 }
 
-/** One peer of the dump on its way into the RIB. */
+/** One peer of the dumps on its way into the RIB. */
 class DumpPeer {
   readonly row: number;
   readonly #packer: UpdatePacker;
+  readonly #context: CodecContext;
   readonly #view = new UpdateView();
 
   constructor(
@@ -40,15 +51,15 @@ class DumpPeer {
     { address, asn, bgpIdentifier }: MrtPeer,
   ) {
     const isInternal = asn === router.config.local.asn;
-    const context: CodecContext = {
+    this.#context = {
       ...OFFLINE,
       extendedMessages: true,
       peering: isInternal ? 'internal' : 'external',
       peerAsn: asn,
     };
     const name = `${file} ${formatAddress(address)}`;
-    this.row = router.staticPeer(name, address, bgpIdentifier, context);
-    this.#packer = new UpdatePacker(context, (messages) => this.#deliver(messages, context));
+    this.row = router.staticPeer(name, address, bgpIdentifier, this.#context);
+    this.#packer = new UpdatePacker(this.#context, (messages) => this.#deliver(messages));
   }
 
   /** False where no message can hold the attributes. */
@@ -64,73 +75,134 @@ class DumpPeer {
     return true;
   }
 
+  /** An UPDATE as the peer sent it. False where it cannot be read. */
+  hear({ bytes, view, at, end, context }: BgpMessageEntry): boolean {
+    this.flush();
+    const { asn4, addPathReceive } = context;
+    const sent = { ...this.#context, asn4, addPathReceive };
+    readUpdate(bytes, view, at, end, sent, this.#view);
+    this.router.load(this.row, this.#view, sent);
+    return this.#view.outcome !== OUTCOME.sessionReset;
+  }
+
+  /** Its session was lost: all that it has announced is gone. */
+  lose(): void {
+    this.flush();
+    this.router.unload(this.row);
+  }
+
   flush(): void {
     this.#packer.flush();
   }
 
-  #deliver(messages: Uint8Array, context: CodecContext): void {
+  #deliver(messages: Uint8Array): void {
     const view = new DataView(messages.buffer, messages.byteOffset, messages.length);
     for (let at = 0; at < messages.length; ) {
       const end = at + view.getUint16(at + 16);
-      readUpdate(messages, view, at + HEADER_BYTES, end, context, this.#view);
-      this.router.load(this.row, this.#view);
+      readUpdate(messages, view, at + HEADER_BYTES, end, this.#context, this.#view);
+      this.router.load(this.row, this.#view, this.#context);
       at = end;
     }
   }
 }
 
-/** Reads the whole dump, in slices between which the event loop turns. */
-export async function loadDump(
-  file: string,
-  router: LiveRouter,
-  isWanted: () => boolean,
-): Promise<DumpCounts> {
-  const source = bunzip2IfNeeded(openByteSource(file));
-  const peers = new Map<string, DumpPeer>();
-  let routes = 0;
-  let skipped = 0;
-  try {
-    const dump = readMrt(source);
-    let endMs = performance.now() + SLICE_MS;
-    let next = dump.next();
-    for (; next.done !== true && isWanted(); next = dump.next()) {
-      const { entry } = next.value;
-      if (entry.kind === 'rib' && (entry.family === IPV4_UNICAST || entry.family === IPV6_UNICAST)) {
-        for (const { peer, attributes } of entry.routes) {
-          if (peer !== null && peerOf(peers, router, file, peer).add(entry, attributes)) routes++;
-          else skipped++;
-        }
-      } else if (entry.kind !== 'peer-index') skipped++;
-      if (performance.now() < endMs) continue;
-      await new Promise((resolve) => setImmediate(resolve));
-      endMs = performance.now() + SLICE_MS;
+/** The dumps of one router, one after the other. */
+export class DumpLoader {
+  readonly #peers = new Map<string, DumpPeer>();
+  /** of the dump in hand */
+  readonly #seen = new Set<DumpPeer>();
+  #file = '';
+  #routes = 0;
+  #updates = 0;
+  #skipped = 0;
+
+  constructor(private readonly router: LiveRouter) {}
+
+  /** Reads the whole dump, in slices between which the event loop turns. */
+  async load(file: string, isWanted: () => boolean): Promise<DumpCounts> {
+    const source = bunzip2IfNeeded(openByteSource(file));
+    this.#seen.clear();
+    this.#file = file;
+    this.#routes = 0;
+    this.#updates = 0;
+    this.#skipped = 0;
+    try {
+      const dump = readMrt(source);
+      let endMs = performance.now() + SLICE_MS;
+      let next = dump.next();
+      for (; next.done !== true && isWanted(); next = dump.next()) {
+        this.#take(next.value.entry);
+        if (performance.now() < endMs) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        endMs = performance.now() + SLICE_MS;
+      }
+      for (const peer of this.#seen) peer.flush();
+      this.router.flush();
+      const ended = next.done === true ? next.value : null;
+      return {
+        ...{ peers: this.#seen.size, routes: this.#routes, updates: this.#updates, skipped: this.#skipped },
+        fault: (source.fault ?? ended)?.message ?? null,
+      };
+    } finally {
+      source.close();
     }
-    for (const peer of peers.values()) peer.flush();
-    router.flush();
-    const ended = next.done === true ? next.value : null;
-    return { peers: peers.size, routes, skipped, fault: (source.fault ?? ended)?.message ?? null };
-  } finally {
-    source.close();
+  }
+
+  #take(entry: MrtEntry): void {
+    switch (entry.kind) {
+      case 'rib':
+        this.#takeTable(entry);
+        break;
+      case 'message':
+        if (entry.type !== MESSAGE_TYPE.update || entry.sender !== 'peer') this.#skipped++;
+        else if (this.#peerOf(entry.peer).hear(entry)) this.#updates++;
+        else this.#skipped++;
+        break;
+      case 'state':
+        if (entry.oldState === ESTABLISHED && entry.newState !== ESTABLISHED) this.#peerOf(entry.peer).lose();
+        break;
+      case 'other':
+      case 'malformed':
+        this.#skipped++;
+        break;
+      case 'peer-index':
+        break;
+    }
+  }
+
+  #takeTable(entry: RibEntry): void {
+    const isUnicast = entry.family === IPV4_UNICAST || entry.family === IPV6_UNICAST;
+    for (const { peer, attributes } of entry.routes) {
+      if (isUnicast && peer !== null && this.#peerOf(peer).add(entry, attributes)) this.#routes++;
+      else this.#skipped++;
+    }
+  }
+
+  #peerOf(peer: MrtPeer): DumpPeer {
+    const key = `${formatAddress(peer.address)} ${peer.asn}`;
+    let known = this.#peers.get(key);
+    if (known === undefined) {
+      known = new DumpPeer(this.router, this.#file, peer);
+      this.#peers.set(key, known);
+    }
+    this.#seen.add(known);
+    return known;
   }
 }
 
-function peerOf(peers: Map<string, DumpPeer>, router: LiveRouter, file: string, peer: MrtPeer): DumpPeer {
-  const key = `${formatAddress(peer.address)} ${peer.asn}`;
-  let known = peers.get(key);
-  if (known === undefined) {
-    known = new DumpPeer(router, file, peer);
-    peers.set(key, known);
-  }
-  return known;
-}
-
-/** What a person is told of a dump that was loaded. Throws where nothing in it was a route. */
-export function dumpSentence(file: string, { peers, routes, skipped, fault }: DumpCounts): string {
-  if (routes === 0) {
-    const why = fault ?? 'it is no table dump, or holds other families';
+/** What a person is told of a dump that was loaded. Throws where nothing in it says anything about routes. */
+export function dumpSentence(file: string, { peers, routes, updates, skipped, fault }: DumpCounts): string {
+  if (routes + updates === 0) {
+    const why = fault ?? 'it is no dump of tables or updates, or holds other families';
     throw new FlowfateError('input', `${file} holds no IPv4 or IPv6 unicast route: ${why}`, { file });
   }
+  const found = [routes > 0 ? counted(routes, 'route') : '', updates > 0 ? counted(updates, 'update') : ''];
   const rest = skipped === 0 ? '' : `, ${skipped} other entries left out`;
   const damage = fault === null ? '' : `; it is damaged: ${fault}`;
-  return `${file}: ${routes} routes of ${peers} peer${peers === 1 ? '' : 's'} loaded${rest}${damage}`;
+  const what = found.filter((text) => text !== '').join(' and ');
+  return `${file}: ${what} of ${counted(peers, 'peer')} loaded${rest}${damage}`;
+}
+
+function counted(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

@@ -121,7 +121,10 @@ export function routerConfig(input: ScenarioInput | null, overrides: RouterOverr
 }
 
 /** The policy of a peer: its own, or that of the first range that holds it. */
-export function policyOf(config: RouterConfig, peer: PeerSettings): PeerPolicy | null {
+export function policyOf(
+  config: RouterConfig,
+  peer: Pick<PeerSettings, 'id' | 'address'>,
+): PeerPolicy | null {
   const own = config.policies.get(peer.id);
   if (own !== undefined) return own;
   const at = config.peers.ranges.findIndex(({ prefix }) => prefixContains(prefix, peer.address));

@@ -8,7 +8,7 @@ import { Speaker } from '../bgp/session/speaker.js';
 import { BgpListener, dialTcp, SYSTEM_CLOCK } from '../bgp/transport.js';
 import { FlowfateError } from '../errors.js';
 import { LiveRouter } from './live-router.js';
-import { dumpSentence, loadDump } from './load-dump.js';
+import { DumpLoader, dumpSentence } from './load-dump.js';
 import { ownInterfaces } from './own-addresses.js';
 import { policyOf, type RouterConfig } from './router-config.js';
 import { RouterLog } from './router-log.js';
@@ -20,6 +20,7 @@ const GOODBYE_MS = 1000;
 
 export class RouterProgram {
   #isStopped = false;
+  readonly #dumps: DumpLoader;
 
   private constructor(
     private readonly router: LiveRouter,
@@ -29,7 +30,9 @@ export class RouterProgram {
     private readonly log: RouterLog,
     /** what page, API, metrics and live traffic read */
     readonly view: RouterView,
-  ) {}
+  ) {
+    this.#dumps = new DumpLoader(router);
+  }
 
   /** Listens, then connects. Throws a FlowfateError of code `network` where it cannot listen. */
   static async start(config: RouterConfig, print: (line: string) => void): Promise<RouterProgram> {
@@ -60,9 +63,9 @@ export class RouterProgram {
     this.log.say(line);
   }
 
-  /** Loads a table dump; resolves when its routes are in. */
+  /** Loads a dump of tables or updates; resolves when its routes are in. */
   async load(file: string): Promise<void> {
-    const counts = await loadDump(file, this.router, () => !this.#isStopped);
+    const counts = await this.#dumps.load(file, () => !this.#isStopped);
     if (!this.#isStopped) this.log.say(dumpSentence(file, counts));
   }
 

@@ -7,6 +7,7 @@ import { SEGMENT } from '../bgp/attribute/002-as-path.js';
 import { formatCommunity } from '../bgp/attribute/008-communities.js';
 import type { LargeCommunity } from '../bgp/attribute/032-large-communities.js';
 import type { PathAttribute } from '../bgp/attribute/descriptor.js';
+import { DESCRIPTOR_OF } from '../bgp/attribute/registry.js';
 import type { FamilyRib } from '../bgp/rib/family-rib.js';
 import {
   findPrefix,
@@ -139,7 +140,9 @@ export class RouterReader implements RouterView {
 
   #routes(of: FamilyRib, row: number): RouteView[] {
     const prefix = prefixOfRow(of, row);
-    return routesOf(this.router.rib, of, row).map((route) => this.#route(of, prefix, route));
+    return routesOf(this.router.rib, of, row, this.router.nowS).map((route) =>
+      this.#route(of, prefix, route),
+    );
   }
 
   #route(of: FamilyRib, prefix: Prefix, route: RibRoute): RouteView {
@@ -151,14 +154,16 @@ export class RouterReader implements RouterView {
       nextHop: route.nextHop,
       best: route.best,
       multipath: route.multipath && !route.best,
+      excluded: route.excluded,
       stale: route.stale,
-      receivedMs: null,
+      ageS: route.ageS,
       origin: ORIGINS[(value(1) as number | undefined) ?? 2] ?? 'incomplete',
       asPath: pathText((value(2) as readonly AsPathSegment[] | undefined) ?? []),
       localPref: (value(5) as number | undefined) ?? null,
       med: (value(4) as number | undefined) ?? null,
       communities: ((value(8) as readonly number[] | undefined) ?? []).map(formatCommunity),
       largeCommunities: ((value(32) as readonly LargeCommunity[] | undefined) ?? []).map((c) => c.join(':')),
+      extendedCommunities: [16, 25].flatMap((code) => attributeTexts(route.attributes, code)),
     };
   }
 
@@ -178,6 +183,12 @@ const ORIGINS = ['igp', 'egp', 'incomplete'];
 function attributeValue(attributes: readonly PathAttribute[], code: number): unknown {
   const found = attributes.find((attribute) => attribute.code === code && attribute.fault === undefined);
   return found?.value;
+}
+
+/** Each value of an attribute that is a list, as its descriptor writes it. */
+function attributeTexts(attributes: readonly PathAttribute[], code: number): string[] {
+  const value = attributeValue(attributes, code);
+  return value === undefined ? [] : (DESCRIPTOR_OF[code]!.toJson(value) as string[]);
 }
 
 /** `64512 {64513,64514} (65001 65002)` */

@@ -113,8 +113,11 @@ export interface RouteView {
   readonly best: boolean;
   /** one that the FIB uses beside the best */
   readonly multipath: boolean;
+  /** `no`, or why it may not be used: "policy", "as-loop", ... */
+  readonly excluded: string;
   readonly stale: boolean;
-  readonly receivedMs: number | null;
+  /** how long its peer has announced it as it is */
+  readonly ageS: number;
   readonly origin: string;
   /** as it is written: "64512 {64513,64514}" */
   readonly asPath: string;
@@ -122,6 +125,8 @@ export interface RouteView {
   readonly med: number | null;
   readonly communities: readonly string[];
   readonly largeCommunities: readonly string[];
+  /** RFC 4360 and RFC 5701: "rt:64512:100", others as hexadecimal digits */
+  readonly extendedCommunities: readonly string[];
 }
 
 export interface NextHopView {

@@ -5,9 +5,10 @@ import { formatAddress, parseAddress } from '../../src/addr/address.js';
 import { formatPrefix, parsePrefix } from '../../src/addr/prefix.js';
 import { IPV4_UNICAST, IPV6_UNICAST } from '../../src/bgp/address-family.js';
 import type { FamilyRib } from '../../src/bgp/rib/family-rib.js';
+import { policySchema } from '../../src/bgp/rib/policy-schema.js';
 import { Rib } from '../../src/bgp/rib/rib.js';
 import { attributesOf, peerSettings, RibSession, type RouteText } from '../support/rib-session.js';
-import { type NaivePeer, NaiveRib } from './naive-rib.js';
+import { type NaivePeer, type NaivePolicy, NaiveRib } from './naive-rib.js';
 
 const ASN = 65000;
 const OWN_HOP4 = '10.0.0.254';
@@ -50,6 +51,30 @@ const PEERS = [
   peer(8, 64605, 'peer'),
 ];
 
+/** Import policies as a configuration has them, and what each is to do. */
+const POLICIES: readonly { readonly written: unknown; readonly naive: NaivePolicy }[] = [
+  { written: 'all', naive: (_prefix, route) => route },
+  { written: 'none', naive: () => null },
+  {
+    written: [{ match: { communities: ['3356:1'] }, action: 'reject' }, { set: { localPref: 300 } }],
+    naive: (_prefix, route) =>
+      route.communities?.includes(0x0d1c0001) ? null : { ...route, localPref: 300 },
+  },
+  {
+    written: [
+      { match: { prefixes: ['10.0.0.0/8 le 32'] }, set: { addCommunities: ['3356:1'] } },
+      { match: { prefixes: ['2001:db8::/32 le 128'] } },
+    ],
+    naive: (prefix, route) => {
+      if (prefix.startsWith('2001:')) return route;
+      if (!prefix.startsWith('10.')) return null;
+      const { communities = [] } = route;
+      const all = communities.includes(0x0d1c0001) ? communities : [...communities, 0x0d1c0001];
+      return { ...route, communities: all };
+    },
+  },
+];
+
 interface Announce {
   readonly kind: 'announce';
   readonly peer: number;
@@ -65,7 +90,8 @@ type Step =
       readonly pathId: number;
       readonly prefixes: readonly string[];
     }
-  | { readonly kind: 'restart' | 'refresh'; readonly peer: number }
+  | { readonly kind: 'restart' | 'refresh' | 'ended'; readonly peer: number }
+  | { readonly kind: 'policy' | 'interrupt'; readonly peer: number; readonly policy: number }
   | { readonly kind: 'pump'; readonly peer: number; readonly octets: number }
   | { readonly kind: 'local'; readonly prefix: string; readonly med: number | null }
   | { readonly kind: 'unlocal'; readonly prefix: string };
@@ -131,7 +157,18 @@ const arbStep: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constantFrom('restart' as const, 'refresh' as const), peer: arbPeer }),
+    arbitrary: fc.record({
+      kind: fc.constantFrom('restart' as const, 'refresh' as const, 'ended' as const),
+      peer: arbPeer,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('policy' as const, 'policy' as const, 'interrupt' as const),
+      peer: arbPeer,
+      policy: fc.nat({ max: POLICIES.length - 1 }),
+    }),
   },
   {
     weight: 4,
@@ -181,14 +218,15 @@ class Pair {
     this.sessions = PEERS.map((_, i) => this.connect(i));
   }
 
-  connect(i: number): RibSession {
+  connect(i: number, policy = 0, previousRow = -1): RibSession {
     const { asn, name, role, addPathSend } = PEERS[i]!;
     const families = new Set([IPV4_UNICAST, IPV6_UNICAST]);
     const settings = peerSettings(
-      { asn, at: name, localAsn: ASN, role },
+      { asn, at: name, localAsn: ASN, role, import: policySchema.parse(POLICIES[policy]!.written) },
       { addPathReceive: families, ...(addPathSend === 'yes' && { addPathSend: families }) },
     );
-    return new RibSession(this.rib, settings);
+    this.naive.imports.set(PEERS[i]!, POLICIES[policy]!.naive);
+    return new RibSession(this.rib, settings, previousRow);
   }
 
   apply(step: Step): void {
@@ -205,6 +243,25 @@ class Pair {
         this.rib.peerDown(this.sessions[step.peer]!.row);
         this.naive.peerDown(PEERS[step.peer]!);
         this.sessions[step.peer] = this.connect(step.peer);
+        break;
+      case 'policy':
+        this.setImport(step.peer, step.policy);
+        break;
+      case 'interrupt': {
+        const { row } = this.sessions[step.peer]!;
+        this.rib.peerDown(row, new Set([IPV4_UNICAST, IPV6_UNICAST]));
+        this.naive.markStale(PEERS[step.peer]!);
+        const isKept = this.rib.peers[row] !== null;
+        // the policy may change while the peer is away
+        if (isKept) this.setImport(step.peer, step.policy);
+        this.sessions[step.peer] = this.connect(step.peer, step.policy, isKept ? row : -1);
+        break;
+      }
+      case 'ended':
+        for (const family of [IPV4_UNICAST, IPV6_UNICAST]) {
+          this.rib.endOfRib(this.sessions[step.peer]!.row, family);
+        }
+        this.naive.sweepStale(PEERS[step.peer]!);
         break;
       case 'refresh':
         for (const family of [IPV4_UNICAST, IPV6_UNICAST]) {
@@ -230,6 +287,11 @@ class Pair {
         this.rib.withdrawLocal(parsePrefix(step.prefix)!);
         this.naive.withdraw(null, step.prefix, 0);
     }
+  }
+
+  setImport(i: number, policy: number): void {
+    this.rib.setImportPolicy(this.sessions[i]!.row, policySchema.parse(POLICIES[policy]!.written));
+    this.naive.imports.set(PEERS[i]!, POLICIES[policy]!.naive);
   }
 
   check(): void {

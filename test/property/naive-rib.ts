@@ -18,7 +18,12 @@ interface NaivePath {
   readonly peer: NaivePeer | null;
   readonly pathId: number;
   readonly route: RouteText;
+  /** announced before its session was interrupted */
+  isStale: boolean;
 }
+
+/** What an import policy makes of a route; `null` = refused. */
+export type NaivePolicy = (prefix: string, route: RouteText) => RouteText | null;
 
 const WELL_KNOWN = { noExport: 0xffffff01, noAdvertise: 0xffffff02, noExportSubconfed: 0xffffff03 };
 const GRACEFUL_SHUTDOWN = 0xffff0000;
@@ -26,6 +31,9 @@ const GRACEFUL_SHUTDOWN = 0xffff0000;
 export class NaiveRib {
   /** prefix → `peer#pathId` → as received */
   readonly received = new Map<string, Map<string, NaivePath>>();
+
+  /** by peer; every route as it is where none stands */
+  readonly imports = new Map<NaivePeer, NaivePolicy>();
 
   constructor(
     readonly asn: number,
@@ -37,7 +45,7 @@ export class NaiveRib {
 
   announce(peer: NaivePeer | null, prefix: string, pathId: number, route: RouteText): void {
     const paths = this.received.get(prefix) ?? new Map<string, NaivePath>();
-    paths.set(`${peer?.name}#${pathId}`, { peer, pathId, route });
+    paths.set(`${peer?.name}#${pathId}`, { peer, pathId, route, isStale: false });
     this.received.set(prefix, paths);
   }
 
@@ -49,6 +57,20 @@ export class NaiveRib {
     for (const paths of this.received.values()) {
       for (const [key, path] of paths) if (path.peer === peer) paths.delete(key);
     }
+  }
+
+  markStale(peer: NaivePeer): void {
+    for (const path of this.pathsOf(peer)) path.isStale = true;
+  }
+
+  sweepStale(peer: NaivePeer): void {
+    for (const paths of this.received.values()) {
+      for (const [key, path] of paths) if (path.peer === peer && path.isStale) paths.delete(key);
+    }
+  }
+
+  private pathsOf(peer: NaivePeer): NaivePath[] {
+    return [...this.received.values()].flatMap((paths) => [...paths.values()].filter((p) => p.peer === peer));
   }
 
   /** Next hops of the prefix, ascending. */
@@ -87,11 +109,11 @@ export class NaiveRib {
   }
 
   private usable(prefix: string): NaivePath[] {
-    return [...(this.received.get(prefix)?.values() ?? [])].flatMap((path) => this.imported(path));
+    return [...(this.received.get(prefix)?.values() ?? [])].flatMap((path) => this.imported(prefix, path));
   }
 
   /** RFC 4271 section 9.1.2 and what peers' roles say; the route as it lies in the Loc-RIB. */
-  private imported(path: NaivePath): NaivePath[] {
+  private imported(prefix: string, path: NaivePath): NaivePath[] {
     const { peer, route } = path;
     if (peer === null) return [path];
     if (route.path.includes(this.asn)) return [];
@@ -103,6 +125,10 @@ export class NaiveRib {
     } else if (role === 'customer' || role === 'peer' || role === 'rs-client') {
       changed = { ...changed, otc: peer.asn };
     }
+    const policy = this.imports.get(peer);
+    const accepted = policy === undefined ? changed : policy(prefix, changed);
+    if (accepted === null) return [];
+    changed = accepted;
     const isExternal = peer.asn !== this.asn;
     if (isExternal && route.communities?.includes(GRACEFUL_SHUTDOWN)) changed = { ...changed, localPref: 0 };
     return [{ ...path, route: changed }];

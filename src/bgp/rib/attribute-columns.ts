@@ -134,8 +134,7 @@ export class AttributeColumns {
           if (this.#derivePath(set, view, at, valueAt, valueEnd)) marks |= MARK.ownAs;
           break;
         case CODE.nextHop:
-          this.nextHop[set] = this.nextHops.internIpv4(view.getUint32(valueAt));
-          marks |= MARK.hasNextHop;
+          marks = this.#putNextHop(set, marks, this.nextHops.holdIpv4(view.getUint32(valueAt)));
           break;
         case CODE.med:
           this.med[set] = view.getUint32(valueAt);
@@ -158,7 +157,7 @@ export class AttributeColumns {
           }
           break;
         case CODE.mpReach:
-          if (this.#deriveMpNextHop(set, view, valueAt)) marks |= MARK.hasNextHop;
+          marks = this.#deriveMpNextHop(set, marks, view, valueAt);
           break;
         case CODE.onlyToCustomer:
           this.onlyToCustomer[set] = view.getUint32(valueAt);
@@ -167,6 +166,11 @@ export class AttributeColumns {
       }
     }
     this.marks[set] = marks;
+  }
+
+  /** The set is gone: its next hop is held by one less. */
+  release(set: number): void {
+    if ((this.marks[set]! & MARK.hasNextHop) !== 0) this.nextHops.release(this.nextHop[set]!);
   }
 
   /** Whether our own AS is in the path. */
@@ -179,15 +183,20 @@ export class AttributeColumns {
   }
 
   /** A VPN next hop has a route distinguisher before the address (RFC 4364): such families are not held here. */
-  #deriveMpNextHop(set: number, view: DataView, at: number): boolean {
+  #deriveMpNextHop(set: number, marks: number, view: DataView, at: number): number {
     const afi = view.getUint16(at);
     const bytes = view.getUint8(at + 3);
-    if (afi !== AFI.ipv4 && afi !== AFI.ipv6) return false;
-    if (bytes === 4) this.nextHop[set] = this.nextHops.internIpv4(view.getUint32(at + 4));
-    else if (bytes === 16 || bytes === 32) {
-      this.nextHop[set] = this.nextHops.internIpv6(view, at + 4, at + 4 + bytes);
-    } else return false;
-    return true;
+    if (afi !== AFI.ipv4 && afi !== AFI.ipv6) return marks;
+    if (bytes === 4) return this.#putNextHop(set, marks, this.nextHops.holdIpv4(view.getUint32(at + 4)));
+    if (bytes !== 16 && bytes !== 32) return marks;
+    return this.#putNextHop(set, marks, this.nextHops.holdIpv6(view, at + 4, at + 4 + bytes));
+  }
+
+  /** The marks with {@link MARK.hasNextHop}; where a set has both attributes the later one counts. */
+  #putNextHop(set: number, marks: number, hop: number): number {
+    if ((marks & MARK.hasNextHop) !== 0) this.nextHops.release(this.nextHop[set]!);
+    this.nextHop[set] = hop;
+    return marks | MARK.hasNextHop;
   }
 }
 

@@ -179,6 +179,7 @@ export class AttributeStore {
 
   #remove(set: number): void {
     this.#unlink(set);
+    this.columns.release(set);
     this.#freedBytes += this.#length[set]!;
     this.#isUsed[set] = 0;
     this.#references[set] = this.#free;

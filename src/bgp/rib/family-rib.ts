@@ -118,10 +118,14 @@ export class FamilyRib implements OutFamily {
     return path;
   }
 
-  /** The peer announces a path. `excluded` says why it may not be used. */
+  /**
+   * The peer announces a path with the attribute set `received`, of which the import rules make `set`; `excluded`
+   * says why it may not be used.
+   */
   announce(
     peer: number,
     pathId: number,
+    received: number,
     set: number,
     excluded: number,
     w0: number,
@@ -131,6 +135,7 @@ export class FamilyRib implements OutFamily {
     length: number,
   ): void {
     const { paths } = this;
+    const { store } = this.parts;
     const prefix = this.table.intern(w0, w1, w2, w3, length);
     if (prefix >= this.first.length) this.#grow();
     let path = this.first[prefix] === 0 ? NOBODY : this.pathOf(prefix, peer, pathId);
@@ -139,20 +144,39 @@ export class FamilyRib implements OutFamily {
       paths.next[path] = this.first[prefix]! - 1;
       this.first[prefix] = path + 1;
       this.received[peer]!++;
-      this.parts.store.retain(set);
-    } else {
-      const wasStale = paths.stale[path];
-      paths.stale[path] = 0;
-      if (paths.set[path] === set && paths.excluded[path] === excluded && wasStale !== STALE.longLived)
-        return;
-      if (paths.excluded[path] === EXCLUDED.no) this.accepted[peer]!--;
-      this.parts.store.retain(set);
-      this.parts.store.release(paths.set[path]!);
+      store.retain(received);
+      store.retain(set);
+      paths.received[path] = received;
+      paths.sinceS[path] = this.parts.nowS;
+      paths.set[path] = set;
+      paths.excluded[path] = excluded;
+      if (excluded === EXCLUDED.no) this.accepted[peer]!++;
+      this.#decide(prefix, path);
+      return;
     }
-    paths.set[path] = set;
-    paths.excluded[path] = excluded;
-    if (excluded === EXCLUDED.no) this.accepted[peer]!++;
-    this.#decide(prefix, path);
+    const wasStale = paths.stale[path];
+    const before = paths.received[path]!;
+    paths.stale[path] = 0;
+    if (before !== received) {
+      store.retain(received);
+      paths.received[path] = received;
+      paths.sinceS[path] = this.parts.nowS;
+    }
+    const isChanged = paths.set[path] !== set || paths.excluded[path] !== excluded;
+    if (isChanged) this.#replace(path, set, excluded);
+    // only now: `set` may be what was received before
+    if (before !== received) store.release(before);
+    if (isChanged || wasStale === STALE.longLived) this.#decide(prefix, path);
+  }
+
+  /** The import rules now make `set` of what the peer announced. */
+  importAgain(path: number, set: number, excluded: number): void {
+    const { paths } = this;
+    // no policy makes a unicast route of it
+    if (paths.excluded[path] === EXCLUDED.notUnicast) return;
+    if (paths.set[path] === set && paths.excluded[path] === excluded) return;
+    this.#replace(path, set, excluded);
+    this.#decide(paths.prefix[path]!, path);
   }
 
   /** The peer withdraws a path; nothing happens where it has none. */
@@ -180,6 +204,7 @@ export class FamilyRib implements OutFamily {
     if (paths.excluded[path] === EXCLUDED.no) this.accepted[peer]!--;
     if (this.best[prefix] === path + 1) this.#forgetBest(prefix, peer);
     this.parts.store.release(paths.set[path]!);
+    this.parts.store.release(paths.received[path]!);
     paths.remove(path);
     this.#decide(prefix, NOBODY);
     this.#freeIfUnused(prefix);
@@ -194,6 +219,18 @@ export class FamilyRib implements OutFamily {
     if (before !== stale && (before === STALE.longLived || stale === STALE.longLived)) {
       this.#decide(paths.prefix[path]!, path);
     }
+  }
+
+  #replace(path: number, set: number, excluded: number): void {
+    const { paths } = this;
+    const { store } = this.parts;
+    const peer = paths.owner[path]! - 1;
+    if (paths.excluded[path] === EXCLUDED.no) this.accepted[peer]!--;
+    if (excluded === EXCLUDED.no) this.accepted[peer]!++;
+    store.retain(set);
+    store.release(paths.set[path]!);
+    paths.set[path] = set;
+    paths.excluded[path] = excluded;
   }
 
   /** Chooses again; `changed` is a path that is new, has other attributes or another state. */

@@ -31,6 +31,11 @@ export class NextHopSetTable {
     return this.#hops.length - 1 - this.#free.length;
   }
 
+  /** Every set's number is below. */
+  get rows(): number {
+    return this.#hops.length;
+  }
+
   hopsOf(set: number): readonly number[] {
     return this.#hops[set] ?? [];
   }

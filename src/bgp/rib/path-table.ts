@@ -54,8 +54,12 @@ export class PathTable {
   owner: Uint16Array<ArrayBuffer>;
   /** as received; 0 without ADD-PATH */
   pathId: Uint32Array<ArrayBuffer>;
-  /** attribute set after the import policy */
+  /** attribute set as the peer announced it: what a changed import policy starts from */
+  received: Uint32Array<ArrayBuffer>;
+  /** attribute set after the import policy; often the same */
   set: Uint32Array<ArrayBuffer>;
+  /** whole seconds of the RIB's time: when the peer first announced the path as it is */
+  sinceS: Uint32Array<ArrayBuffer>;
   /** {@link EXCLUDED} */
   excluded: Uint8Array<ArrayBuffer>;
   /** {@link STALE} */
@@ -71,7 +75,9 @@ export class PathTable {
     this.next = new Int32Array(room);
     this.owner = new Uint16Array(room);
     this.pathId = new Uint32Array(room);
+    this.received = new Uint32Array(room);
     this.set = new Uint32Array(room);
+    this.sinceS = new Uint32Array(room);
     this.excluded = new Uint8Array(room);
     this.stale = new Uint8Array(room);
   }
@@ -112,7 +118,9 @@ export class PathTable {
     this.next = grownColumn(this.next, rows);
     this.owner = grownColumn(this.owner, rows);
     this.pathId = grownColumn(this.pathId, rows);
+    this.received = grownColumn(this.received, rows);
     this.set = grownColumn(this.set, rows);
+    this.sinceS = grownColumn(this.sinceS, rows);
     this.excluded = grownColumn(this.excluded, rows);
     this.stale = grownColumn(this.stale, rows);
   }

@@ -23,6 +23,8 @@ export interface RibRoute {
   /** `no`, or why the path may not be used */
   readonly excluded: (typeof EXCLUDED_NAMES)[number];
   readonly stale: boolean;
+  /** whole seconds for which the peer has announced it as it is: saying the same again changes nothing */
+  readonly ageS: number;
   /** after the import policy */
   readonly attributes: readonly PathAttribute[];
   readonly nextHop: Address | null;
@@ -79,8 +81,8 @@ export function routedPrefixes(
   return rowsWhere(of, offset, limit, (row) => of.hops[row] !== NO_HOPS);
 }
 
-/** The paths of a prefix row, the best one first. */
-export function routesOf(rib: Rib, of: FamilyRib, row: number): RibRoute[] {
+/** The paths of a prefix row at `nowS` of the RIB's time, the best one first. */
+export function routesOf(rib: Rib, of: FamilyRib, row: number, nowS: number = rib.nowS): RibRoute[] {
   const { paths } = of;
   const shared = new Set(rib.sharedPaths(of, row));
   const routes: RibRoute[] = [];
@@ -95,6 +97,7 @@ export function routesOf(rib: Rib, of: FamilyRib, row: number): RibRoute[] {
       multipath: shared.has(path),
       excluded: EXCLUDED_NAMES[paths.excluded[path]!]!,
       stale: paths.stale[path] !== 0,
+      ageS: Math.max(0, Math.floor(nowS) - paths.sinceS[path]!),
       attributes: decodeAttributeList(view, rib.store.startOf(set), rib.store.endOf(set), OFFLINE),
       nextHop: hasHop ? rib.nextHops.addresses[columns.nextHop[set]!]! : null,
     });

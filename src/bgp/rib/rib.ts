@@ -19,7 +19,7 @@ import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../address-family.js
 import { OUTCOME, type PathAttribute } from '../attribute/descriptor.js';
 import { type NlriField, writeAttributeSet } from '../attribute-set.js';
 import { ByteWriter } from '../byte-writer.js';
-import { OFFLINE } from '../codec-context.js';
+import { type CodecContext, OFFLINE } from '../codec-context.js';
 import { NlriCursor } from '../nlri-cursor.js';
 import { encodeAttribute } from '../update-message.js';
 import type { UpdatePacker } from '../update-packer.js';
@@ -32,6 +32,7 @@ import { LOCAL_PEER, type MultipathSettings, PathChoice } from './best-path.js';
 import { EgressWriter } from './egress-writer.js';
 import { ExportRules, NOTHING } from './export-rules.js';
 import { FamilyRib, type FamilyRibParts, type RouteListener } from './family-rib.js';
+import { importAgain } from './import-again.js';
 import { ImportRules } from './import-rules.js';
 import { type HopOrder, NextHopSetTable } from './next-hop-set-table.js';
 import { NextHopTable, type ReachabilitySettings } from './next-hop-table.js';
@@ -90,7 +91,7 @@ export class Rib {
   readonly #octets = new ByteWriter(4096);
 
   constructor(readonly settings: RibSettings) {
-    this.nextHops = new NextHopTable(settings, settings.arrivalKeepS);
+    this.nextHops = new NextHopTable(settings, settings.order === 'arrival' ? settings.arrivalKeepS : 0);
     const { room = DEFAULT_ROOM } = settings;
     this.store = new AttributeStore(settings, this.nextHops, room);
     this.hopSets = new NextHopSetTable(this.nextHops, settings.order);
@@ -171,12 +172,12 @@ export class Rib {
   }
 
   /**
-   * The peer has sent an UPDATE that was read into `update` with the context of its settings. `treatAsWithdraw` is
-   * obeyed; after `sessionReset` nothing is changed.
+   * The peer has sent an UPDATE that was read into `update` with that context. `treatAsWithdraw` is obeyed; after
+   * `sessionReset` nothing is changed.
    */
-  update(row: number, update: UpdateView): void {
+  update(row: number, update: UpdateView, context: CodecContext = this.#peer(row).settings.context): void {
     if (update.outcome === OUTCOME.sessionReset) return;
-    const { families } = this.#peer(row).settings.context;
+    const { families } = context;
     const { reach, unreach } = update;
     const isAccepted = update.outcome < OUTCOME.treatAsWithdraw;
     if (families === null || families.has(IPV4_UNICAST)) {
@@ -186,7 +187,7 @@ export class Rib {
       }
       if (update.nlriCount > 0) {
         update.openNlri(this.#cursor);
-        if (isAccepted) this.#announceAll(row, this.ipv4, this.#internNlri(row, update));
+        if (isAccepted) this.#announceAll(row, this.ipv4, this.#internNlri(update, context));
         else this.#withdrawAll(row, this.ipv4);
       }
     }
@@ -198,7 +199,7 @@ export class Rib {
     const reachRib = reach.present && reach.count > 0 ? this.familyRib(reach.family) : null;
     if (reachRib === null) return;
     update.openSection(this.#cursor, reach);
-    if (isAccepted) this.#announceAll(row, reachRib, this.#internReach(row, update));
+    if (isAccepted) this.#announceAll(row, reachRib, this.#internNotCanonical(update, context, 'reach'));
     else this.#withdrawAll(row, reachRib);
   }
 
@@ -244,24 +245,26 @@ export class Rib {
     this.#outs[row]?.get(family)?.refresh();
   }
 
-  /**
-   * Other policies for a session that goes on. What follows from `exportPolicy` is pending at once; what was
-   * received before keeps what the old import policy made of it until the peer sends it again (ask for a refresh).
-   */
-  setPolicies(row: number, importPolicy: Policy, exportPolicy: Policy): void {
+  /** Another import policy: it holds at once for everything that the peer has announced, stale paths among it. */
+  setImportPolicy(row: number, policy: Policy): void {
+    const peer = this.#peer(row);
+    peer.settings = { ...peer.settings, import: policy };
+    peer.importPolicy = new PolicyRunner(policy, this.store);
+    for (const rib of this.families) importAgain(rib, row, this.#imports[row]!);
+  }
+
+  /** Another export policy: what follows from it is pending at once. */
+  setExportPolicy(row: number, exportPolicy: Policy): void {
     const peer = this.#peer(row);
     const exportedNothing = peer.settings.export === 'none';
-    peer.settings = { ...peer.settings, import: importPolicy, export: exportPolicy };
-    peer.importPolicy = new PolicyRunner(importPolicy, this.store);
+    peer.settings = { ...peer.settings, export: exportPolicy };
     peer.exportPolicy = new PolicyRunner(exportPolicy, this.store);
     for (const rib of this.families) {
       const out = this.#outs[row]!.get(rib.family);
       if (out === undefined) continue;
-      if (exportedNothing) {
-        if (exportPolicy !== 'none' && !rib.outs.includes(out)) {
-          rib.addOut(row, out, this.#pathsFor(peer, rib.family));
-          continue;
-        }
+      if (exportedNothing && exportPolicy !== 'none' && !rib.outs.includes(out)) {
+        rib.addOut(row, out, this.#pathsFor(peer, rib.family));
+        continue;
       }
       for (let prefix = 0; prefix < rib.table.rows; prefix++) {
         if (rib.table.isUsed(prefix)) out.mark(prefix);
@@ -279,7 +282,7 @@ export class Rib {
     for (const attribute of sorted) encodeAttribute(attribute, out, OFFLINE);
     const set = this.#internWritten();
     const { w0, w1, w2, w3 } = prefix.address;
-    rib.announce(LOCAL_PEER, 0, set, EXCLUDED.no, w0, w1, w2, w3, prefix.length);
+    rib.announce(LOCAL_PEER, 0, set, set, EXCLUDED.no, w0, w1, w2, w3, prefix.length);
     this.store.discardUnused(set);
   }
 
@@ -401,21 +404,17 @@ export class Rib {
     }
   }
 
-  #internNlri(row: number, update: UpdateView): number {
+  #internNlri(update: UpdateView, context: CodecContext): number {
     if (update.attributesAreCanonical) {
       return this.store.intern(update.bytes, update.view, update.attributesAt, update.attributesEnd);
     }
-    return this.#internNotCanonical(row, update, 'nlri');
+    return this.#internNotCanonical(update, context, 'nlri');
   }
 
-  #internReach(row: number, update: UpdateView): number {
-    return this.#internNotCanonical(row, update, 'reach');
-  }
-
-  #internNotCanonical(row: number, update: UpdateView, field: NlriField): number {
+  #internNotCanonical(update: UpdateView, context: CodecContext, field: NlriField): number {
     const out = this.#octets;
     out.rewind();
-    writeAttributeSet(update, this.#peer(row).settings.context, field, out);
+    writeAttributeSet(update, context, field, out);
     return this.#internWritten();
   }
 
@@ -436,7 +435,7 @@ export class Rib {
       const w3 = words[3]!;
       if (asksPrefix) rules.forPrefix(w0, w1, w2, w3, cursor.length);
       const excluded = rib.isUnicast(w0, cursor.length) ? rules.excluded : EXCLUDED.notUnicast;
-      rib.announce(row, cursor.pathId, rules.set, excluded, w0, w1, w2, w3, cursor.length);
+      rib.announce(row, cursor.pathId, set, rules.set, excluded, w0, w1, w2, w3, cursor.length);
     }
     rules.end();
   }

@@ -1,7 +1,7 @@
 /** A look into the RIB: the routes to a prefix, or to all that lie inside it. */
 import { useState } from 'preact/hooks';
 import type { Listing, RouteRecord } from '../api-records.js';
-import { count } from './figures.js';
+import { count, span } from './figures.js';
 
 type Answer =
   | { readonly kind: 'routes'; readonly prefix: string; readonly routes: Listing<RouteRecord> }
@@ -59,12 +59,16 @@ function Routes({ routes }: { readonly routes: Listing<RouteRecord> }) {
               {route.best ? 'best' : 'multipath'}
             </span>
             {route.stale && <span class="tag">stale</span>}
+            {route.excluded !== 'no' && <span class="tag">not used: {route.excluded}</span>}
           </span>
           <span class="soft">
-            from {route.peer}, AS path {route.asPath === '' ? 'empty' : route.asPath}, {route.origin}
+            from {route.peer} for {span(route.age)}, AS path {route.asPath === '' ? 'empty' : route.asPath},{' '}
+            {route.origin}
             {route.localPref === null ? '' : `, local preference ${route.localPref}`}
             {route.med === null ? '' : `, MED ${route.med}`}
-            {[...route.communities, ...route.largeCommunities].map((community) => ` ${community}`)}
+            {[...route.communities, ...route.largeCommunities, ...route.extendedCommunities].map(
+              (community) => ` ${community}`,
+            )}
           </span>
         </li>
       ))}

@@ -138,13 +138,15 @@ describe('the API', () => {
         best: true,
         multipath: false,
         stale: false,
-        receivedMs: 1_999_000,
+        excluded: 'no',
+        ageS: 1,
         origin: 'igp',
         asPath: '64601',
         localPref: null,
         med: 50,
         communities: ['64601:1'],
         largeCommunities: [],
+        extendedCommunities: ['rt:64601:1'],
       });
     }
     const prefixes = async (query: string) =>
@@ -154,7 +156,10 @@ describe('the API', () => {
     expect(await prefixes('prefix=0.0.0.0/0&longer=true')).toHaveLength(3);
     const { body } = await get<Listing<object>>('/api/v1/rib?prefix=203.0.113.10');
     expect(body.rows).toEqual([
-      expect.objectContaining({ prefix: ROUTE, nextHop: '10.0.0.1', med: 50, age: 1, asPath: '64601' }),
+      expect.objectContaining({
+        ...{ prefix: ROUTE, nextHop: '10.0.0.1', med: 50, age: 1, asPath: '64601', excluded: 'no' },
+        extendedCommunities: ['rt:64601:1'],
+      }),
     ]);
   });
 

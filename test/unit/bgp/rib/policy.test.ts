@@ -94,18 +94,62 @@ describe('policies', () => {
     expect(rib.store.count).toBe(0);
   });
 
+  it('act at once when the import policy changes, on what was refused before as well', () => {
+    const { rib, feeder, sink, inside } = through('none', 'all');
+    const prefixes = ['203.0.113.0/24', '10.1.0.0/16', '2001:db8::/32'];
+    feeder.announce(ROUTE, prefixes.slice(0, 2));
+    feeder.announce({ ...ROUTE, nextHop: '2001:db8::1' }, prefixes.slice(2));
+    const tells = (policy: unknown): string[] => {
+      rib.setImportPolicy(feeder.row, policySchema.parse(policy));
+      sink.pumpAll();
+      inside.pumpAll();
+      return [...sink.told.keys()].sort();
+    };
+    expect(tells('none')).toEqual([]);
+    expect(tells('all')).toEqual([...prefixes].sort());
+    expect(tells([{ match: { prefixes: ['10.0.0.0/8 le 32', '2001:db8::/32'] } }])).toEqual(
+      prefixes.slice(1).sort(),
+    );
+    const hundred = { match: { communities: ['64601:100'] } };
+    expect(tells([{ ...hundred, set: { localPref: 7, removeCommunities: ['64601:100'] } }])).toHaveLength(3);
+    expect(inside.told.get('10.1.0.0/16')).toMatchObject({ localPref: 7 });
+    expect(inside.told.get('10.1.0.0/16')).not.toHaveProperty('communities');
+    // what the policy took off is still known: the policy starts from what was received
+    expect(tells([hundred])).toHaveLength(3);
+    expect(inside.told.get('10.1.0.0/16')).toMatchObject({ localPref: 100, communities: [0xfc590064] });
+    expect(tells('none')).toEqual([]);
+    expect(rib.counts(feeder.row, 257)).toMatchObject({ received: 2, accepted: 0, best: 0 });
+    rib.peerDown(feeder.row);
+    expect(rib.store.count).toBe(0);
+  });
+
+  it('act on the stale routes of a peer that is away, too, and leave them stale', () => {
+    const { rib, feeder, inside } = through('all', 'all');
+    feeder.announce(ROUTE, ['203.0.113.0/24', '10.1.0.0/16']);
+    rib.peerDown(feeder.row, new Set([257]));
+    rib.setImportPolicy(feeder.row, policySchema.parse([{ match: { prefixes: ['10.0.0.0/8 le 32'] } }]));
+    inside.pumpAll();
+    expect([...inside.told.keys()]).toEqual(['10.1.0.0/16']);
+    rib.setImportPolicy(feeder.row, 'all');
+    inside.pumpAll();
+    expect(inside.told.size).toBe(2);
+    rib.sweepStale(feeder.row, 257);
+    inside.pumpAll();
+    expect([inside.told.size, rib.store.count]).toEqual([0, 0]);
+  });
+
   it('withdraw and announce what a new export policy says while the session goes on', () => {
     const { rib, feeder, sink } = through('all', 'all');
     feeder.announce(ROUTE, ['203.0.113.0/24', '203.0.113.7/32']);
     sink.pumpAll();
     expect(sink.told.size).toBe(2);
-    rib.setPolicies(sink.row, 'all', policySchema.parse([{ match: { prefixes: ['203.0.113.7/32'] } }]));
+    rib.setExportPolicy(sink.row, policySchema.parse([{ match: { prefixes: ['203.0.113.7/32'] } }]));
     sink.pumpAll();
     expect([...sink.told.keys()]).toEqual(['203.0.113.7/32']);
-    rib.setPolicies(sink.row, 'all', 'none');
+    rib.setExportPolicy(sink.row, 'none');
     sink.pumpAll();
     expect(sink.told.size).toBe(0);
-    rib.setPolicies(sink.row, 'all', 'all');
+    rib.setExportPolicy(sink.row, 'all');
     sink.pumpAll();
     expect(sink.told.size).toBe(2);
   });
@@ -115,7 +159,7 @@ describe('policies', () => {
     feeder.announce(ROUTE, ['203.0.113.0/24']);
     sink.pumpAll();
     expect([sink.told.size, sink.ended.length]).toEqual([0, 2]);
-    rib.setPolicies(sink.row, 'all', 'all');
+    rib.setExportPolicy(sink.row, 'all');
     sink.pumpAll();
     expect(sink.told.size).toBe(1);
   });
