@@ -93,8 +93,8 @@ describe('paths that may not be used', () => {
     });
     expect(usable).toEqual([...v4.slice(3), ...v6.slice(4)]);
     expect(rib.counts(feeder.row, IPV4_UNICAST)).toMatchObject({ received: 6, accepted: 3 });
-    rib.setPolicies(feeder.row, 'none', 'none');
-    rib.setPolicies(feeder.row, 'all', 'none');
+    rib.setImportPolicy(feeder.row, 'none');
+    rib.setImportPolicy(feeder.row, 'all');
     expect(rib.counts(feeder.row, IPV4_UNICAST)).toMatchObject({ received: 6, accepted: 3 });
   });
 
