@@ -71,6 +71,8 @@ export interface RouteRecord {
   readonly best: boolean;
   readonly multipath: boolean;
   readonly stale: boolean;
+  /** beyond the restart time of its peer: the last choice (RFC 9494) */
+  readonly longLivedStale: boolean;
   readonly origin: string;
   readonly asPath: string;
   readonly localPref: number | null;

@@ -15,6 +15,7 @@ import { MESSAGE_TYPE, REFRESH_SUBTYPE } from '../bgp/message.js';
 import { encodeMessage } from '../bgp/message-codec.js';
 import { Rib } from '../bgp/rib/rib.js';
 import { RibFib } from '../bgp/rib/rib-fib.js';
+import { takesLongLivedStale } from '../bgp/session/open-exchange.js';
 import type { PeerSettings } from '../bgp/session/peer-settings.js';
 import type { PeerStateChange, Session, SessionEnd, SessionHandler } from '../bgp/session/session-handler.js';
 import type { Clock } from '../bgp/session/wire.js';
@@ -125,6 +126,7 @@ export class LiveRouter implements SessionHandler {
         nextHops: 'any',
         internalNextHop: policy.internalNextHop,
         role: peer.role,
+        takesLongLivedStale: takesLongLivedStale(info.remote),
       },
       this.rowOf(peer.id),
     );
@@ -207,6 +209,14 @@ export class LiveRouter implements SessionHandler {
     this.#pumpSoon();
   }
 
+  keepLongLived(peer: PeerSettings, families: readonly FamilyKey[]): void {
+    const row = this.rowOf(peer.id);
+    if (row < 0) return;
+    this.#begin(peer.id, 'long-lived-stale');
+    for (const family of families) if (this.rowOf(peer.id) >= 0) this.#keepLongLived(peer.id, row, family);
+    this.#pumpSoon();
+  }
+
   sweepStale(peer: PeerSettings, families: readonly FamilyKey[]): void {
     const row = this.rowOf(peer.id);
     if (row < 0) return;
@@ -254,6 +264,7 @@ export class LiveRouter implements SessionHandler {
       nextHops: 'any',
       internalNextHop: 'unchanged',
       role: null,
+      takesLongLivedStale: false,
     });
     this.#rows.set(id, row);
     return row;
@@ -319,6 +330,11 @@ export class LiveRouter implements SessionHandler {
 
   #sweep(id: string, row: number, family: FamilyKey): void {
     this.rib.sweepStale(row, family);
+    this.#forgetIfGone(id);
+  }
+
+  #keepLongLived(id: string, row: number, family: FamilyKey): void {
+    this.rib.keepLongLived(row, family);
     this.#forgetIfGone(id);
   }
 

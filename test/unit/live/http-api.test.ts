@@ -138,6 +138,7 @@ describe('the API', () => {
         best: true,
         multipath: false,
         stale: false,
+        longLivedStale: false,
         receivedMs: 1_999_000,
         origin: 'igp',
         asPath: '64601',
