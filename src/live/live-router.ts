@@ -8,11 +8,12 @@
  * Whom it tells what is the RIB's business; when, the sessions'. This file only carries between them.
  */
 import { type Address, parseAddress } from '../addr/address.js';
-import { type FamilyKey, familyName, IPV4_UNICAST, IPV6_UNICAST } from '../bgp/address-family.js';
+import { type FamilyKey, familyName } from '../bgp/address-family.js';
 import { OUTCOME } from '../bgp/attribute/descriptor.js';
 import { OFFLINE } from '../bgp/codec-context.js';
 import { MESSAGE_TYPE, REFRESH_SUBTYPE } from '../bgp/message.js';
 import { encodeMessage } from '../bgp/message-codec.js';
+import { familyOverLimit } from '../bgp/rib/prefix-limit.js';
 import { Rib } from '../bgp/rib/rib.js';
 import { RibFib } from '../bgp/rib/rib-fib.js';
 import { takesLongLivedStale } from '../bgp/session/open-exchange.js';
@@ -147,10 +148,14 @@ export class LiveRouter implements SessionHandler {
   update(session: Session, update: UpdateView): void {
     const attached = this.#attached.get(session.peer.id);
     if (attached === undefined) return;
+    const limit = attached.policy.maxPrefixes;
+    const over = familyOverLimit(this.rib, attached.row, update, limit);
+    if (over !== null) {
+      session.stop({ kind: 'max-prefixes', family: over, limit });
+      return;
+    }
     this.#begin(session.peer.id, causeOf(update));
     this.rib.update(attached.row, update);
-    this.#checkLimit(attached, IPV4_UNICAST, this.rib.ipv4.received[attached.row]!);
-    this.#checkLimit(attached, IPV6_UNICAST, this.rib.ipv6.received[attached.row]!);
     if (update.faults.length > 0) {
       this.log.line(`${session.peer.id}: an UPDATE with an error: ${update.faults[0]!.reason}`);
     }
@@ -285,11 +290,6 @@ export class LiveRouter implements SessionHandler {
   #begin(peer: string, cause: RouteCause): void {
     this.rib.setTime(this.clock.nowMs() / 1000);
     this.#events.because(peer, cause);
-  }
-
-  #checkLimit({ session, policy }: Attached, family: FamilyKey, received: number): void {
-    const limit = policy.maxPrefixes;
-    if (received > limit) session.stop({ kind: 'max-prefixes', family, limit });
   }
 
   /** RFC 7313 section 4: a refresh has a beginning and an end where the peer knows them. */
