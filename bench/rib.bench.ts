@@ -39,6 +39,7 @@ function peer(at: number, peerAsn: number): RibPeerSettings {
     nextHops: 'on-link',
     internalNextHop: 'unchanged',
     role: null,
+    takesLongLivedStale: false,
   };
 }
 

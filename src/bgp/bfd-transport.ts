@@ -10,8 +10,8 @@
  * Invariants:
  * - a packet belongs to the session that its Your Discriminator names, and only from that session's peer; one without
  *   a discriminator to the session of its two addresses (RFC 5880 section 6.8.6);
- * - a timer that fires late first lets the socket be read: a busy program does not take its own delay for the peer's
- *   silence.
+ * - a timer that fires late first lets the socket be read until it is empty: a busy program does not take its own delay
+ *   for the peer's silence.
  */
 import { randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
@@ -73,8 +73,8 @@ export class BfdTransport implements Bfd {
     let discriminator = 0;
     do discriminator = randomInt(1, 2 ** 32);
     while (this.#byDiscriminator.has(discriminator));
-    this.#acquireReceiver(peer.localAddress);
-    const watched = new Watched(peer, settings, discriminator, this.#options.onTrouble);
+    const receiver = this.#acquireReceiver(peer.localAddress);
+    const watched = new Watched(peer, settings, discriminator, receiver, this.#options.onTrouble);
     this.#byDiscriminator.set(discriminator, watched);
     this.#byAddresses.set(key, watched);
     return watched;
@@ -90,21 +90,26 @@ export class BfdTransport implements Bfd {
     this.#receivers.delete(local);
   }
 
-  #acquireReceiver(address: Address): void {
+  #acquireReceiver(address: Address): Receiver {
     const { family } = address;
     const local = formatAddress(address);
     const known = this.#receivers.get(local);
     if (known !== undefined) {
       known.users++;
-      return;
+      return known;
     }
     const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: family === 6 });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#options.onTrouble(`BFD cannot receive on ${local}, UDP port ${BFD_PORT}: ${bindTrouble(error)}`);
     });
-    socket.on('message', (payload, from) => this.#receive(payload, from.address, local));
+    const receiver: Receiver = { socket, users: 1, packetsRead: 0 };
+    socket.on('message', (payload, from) => {
+      receiver.packetsRead++;
+      this.#receive(payload, from.address, local);
+    });
     socket.bind({ address: local, port: BFD_PORT });
-    this.#receivers.set(local, { socket, users: 1 });
+    this.#receivers.set(local, receiver);
+    return receiver;
   }
 
   #receive(payload: Uint8Array, from: string, to: string): void {
@@ -122,6 +127,8 @@ export class BfdTransport implements Bfd {
 interface Receiver {
   readonly socket: Socket;
   users: number;
+  /** by whomever they were sent */
+  packetsRead: number;
 }
 
 /** A session with its socket and its timers. */
@@ -143,6 +150,7 @@ class Watched {
     readonly peer: BfdPeer,
     settings: BfdSettings,
     readonly discriminator: number,
+    private readonly receiver: Receiver,
     onTrouble: (sentence: string) => void,
   ) {
     this.peerText = formatAddress(peer.address);
@@ -247,14 +255,25 @@ class Watched {
 
   #startDetectionTimer(timeUs: number): void {
     clearTimeout(this.#detectionTimer);
+    const timeMs = timeUs / 1000;
     this.#detectionTimer = setTimeout(() => {
-      const heardBefore = this.#packetsHeard;
-      // timers run before sockets are read, immediates after
-      setImmediate(() => {
-        if (this.#packetsHeard === heardBefore) this.perform({ kind: 'detectionExpired' });
-      });
-    }, timeUs / 1000);
+      this.#confirmSilence(this.#packetsHeard, performance.now() + timeMs);
+    }, timeMs);
     this.#detectionTimer.unref();
+  }
+
+  /**
+   * Timers run before sockets are read, immediates after; and a turn of the event loop reads 32 packets of a socket.
+   * While it reads any, whoever sent them, the peer's may wait behind them: for one detection time more at most.
+   */
+  #confirmSilence(heardBefore: number, untilMs: number): void {
+    const readBefore = this.receiver.packetsRead;
+    setImmediate(() => {
+      if (this.#packetsHeard !== heardBefore) return;
+      const mayWait = this.receiver.packetsRead !== readBefore && performance.now() < untilMs;
+      if (mayWait) this.#confirmSilence(heardBefore, untilMs);
+      else this.perform({ kind: 'detectionExpired' });
+    });
   }
 
   #end(): void {

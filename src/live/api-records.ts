@@ -73,6 +73,8 @@ export interface RouteRecord {
   /** `no`, or why it may not be used: "policy", "as-loop", ... */
   readonly excluded: string;
   readonly stale: boolean;
+  /** beyond the restart time of its peer: the last choice (RFC 9494) */
+  readonly longLivedStale: boolean;
   readonly origin: string;
   readonly asPath: string;
   readonly localPref: number | null;

@@ -140,6 +140,7 @@ const VERBS: Record<RoutesChanged['cause'], string> = {
   withdraw: 'withdrew',
   update: 'updated',
   'session-lost': 'lost its session, and with it',
+  'long-lived-stale': 'is not back within its restart time, and its routes are the last choice:',
   'stale-expired': 'did not announce again after its restart',
   policy: 'changed by configuration',
   loaded: 'loaded',

@@ -8,14 +8,16 @@
  * Whom it tells what is the RIB's business; when, the sessions'. This file only carries between them.
  */
 import { type Address, parseAddress } from '../addr/address.js';
-import { type FamilyKey, familyName, IPV4_UNICAST, IPV6_UNICAST } from '../bgp/address-family.js';
+import { type FamilyKey, familyName } from '../bgp/address-family.js';
 import { OUTCOME } from '../bgp/attribute/descriptor.js';
 import { type CodecContext, OFFLINE } from '../bgp/codec-context.js';
 import { MESSAGE_TYPE, REFRESH_SUBTYPE } from '../bgp/message.js';
 import { encodeMessage } from '../bgp/message-codec.js';
 import type { Policy } from '../bgp/rib/policy.js';
+import { familyOverLimit } from '../bgp/rib/prefix-limit.js';
 import { Rib } from '../bgp/rib/rib.js';
 import { RibFib } from '../bgp/rib/rib-fib.js';
+import { takesLongLivedStale } from '../bgp/session/open-exchange.js';
 import type { PeerSettings } from '../bgp/session/peer-settings.js';
 import type { PeerStateChange, Session, SessionEnd, SessionHandler } from '../bgp/session/session-handler.js';
 import type { Clock } from '../bgp/session/wire.js';
@@ -133,6 +135,7 @@ export class LiveRouter implements SessionHandler {
         nextHops: 'any',
         internalNextHop: policy.internalNextHop,
         role: peer.role,
+        takesLongLivedStale: takesLongLivedStale(info.remote),
       },
       this.rowOf(peer.id),
     );
@@ -153,10 +156,14 @@ export class LiveRouter implements SessionHandler {
   update(session: Session, update: UpdateView): void {
     const attached = this.#attached.get(session.peer.id);
     if (attached === undefined) return;
+    const limit = attached.policy.maxPrefixes;
+    const over = familyOverLimit(this.rib, attached.row, update, limit);
+    if (over !== null) {
+      session.stop({ kind: 'max-prefixes', family: over, limit });
+      return;
+    }
     this.#begin(session.peer.id, causeOf(update));
     this.rib.update(attached.row, update);
-    this.#checkLimit(attached, IPV4_UNICAST, this.rib.ipv4.received[attached.row]!);
-    this.#checkLimit(attached, IPV6_UNICAST, this.rib.ipv6.received[attached.row]!);
     if (update.faults.length > 0) {
       this.log.line(`${session.peer.id}: an UPDATE with an error: ${update.faults[0]!.reason}`);
     }
@@ -215,6 +222,14 @@ export class LiveRouter implements SessionHandler {
     this.#pumpSoon();
   }
 
+  keepLongLived(peer: PeerSettings, families: readonly FamilyKey[]): void {
+    const row = this.rowOf(peer.id);
+    if (row < 0) return;
+    this.#begin(peer.id, 'long-lived-stale');
+    for (const family of families) if (this.rowOf(peer.id) >= 0) this.#keepLongLived(peer.id, row, family);
+    this.#pumpSoon();
+  }
+
   sweepStale(peer: PeerSettings, families: readonly FamilyKey[]): void {
     const row = this.rowOf(peer.id);
     if (row < 0) return;
@@ -252,6 +267,7 @@ export class LiveRouter implements SessionHandler {
       nextHops: 'any',
       internalNextHop: 'unchanged',
       role: null,
+      takesLongLivedStale: false,
     });
     this.#rows.set(id, row);
     this.#static.add(id);
@@ -298,11 +314,6 @@ export class LiveRouter implements SessionHandler {
     if (!isSame(policy.export, settings.export)) this.rib.setExportPolicy(row, policy.export);
   }
 
-  #checkLimit({ session, policy }: Attached, family: FamilyKey, received: number): void {
-    const limit = policy.maxPrefixes;
-    if (received > limit) session.stop({ kind: 'max-prefixes', family, limit });
-  }
-
   /** RFC 7313 section 4: a refresh has a beginning and an end where the peer knows them. */
   #refresh(attached: Attached, family: FamilyKey): void {
     const { session, row, refreshing } = attached;
@@ -323,6 +334,11 @@ export class LiveRouter implements SessionHandler {
 
   #sweep(id: string, row: number, family: FamilyKey): void {
     this.rib.sweepStale(row, family);
+    this.#forgetIfGone(id);
+  }
+
+  #keepLongLived(id: string, row: number, family: FamilyKey): void {
+    this.rib.keepLongLived(row, family);
     this.#forgetIfGone(id);
   }
 

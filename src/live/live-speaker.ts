@@ -172,6 +172,7 @@ export class LiveSpeaker {
       routeRefresh: (session, family, subtype) => this.#routeRefresh(session, family, subtype),
       writable: (session) => this.#write(session),
       down: (session, end) => this.#down(session, end),
+      keepLongLived: () => {},
       sweepStale: () => {},
       stateChanged: (change) => this.#stateChanged(change),
     };

@@ -2,16 +2,17 @@
  * What a session may be told in a configuration, for `kind: Router` and `kind: Speaker` alike: schema, and what the
  * session machines make of it.
  *
- * | key             | default            | why                                                             |
- * |-----------------|--------------------|-----------------------------------------------------------------|
- * | port            | 179                | where we connect to                                             |
- * | passive         | false              | RFC 4271: both sides connect                                    |
- * | families        | both unicast ones  | what the peer does not have falls away                          |
- * | holdTime        | 90s                | RFC 4271 section 10                                             |
- * | gracefulRestart | off                |                                                                 |
- * | bfd             | off                | `on` is 300ms, three packets                                    |
- * | password        | none               | TCP-MD5: only on a listening socket that somebody else opened   |
- * | ttlSecurity     | off                | GTSM (RFC 5082): the same, or with the kernel's default TTL 255 |
+ * | key                      | default            | why                                                             |
+ * |--------------------------|--------------------|-----------------------------------------------------------------|
+ * | port                     | 179                | where we connect to                                             |
+ * | passive                  | false              | RFC 4271: both sides connect                                    |
+ * | families                 | both unicast ones  | what the peer does not have falls away                          |
+ * | holdTime                 | 90s                | RFC 4271 section 10                                             |
+ * | gracefulRestart          | off                |                                                                 |
+ * | longLivedGracefulRestart | off                | how long routes stay beyond the restart time: RFC 9494          |
+ * | bfd                      | off                | `on` is 300ms, three packets                                    |
+ * | password                 | none               | TCP-MD5: only on a listening socket that somebody else opened   |
+ * | ttlSecurity              | off                | GTSM (RFC 5082): the same, or with the kernel's default TTL 255 |
  */
 import { z } from 'zod';
 import { IPV4_UNICAST, IPV6_UNICAST, parseFamilyName } from '../bgp/address-family.js';
@@ -19,6 +20,7 @@ import type { BfdSettings } from '../bgp/bfd/bfd.js';
 import {
   ADD_PATH_SETTINGS,
   DEFAULT_PEER,
+  MAX_LONG_LIVED_STALE_S,
   type PeerSettings,
   SESSION_ROLES,
 } from '../bgp/session/peer-settings.js';
@@ -54,6 +56,7 @@ const holdTime = duration.refine((s) => s === 0 || (s >= 3 && s <= 65535 && Numb
 });
 
 const RESTART = 'expected a restart time from 1s to 4095s';
+const LONG_LIVED = 'expected 0s (off), or a time from 1s to 16777215s (194 days)';
 const INTERVAL = 'expected an interval from 10ms to 60s';
 const bfdTimers = mapping({
   interval: positiveDuration.refine((s) => s >= 0.01 && s <= 60, { error: INTERVAL }).optional(),
@@ -77,6 +80,9 @@ export const SESSION_FIELDS = {
   sendHoldTime: duration.optional(),
   gracefulRestart: switchableDuration(USUAL_GRACEFUL_RESTART_S)
     .refine((s) => s === null || (s >= 1 && s <= 4095), { error: RESTART })
+    .optional(),
+  longLivedGracefulRestart: duration
+    .refine((s) => s === 0 || (s >= 1 && s <= MAX_LONG_LIVED_STALE_S), { error: LONG_LIVED })
     .optional(),
   staleTime: positiveDuration.optional(),
   addPath: oneOf(ADD_PATH_SETTINGS).optional(),
@@ -111,7 +117,12 @@ export function sessionSettings(raw: RawSession): Omit<PeerSettings, 'id' | 'add
     gracefulRestart:
       restartTimeS === null
         ? null
-        : { restartTimeS: Math.round(restartTimeS), staleTimeS, forwardingPreserved: true },
+        : {
+            restartTimeS: Math.round(restartTimeS),
+            staleTimeS,
+            forwardingPreserved: true,
+            longLivedStaleS: Math.round(raw.longLivedGracefulRestart ?? 0),
+          },
     addPath: raw.addPath ?? 'none',
     extendedMessages: raw.extendedMessages ?? true,
     extendedNextHop: raw.extendedNextHop ?? false,
@@ -119,6 +130,17 @@ export function sessionSettings(raw: RawSession): Omit<PeerSettings, 'id' | 'add
     strictRole: raw.strictRole ?? false,
     enforceFirstAs: raw.enforceFirstAs ?? true,
   };
+}
+
+/** What does not go together; `key` is where it stands. */
+export function refuseSession(
+  raw: RawSession,
+): readonly { readonly key: keyof RawSession; readonly sentence: string }[] {
+  const { gracefulRestart = null, longLivedGracefulRestart = 0 } = raw;
+  if (longLivedGracefulRestart === 0 || gracefulRestart !== null) return [];
+  const sentence =
+    'longLivedGracefulRestart goes on where gracefulRestart ends; give "gracefulRestart: on" as well, or remove it';
+  return [{ key: 'longLivedGracefulRestart', sentence }];
 }
 
 export function bfdSettings(raw: RawSession['bfd']): BfdSettings | null {

@@ -29,7 +29,7 @@ import { readWith } from '../cluster/schema-issues.js';
 import { readYaml, type ScenarioInput, type SourceDocument } from '../cluster/yaml-source.js';
 import { FlowfateError } from '../errors.js';
 import { isWildcard, LOOPBACK } from './listen-address.js';
-import { bfdSettings, sessionSettings } from './peer-config.js';
+import { bfdSettings, refuseSession, sessionSettings } from './peer-config.js';
 import { type RawPeer, type RawRouter, routerSchema } from './router-schema.js';
 import { refuseSecurity } from './socket-security.js';
 
@@ -99,7 +99,10 @@ export function routerConfig(input: ScenarioInput | null, overrides: RouterOverr
   const acceptAny = overrides.acceptAny ?? spec.acceptAny ?? false;
   const made = peersOf(spec.peers ?? [], asn, where);
   (spec.peers ?? []).forEach((peer, i) => {
-    for (const { key, sentence } of refuseSecurity(peer, listen, overrides.usualTtl)) {
+    for (const { key, sentence } of [
+      ...refuseSession(peer),
+      ...refuseSecurity(peer, listen, overrides.usualTtl),
+    ]) {
       where(['peers', i, key], `peers[${i}]: ${sentence}`);
     }
   });

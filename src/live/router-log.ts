@@ -27,6 +27,7 @@ const BULK_WORDS: Readonly<Record<RouteCause, string>> = {
   withdraw: 'prefixes withdrawn',
   update: 'prefixes announced or withdrawn',
   'session-lost': 'prefixes changed: the session ended',
+  'long-lived-stale': 'prefixes changed: the restart time is over',
   'stale-expired': 'prefixes changed: stale routes were deleted',
   policy: 'prefixes changed: the configuration did',
   loaded: 'prefixes loaded',

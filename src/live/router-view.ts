@@ -89,7 +89,7 @@ export interface PeerFamilyView {
   readonly accepted: number;
   /** prefixes in Adj-RIB-Out */
   readonly sent: number;
-  /** kept over a restart of the peer (RFC 4724) */
+  /** kept over a restart of the peer (RFC 4724, RFC 9494) */
   readonly stale: number;
 }
 
@@ -116,6 +116,8 @@ export interface RouteView {
   /** `no`, or why it may not be used: "policy", "as-loop", ... */
   readonly excluded: string;
   readonly stale: boolean;
+  /** stale beyond the restart time of its peer, and the last choice (RFC 9494) */
+  readonly longLivedStale: boolean;
   /** how long its peer has announced it as it is */
   readonly ageS: number;
   readonly origin: string;
@@ -176,6 +178,7 @@ export const ROUTE_CAUSES = {
   withdraw: 'withdrawn',
   update: 'announced and withdrawn together',
   'session-lost': 'the session that they came from ended',
+  'long-lived-stale': 'not back within its restart time: used only where there is nothing else (RFC 9494)',
   'stale-expired': 'not announced again after a graceful restart',
   policy: 'the configuration was changed',
   loaded: 'loaded from a dump',

@@ -39,7 +39,14 @@ import { readWith } from '../cluster/schema-issues.js';
 import { readYaml, type ScenarioInput, type SourceDocument } from '../cluster/yaml-source.js';
 import { FlowfateError } from '../errors.js';
 import { parseListenTarget } from './listen-address.js';
-import { asn, bfdSettings, refuseValue, SESSION_FIELDS, sessionSettings } from './peer-config.js';
+import {
+  asn,
+  bfdSettings,
+  refuseSession,
+  refuseValue,
+  SESSION_FIELDS,
+  sessionSettings,
+} from './peer-config.js';
 import { refuseSecurity } from './socket-security.js';
 
 const SPEAKER_DIALECTS = ['standard', 'metallb-native'] as const;
@@ -262,7 +269,7 @@ function peersOf(
     if (raw.asn === undefined && raw.passive !== true) {
       where(at, `peers[${i}]: the key "asn" is missing; only a passive peer may have any AS`);
     }
-    for (const { key, sentence } of refuseSecurity(raw, targets, usualTtl)) {
+    for (const { key, sentence } of [...refuseSession(raw), ...refuseSecurity(raw, targets, usualTtl)]) {
       where([...at, key], `peers[${i}]: ${sentence}`);
     }
     return { ...settings, id, address: raw.address };

@@ -26,7 +26,7 @@ const peerOf = async (from: Rack, family: 0 | 1) =>
   (await from.router.peers()).find(({ address }) => address === addressesOf('s1')[family])!;
 
 describe.each(DAEMONS)('with %s', (daemon) => {
-  test('too many prefixes end the session with Cease/1, and the peer is refused for a while', async (ctx) => {
+  test('too many prefixes end the session with Cease/1 before they are used, and the peer is refused for a while', async (ctx) => {
     const lack = lackOf(daemon);
     if (lack !== null) ctx.skip(lack);
     const routes: AnnouncedRoute[] = Array.from({ length: 6 }, (_, i) => ({ prefix: `198.51.100.${i}/32` }));
@@ -39,6 +39,10 @@ describe.each(DAEMONS)('with %s', (daemon) => {
       seen: () => router.peers(),
     });
     await until('an empty FIB', async () => (await router.fib()).size === 0);
+    // not for a moment was there one more
+    const changes = (await router.summary()).events.flatMap((event) => event.changes);
+    const used = new Set(changes.flatMap(({ prefix, after }) => (after.length > 0 ? [prefix] : [])));
+    expect(used.size).toBeLessThanOrEqual(5);
     expect((await peerOf(rack!, 0)).state).not.toBe('Established');
   });
 

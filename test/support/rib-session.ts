@@ -177,6 +177,7 @@ export function peerSettings(
     nextHop6: addressOctets('fd00::fe'),
     nextHops: 'on-link',
     internalNextHop: 'unchanged',
+    takesLongLivedStale: false,
     role: null,
     ...rest,
   };

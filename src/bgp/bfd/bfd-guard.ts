@@ -73,6 +73,10 @@ export class BfdGuard implements SessionHandler {
     return this.#inner.writable(session);
   }
 
+  keepLongLived(peer: PeerSettings, families: readonly FamilyKey[]): void {
+    this.#inner.keepLongLived(peer, families);
+  }
+
   sweepStale(peer: PeerSettings, families: readonly FamilyKey[]): void {
     this.#inner.sweepStale(peer, families);
   }

@@ -24,6 +24,7 @@ export const MARK = {
   /** our router id is ORIGINATOR_ID or in CLUSTER_LIST */
   reflectedToUs: 256,
   hasNextHop: 512,
+  llgrStale: 1024,
 } as const;
 
 export const DEFAULT_LOCAL_PREF = 100;
@@ -34,6 +35,7 @@ const MARK_OF_COMMUNITY: ReadonlyMap<number, number> = new Map([
   [COMMUNITY.noExportSubconfed, MARK.noExportSubconfed],
   [COMMUNITY.gracefulShutdown, MARK.gracefulShutdown],
   [COMMUNITY.noLlgr, MARK.noLlgr],
+  [COMMUNITY.llgrStale, MARK.llgrStale],
 ]);
 /** every well-known community is at or above */
 const FIRST_WELL_KNOWN = 0xffff0000;

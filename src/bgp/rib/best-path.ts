@@ -4,7 +4,7 @@
  *
  * ```
  *   usable paths
- *     our own before learned ones; fresh before long-lived stale (RFC 9494)
+ *     our own before learned ones; fresh before long-lived stale, here or at whoever announced it (RFC 9494)
  *     highest LOCAL_PREF, shortest AS_PATH, lowest ORIGIN
  *     lowest MED, each among the paths from its own neighbouring AS
  *     eBGP before iBGP; connected next hop before a remote one
@@ -67,7 +67,9 @@ export class PathChoice {
     const { set, owner, stale } = paths;
     const { peers, nextHops } = this;
     this.#keepLowest((path) => (owner[path] === LOCAL_PEER + 1 ? 0 : 1));
-    this.#keepLowest((path) => (stale[path] === STALE.longLived ? 1 : 0));
+    this.#keepLowest((path) =>
+      stale[path] === STALE.longLived || (columns.marks[set[path]!]! & MARK.llgrStale) !== 0 ? 1 : 0,
+    );
     this.#keepLowest((path) => -columns.localPref[set[path]!]!);
     this.#keepLowest((path) => columns.pathLength[set[path]!]!);
     this.#keepLowest((path) => columns.origin[set[path]!]!);

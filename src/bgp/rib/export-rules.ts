@@ -13,9 +13,11 @@
  * export policy sets, does.
  */
 import { asPathContains } from '../attribute/002-as-path.js';
+import { COMMUNITY } from '../attribute/008-communities.js';
 import { MARK } from './attribute-columns.js';
 import type { AttributeStore } from './attribute-store.js';
 import { LOCAL_PEER } from './best-path.js';
+import { STALE } from './path-table.js';
 import { REJECTED } from './policy.js';
 import type { RibPeer, Role } from './rib-peer.js';
 import { changeSet } from './set-changes.js';
@@ -60,12 +62,29 @@ export class ExportRules {
     this.#made.length = 0;
   }
 
-  /** What the peer is to have of a path of `source` with attributes `set`, not counting who may not get it back. */
-  want(source: RibPeer, set: number, w0: number, w1: number, w2: number, w3: number, length: number): number {
+  /**
+   * What the peer is to have of a path of `source` with attributes `set`, not counting who may not get it back.
+   *
+   * @param stale whether the path is stale: one of `STALE`, or 0
+   */
+  want(
+    source: RibPeer,
+    set: number,
+    stale: number,
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+    length: number,
+  ): number {
     const { exportPolicy } = this.peer;
-    const key = 4 * set + (source.row === LOCAL_PEER ? 2 : 0) + (source.isInternal ? 1 : 0);
+    const isLongLived = stale === STALE.longLived;
+    const key =
+      8 * set + (isLongLived ? 4 : 0) + (source.row === LOCAL_PEER ? 2 : 0) + (source.isInternal ? 1 : 0);
     if (key === this.#memoKey) return this.#memo;
-    const want = this.#mayLeave(source, set) ? this.#accepted(source, set, w0, w1, w2, w3, length) : NOTHING;
+    const mayLeave = this.#mayLeave(source, set) && (!isLongLived || this.peer.settings.takesLongLivedStale);
+    let want = mayLeave ? this.#accepted(source, set, w0, w1, w2, w3, length) : NOTHING;
+    if (isLongLived && want !== NOTHING) want = this.#marked(want);
     // a policy that looks at the prefix has to be asked for each
     this.#memoKey = exportPolicy.asksPrefix ? -1 : key;
     this.#memo = want;
@@ -74,7 +93,7 @@ export class ExportRules {
 
   #mayLeave(source: RibPeer, set: number): boolean {
     const { columns, bytes, view } = this.store;
-    const { context, role } = this.peer.settings;
+    const { context, role, takesLongLivedStale } = this.peer.settings;
     const marks = columns.marks[set]!;
     // our own routes carry communities for others to obey
     if (source.row === LOCAL_PEER) return true;
@@ -88,7 +107,16 @@ export class ExportRules {
       const end = at + columns.pathBytes[set]!;
       if (bytes.length >= end && asPathContains(view, at, end, 4, context.peerAsn)) return false;
     }
+    // RFC 9494 section 4.3: who may not know what long-lived stale means does not get such a route
+    if ((marks & MARK.llgrStale) !== 0 && !takesLongLivedStale) return false;
     return (marks & MARK.hasOtc) === 0 || !GOES_DOWN_ONLY.has(role);
+  }
+
+  /** With LLGR_STALE, whatever the policy made of the communities: RFC 9494 section 4.2. */
+  #marked(want: number): number {
+    const set = changeSet(this.store, setOfWant(want), { addCommunities: [COMMUNITY.llgrStale] });
+    this.#made.push(set);
+    return 1 + 2 * set + (keepsMed(want) ? 1 : 0);
   }
 
   #accepted(

@@ -29,6 +29,8 @@ export interface RibPeerSettings {
   /** next hop of routes to an internal peer: RFC 4271 section 5.1.3 leaves it, a route to us replaces it */
   readonly internalNextHop: 'unchanged' | 'self';
   readonly role: Role | null;
+  /** it has announced long-lived graceful restart: the others are not told of long-lived stale routes (RFC 9494) */
+  readonly takesLongLivedStale: boolean;
 }
 
 export class RibPeer {

@@ -9,7 +9,7 @@ import { decodeAttributeList } from '../update-message.js';
 import { MARK } from './attribute-columns.js';
 import type { FamilyRib } from './family-rib.js';
 import { NO_HOPS } from './next-hop-set-table.js';
-import { EXCLUDED_NAMES } from './path-table.js';
+import { EXCLUDED_NAMES, STALE } from './path-table.js';
 import type { Rib } from './rib.js';
 
 /** One path of a prefix. */
@@ -22,7 +22,8 @@ export interface RibRoute {
   readonly multipath: boolean;
   /** `no`, or why the path may not be used */
   readonly excluded: (typeof EXCLUDED_NAMES)[number];
-  readonly stale: boolean;
+  /** `longLived`: beyond the restart time of its peer (RFC 9494) */
+  readonly stale: 'no' | keyof typeof STALE;
   /** whole seconds for which the peer has announced it as it is: saying the same again changes nothing */
   readonly ageS: number;
   /** after the import policy */
@@ -96,13 +97,17 @@ export function routesOf(rib: Rib, of: FamilyRib, row: number, nowS: number = ri
       best: of.best[row] === path + 1,
       multipath: shared.has(path),
       excluded: EXCLUDED_NAMES[paths.excluded[path]!]!,
-      stale: paths.stale[path] !== 0,
+      stale: staleName(paths.stale[path]!),
       ageS: Math.max(0, Math.floor(nowS) - paths.sinceS[path]!),
       attributes: decodeAttributeList(view, rib.store.startOf(set), rib.store.endOf(set), OFFLINE),
       nextHop: hasHop ? rib.nextHops.addresses[columns.nextHop[set]!]! : null,
     });
   }
   return routes.sort((a, b) => Number(b.best) - Number(a.best) || a.peer - b.peer || a.pathId - b.pathId);
+}
+
+function staleName(stale: number): RibRoute['stale'] {
+  return stale === STALE.longLived ? 'longLived' : stale === STALE.graceful ? 'graceful' : 'no';
 }
 
 /** Stale paths of a peer. Looks at every path of the family. */

@@ -165,7 +165,7 @@ export class Rib {
     }
     this.#outs[row]!.clear();
     for (const rib of this.families) {
-      if (retain.has(rib.family)) this.#eachPath(rib, row, (path) => rib.setStale(path, STALE.graceful));
+      if (retain.has(rib.family)) this.markStale(row, rib.family);
       else this.#eachPath(rib, row, (path) => rib.removePath(path));
     }
     this.#freeIfUnused(peer);
@@ -212,7 +212,10 @@ export class Rib {
   markStale(row: number, family: FamilyKey): void {
     const rib = this.familyRib(family);
     if (rib === null) return;
-    this.#eachPath(rib, row, (path) => rib.setStale(path, STALE.graceful));
+    this.#eachPath(rib, row, (path) => {
+      // what is long-lived stale stays so until it is announced again
+      if (rib.paths.stale[path] === 0) rib.setStale(path, STALE.graceful);
+    });
   }
 
   /** Removes the peer's stale paths of the family; a peer that is down and has none left is forgotten. */
@@ -368,16 +371,17 @@ export class Rib {
   #wantOfPath(rib: FamilyRib, peer: RibPeer, rules: ExportRules, prefix: number, path: number): number {
     const { paths, table } = rib;
     const owner = paths.owner[path]! - 1;
-    // RFC 9494 section 4.3: a peer that may not know what long-lived stale means does not get such a route
-    if (owner === peer.row || paths.stale[path] === STALE.longLived) return NOTHING;
+    if (owner === peer.row) return NOTHING;
     const source = this.peers[owner]!;
+    const stale = paths.stale[path]!;
     const length = table.lengths[prefix]!;
     const { words, width } = table;
     const at = prefix * width;
-    if (width === 1) return rules.want(source, paths.set[path]!, words[at]!, 0, 0, 0, length);
+    if (width === 1) return rules.want(source, paths.set[path]!, stale, words[at]!, 0, 0, 0, length);
     return rules.want(
       source,
       paths.set[path]!,
+      stale,
       words[at]!,
       words[at + 1]!,
       words[at + 2]!,
@@ -480,5 +484,6 @@ function localSettings({ routerId }: RibSettings): RibPeerSettings {
     nextHops: 'any',
     internalNextHop: 'self',
     role: null,
+    takesLongLivedStale: false,
   };
 }

@@ -22,7 +22,7 @@ import {
 } from '../message.js';
 import { CEASE, ERROR_CODE, FSM_ERROR } from '../notification-code.js';
 import { makeHardReset, makeNotification } from '../notification-message.js';
-import { type Agreement, judgeOpen } from './open-exchange.js';
+import { type Agreement, judgeOpen, keptFamilies } from './open-exchange.js';
 import type { LocalSpeaker, PeerSettings } from './peer-settings.js';
 import { type CloseCause, notificationText, stopWords } from './stop-notification.js';
 
@@ -254,8 +254,7 @@ function close(
   keeps: 'routes' | 'nothing',
   established: Agreement | null,
 ): ConnectionStep {
-  const families = established?.graceful?.families ?? [];
-  const retained = keeps === 'routes' ? families.map(({ family }) => family) : [];
+  const retained = keeps === 'routes' ? keptFamilies(established?.graceful ?? null) : [];
   const ended: ConnectionAction = { do: 'ended', end: { reason, notification, sentBy, retained } };
   const isOurs = notification !== null && sentBy === 'us';
   return {

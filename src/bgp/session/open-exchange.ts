@@ -1,7 +1,8 @@
 /**
  * The OPEN that we send a peer, and what becomes of the one that it sends: refused with a NOTIFICATION, or agreed.
  *
- * RFC 4271 section 6.2, RFC 5492 section 3, RFC 6286 section 2.2, RFC 4724 section 3, RFC 9234 section 4.2.
+ * RFC 4271 section 6.2, RFC 5492 section 3, RFC 6286 section 2.2, RFC 4724 section 3, RFC 9234 section 4.2,
+ * RFC 9494 section 3.
  */
 import { AFI, type FamilyKey, familyName, IPV4_UNICAST } from '../address-family.js';
 import {
@@ -10,6 +11,7 @@ import {
   type Capability,
   encodeCapabilityValue,
   type GracefulRestartFamily,
+  type LongLivedFamily,
   ROLE,
 } from '../capability.js';
 import type { CodecContext } from '../codec-context.js';
@@ -38,6 +40,11 @@ export interface PeerRestart {
   readonly restartTimeS: number;
   /** families of the session whose routes may be kept, with the F bit */
   readonly families: readonly GracefulRestartFamily[];
+  /**
+   * Families of the session whose routes may be kept beyond the restart time, with the F bit of their own and the
+   * smaller one of both sides' times; empty where one side does not do so
+   */
+  readonly longLived: readonly LongLivedFamily[];
 }
 
 const ADD_PATH_MODES: Readonly<Record<AddPathSetting, number>> = {
@@ -94,7 +101,7 @@ function capabilitiesFor(
     list.push({ code: CAPABILITY.role, kind: 'role', role: ROLE_VALUES[peer.role] });
   }
   if (gracefulRestart !== null) {
-    const { restartTimeS, forwardingPreserved } = gracefulRestart;
+    const { restartTimeS, forwardingPreserved, longLivedStaleS: staleTimeS } = gracefulRestart;
     list.push({
       code: CAPABILITY.gracefulRestart,
       kind: 'graceful-restart',
@@ -103,6 +110,13 @@ function capabilitiesFor(
       restartTimeS,
       families: families.map((family) => ({ family, forwardingPreserved })),
     });
+    if (staleTimeS > 0) {
+      list.push({
+        code: CAPABILITY.longLivedGracefulRestart,
+        kind: 'long-lived',
+        families: families.map((family) => ({ family, forwardingPreserved, staleTimeS })),
+      });
+    }
   }
   const mode = ADD_PATH_MODES[peer.addPath];
   if (mode !== 0) {
@@ -194,7 +208,34 @@ function peerRestart(sent: OpenMessage, remote: OpenMessage, context: CodecConte
     coversNotification: ours.notification && theirs.notification,
     restartTimeS: theirs.restartTimeS,
     families: theirs.families.filter(({ family }) => isNegotiated(family)),
+    longLived: agreedLongLived(sent, remote).filter(({ family }) => isNegotiated(family)),
   };
+}
+
+function longLivedOf(open: OpenMessage): readonly LongLivedFamily[] | null {
+  return open.capabilities.findLast((c) => c.kind === 'long-lived')?.families ?? null;
+}
+
+/** RFC 9494 section 4.2: the peer's times, with our own as their upper bound. */
+function agreedLongLived(sent: OpenMessage, remote: OpenMessage): LongLivedFamily[] {
+  const ours = longLivedOf(sent) ?? [];
+  return (longLivedOf(remote) ?? []).flatMap((theirs) => {
+    const own = ours.find(({ family }) => family === theirs.family);
+    if (own === undefined) return [];
+    return [{ ...theirs, staleTimeS: Math.min(own.staleTimeS, theirs.staleTimeS) }];
+  });
+}
+
+/** Whether the peer may be told of long-lived stale routes. The capability means nothing without the other one. */
+export function takesLongLivedStale(remote: OpenMessage): boolean {
+  return longLivedOf(remote) !== null && restartOf(remote) !== null;
+}
+
+/** Families whose routes stay should the session fail. */
+export function keptFamilies(restart: PeerRestart | null): FamilyKey[] {
+  if (restart === null) return [];
+  const longLived = restart.longLived.filter(({ staleTimeS }) => staleTimeS > 0);
+  return [...new Set([...restart.families, ...longLived].map(({ family }) => family))];
 }
 
 /** Host name that the peer announces, for people; control characters replaced. */

@@ -21,6 +21,9 @@ export interface LocalSpeaker {
   readonly selectionDeferralS: number;
 }
 
+/** the capability has 24 bits for it */
+export const MAX_LONG_LIVED_STALE_S = 0xffffff;
+
 export interface GracefulRestartSettings {
   /** how long our peers shall wait for us: 0 .. 4095 */
   readonly restartTimeS: number;
@@ -28,6 +31,11 @@ export interface GracefulRestartSettings {
   readonly staleTimeS: number;
   /** F bit: forwarding goes on while we are away */
   readonly forwardingPreserved: boolean;
+  /**
+   * Long-lived graceful restart (RFC 9494): how long our peers shall keep our routes beyond the restart time, and
+   * the longest time that we keep theirs; 0 = not announced, otherwise up to {@link MAX_LONG_LIVED_STALE_S}
+   */
+  readonly longLivedStaleS: number;
 }
 
 export const ADD_PATH_SETTINGS = ['none', 'receive', 'send', 'both'] as const;

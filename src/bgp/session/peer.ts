@@ -10,7 +10,7 @@ import { makeNotification } from '../notification-message.js';
 import type { UpdateView } from '../update-view.js';
 import { Connection, type ConnectionOwner, type TrafficCounts } from './connection.js';
 import { beginConnection, type ConnectionEnd } from './connection-machine.js';
-import { type Agreement, openFor } from './open-exchange.js';
+import { type Agreement, keptFamilies, openFor } from './open-exchange.js';
 import { type PeerAction, type PeerEvent, type PeerState, STOPPED, stepPeer } from './peer-machine.js';
 import type { LocalSpeaker, PeerSettings } from './peer-settings.js';
 import type {
@@ -21,7 +21,7 @@ import type {
   SessionStateName,
   StopCause,
 } from './session-handler.js';
-import { FRESH, type StaleEvent, type StaleState, stepStale } from './stale-routes.js';
+import { FRESH, type StaleAction, type StaleEvent, type StaleState, stepStale } from './stale-routes.js';
 import type { CloseCause } from './stop-notification.js';
 import { type Clock, type Dial, HIGH_WATER_BYTES, type Wire } from './wire.js';
 import type { Writer, WriteTurns } from './write-turns.js';
@@ -64,6 +64,7 @@ export class Peer implements ConnectionOwner, Writer {
   #cancelPenalty: (() => void) | null = null;
   #cancelRestart: (() => void) | null = null;
   #cancelStale: (() => void) | null = null;
+  readonly #cancelLongLived = new Map<FamilyKey, () => void>();
 
   constructor(
     public settings: PeerSettings,
@@ -73,7 +74,7 @@ export class Peer implements ConnectionOwner, Writer {
   }
 
   get staleFamilies(): readonly FamilyKey[] {
-    return this.#stale.name === 'fresh' ? [] : this.#stale.families;
+    return this.#stale.name === 'fresh' ? [] : this.#stale.families.map(({ family }) => family);
   }
 
   get isIdle(): boolean {
@@ -179,10 +180,18 @@ export class Peer implements ConnectionOwner, Writer {
     this.flaps++;
     this.establishedMs = null;
     this.world.turns.forget(this);
-    const restartTimeS = session.agreedRestartTimeS;
-    this.#stepStale({ kind: 'lost', retained: end.retained, restartTimeS });
+    const { retained } = end;
+    const { state, actions } = stepStale(this.#stale, {
+      kind: 'lost',
+      retained,
+      restart: session.info.restart,
+    });
+    this.#stale = state;
+    const isSweep = (action: StaleAction): boolean => action.do === 'sweep';
+    for (const action of actions.filter(isSweep)) this.#performStale(action);
     this.session = null;
     this.world.handler.down(session, end);
+    for (const action of actions) if (!isSweep(action)) this.#performStale(action);
   }
 
   #dispatch(event: PeerEvent, reason: string | null = null): void {
@@ -274,37 +283,54 @@ export class Peer implements ConnectionOwner, Writer {
   }
 
   #stepStale(event: StaleEvent): void {
-    const { clock, handler } = this.world;
     const { state, actions } = stepStale(this.#stale, event);
     this.#stale = state;
-    for (const action of actions) {
-      switch (action.do) {
-        case 'sweep':
-          handler.sweepStale(this.settings, action.families);
-          break;
-        case 'startRestartTimer':
-          this.#cancelRestart?.();
-          this.#cancelRestart = clock.after(action.seconds * 1000, () => {
-            this.#stepStale({ kind: 'restartTimerExpired' });
-            if (this.isIdle) this.world.idle(this);
-          });
-          break;
-        case 'stopRestartTimer':
-          this.#cancelRestart?.();
-          break;
-        case 'startStaleTimer':
-          this.#cancelStale?.();
-          this.#cancelStale = clock.after(action.seconds * 1000, () =>
-            this.#stepStale({ kind: 'staleTimerExpired' }),
-          );
-          break;
-        case 'stopStaleTimer':
-          this.#cancelStale?.();
-          break;
-        default:
-          action satisfies never;
+    for (const action of actions) this.#performStale(action);
+  }
+
+  #performStale(action: StaleAction): void {
+    const { handler } = this.world;
+    switch (action.do) {
+      case 'sweep':
+        handler.sweepStale(this.settings, action.families);
+        break;
+      case 'keepLongLived':
+        handler.keepLongLived(this.settings, action.families);
+        break;
+      case 'startRestartTimer':
+        this.#cancelRestart?.();
+        this.#cancelRestart = this.#staleAfter(action.seconds, { kind: 'restartTimerExpired' });
+        break;
+      case 'stopRestartTimer':
+        this.#cancelRestart?.();
+        break;
+      case 'startLongLivedTimer': {
+        const { family, seconds } = action;
+        this.#cancelLongLived.get(family)?.();
+        const cancel = this.#staleAfter(seconds, { kind: 'longLivedTimerExpired', family });
+        this.#cancelLongLived.set(family, cancel);
+        break;
       }
+      case 'stopLongLivedTimer':
+        this.#cancelLongLived.get(action.family)?.();
+        break;
+      case 'startStaleTimer':
+        this.#cancelStale?.();
+        this.#cancelStale = this.#staleAfter(action.seconds, { kind: 'staleTimerExpired' });
+        break;
+      case 'stopStaleTimer':
+        this.#cancelStale?.();
+        break;
+      default:
+        action satisfies never;
     }
+  }
+
+  #staleAfter(seconds: number, event: StaleEvent): () => void {
+    return this.world.clock.after(seconds * 1000, () => {
+      this.#stepStale(event);
+      if (this.isIdle) this.world.idle(this);
+    });
   }
 
   #noteState(reason: string | null): void {
@@ -333,7 +359,7 @@ function nameOf({ phase, connections }: PeerState): SessionStateName {
 function infoOf(wire: Wire, agreed: Agreement): SessionInfo {
   const { direction, localAddress, localPort, remoteAddress, remotePort } = wire;
   const { context, local, remote, holdTimeS, refresh, graceful } = agreed;
-  const gracefulFamilies = graceful?.families.map(({ family }) => family) ?? [];
+  const gracefulFamilies = keptFamilies(graceful);
   const ends = { direction, localAddress, localPort, remoteAddress, remotePort };
   return { context, local, remote, holdTimeS, refresh, gracefulFamilies, restart: graceful, ...ends };
 }
@@ -349,10 +375,6 @@ class EstablishedSession implements Session {
 
   get peer(): PeerSettings {
     return this.owner.settings;
-  }
-
-  get agreedRestartTimeS(): number {
-    return this.info.restart?.restartTimeS ?? 0;
   }
 
   send(messages: Uint8Array): void {

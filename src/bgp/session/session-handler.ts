@@ -9,8 +9,8 @@
  *   the two. After `down` the session is dead: its methods do nothing.
  * - Calls are synchronous, never nested into one another for the same session, and must not throw.
  * - `update` gets a view into the receive buffer: nothing of it may be kept.
- * - Stale routes (RFC 4724) are the session's business as far as time goes: it says what `down` retains and when
- *   `sweepStale` ends that; the handler only marks and deletes.
+ * - Stale routes (RFC 4724, 9494) are the session's business as far as time goes: it says what `down` retains, when
+ *   `keepLongLived` makes it the last choice and when `sweepStale` ends it; the handler only marks and deletes.
  */
 import type { Address } from '../../addr/address.js';
 import type { FamilyKey } from '../address-family.js';
@@ -100,6 +100,8 @@ export interface SessionHandler {
   /** The peer takes more: send some 64 KiB and say whether there is more. */
   writable(session: Session): 'more' | 'done';
   down(session: Session, end: SessionEnd): void;
+  /** The restart time is over: what is stale of these families of the peer is long-lived stale from now on. */
+  keepLongLived(peer: PeerSettings, families: readonly FamilyKey[]): void;
   /** What is still stale of these families of the peer goes away. */
   sweepStale(peer: PeerSettings, families: readonly FamilyKey[]): void;
   /** After every change of state; `Established` after `established`, what follows it after `down`. */

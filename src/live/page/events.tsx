@@ -18,6 +18,7 @@ const SIGNS: Readonly<Record<string, string>> = {
   'session-down': '✕',
   'session-failed': '○',
   'session-lost': '▼',
+  'long-lived-stale': '◆',
   'stale-expired': '▼',
 };
 

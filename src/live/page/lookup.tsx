@@ -58,7 +58,7 @@ function Routes({ routes }: { readonly routes: Listing<RouteRecord> }) {
             <span class={route.best ? 'tag best' : route.multipath ? 'tag' : 'unseen'}>
               {route.best ? 'best' : 'multipath'}
             </span>
-            {route.stale && <span class="tag">stale</span>}
+            {route.stale && <span class="tag">{route.longLivedStale ? 'long-lived stale' : 'stale'}</span>}
             {route.excluded !== 'no' && <span class="tag">not used: {route.excluded}</span>}
           </span>
           <span class="soft">

@@ -1,5 +1,5 @@
 /** Two ends in this process, on loopback addresses of their own: real sockets, real timers, short intervals. */
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { afterEach, describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../src/addr/address.js';
 import type { BfdEvent, BfdPeer } from '../../../src/bgp/bfd/bfd.js';
@@ -23,6 +23,33 @@ afterEach(async () => {
   for (const transport of opened.splice(0)) await transport.close();
   troubles.length = 0;
 });
+
+/** The right end without a state machine of its own: answers Init to the first packet and Up to the others. */
+async function scriptedEnd({ multiplier, answers }: { multiplier: number; answers: number }) {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(BFD_PORT, '127.84.5.2', resolve));
+  let answered = 0;
+  const answer = Buffer.alloc(24);
+  socket.on('message', (packet, from) => {
+    if (answered === answers) return;
+    answer.set([0x20, answered === 0 ? 0x80 : 0xc0, multiplier, 24]);
+    answered++;
+    answer.writeUInt32BE(99, 4);
+    packet.copy(answer, 8, 4, 8);
+    answer.writeUInt32BE(20_000, 12);
+    answer.writeUInt32BE(20_000, 16);
+    socket.send(Buffer.from(answer), BFD_PORT, from.address);
+  });
+  return { answered: () => answered, lastAnswer: () => answer, close: () => socket.close() };
+}
+
+/** A socket whose packets to the left end are under way when send() returns. */
+async function voice(address: string): Promise<Socket> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, address, resolve));
+  await new Promise<void>((resolve) => socket.connect(BFD_PORT, '127.84.5.1', resolve));
+  return socket;
+}
 
 describe('BFD over UDP', () => {
   test('comes up between two ends and agrees on both intervals', async () => {
@@ -56,26 +83,33 @@ describe('BFD over UDP', () => {
   test('says “failed” when the other end falls silent', async () => {
     const heard: BfdEvent[] = [];
     open().watch(TO_RIGHT, SETTINGS, (event) => heard.push(event));
-    // an end that answers twice and then no more, without a state machine of its own
-    const mute = createSocket('udp4');
-    await new Promise<void>((resolve) => mute.bind(BFD_PORT, '127.84.5.2', resolve));
-    let answers = 0;
-    mute.on('message', (packet, from) => {
-      if (++answers > 2) return;
-      const answer = Buffer.alloc(24);
-      answer.set([0x20, answers === 1 ? 0x80 : 0xc0, 3, 24]);
-      answer.writeUInt32BE(99, 4);
-      packet.copy(answer, 8, 4, 8);
-      answer.writeUInt32BE(20_000, 12);
-      answer.writeUInt32BE(20_000, 16);
-      mute.send(answer, BFD_PORT, from.address);
-    });
+    const mute = await scriptedEnd({ multiplier: 3, answers: 2 });
     await until('both', () => heard.length === 2);
     mute.close();
     expect(heard).toEqual([
       { kind: 'up' },
       { kind: 'down', why: 'failed', reason: 'control detection time expired' },
     ]);
+  });
+
+  test('reads all that waits in its socket, however much, before it takes its own delay for silence', async () => {
+    const heard: BfdEvent[] = [];
+    const left = open().watch(TO_RIGHT, SETTINGS, (event) => heard.push(event));
+    const far = await scriptedEnd({ multiplier: 50, answers: Number.POSITIVE_INFINITY });
+    await until('up', () => heard.length === 1);
+    await until('the far end’s patience', () => left.report().detectionTimeUs === 1_000_000);
+    const stranger = await voice('127.84.5.3');
+    const peer = await voice('127.84.5.2');
+    const word = Buffer.from(far.lastAnswer());
+    // one turn of the event loop: packets of others first, the peer's last, and all of them wait
+    for (let i = 0; i < 150; i++) stranger.send(Buffer.alloc(24));
+    peer.send(word);
+    const end = performance.now() + 1200;
+    while (performance.now() < end);
+    const before = far.answered();
+    await until('ten packets more', () => far.answered() > before + 10);
+    for (const socket of [stranger, peer, far]) socket.close();
+    expect(heard).toEqual([{ kind: 'up' }]);
   });
 
   test('discards what another address sends with a discriminator that is good', async () => {

@@ -138,6 +138,7 @@ describe('the API', () => {
         best: true,
         multipath: false,
         stale: false,
+        longLivedStale: false,
         excluded: 'no',
         ageS: 1,
         origin: 'igp',

@@ -58,6 +58,18 @@ describe('a Router document', () => {
     expect(config.notes).toEqual([]);
   });
 
+  test('says how long routes stay beyond the restart time of a peer: not at all, unless stated', () => {
+    const timeOf = (more: string) =>
+      load(`  asn: 1\n  peers: [{ address: 10.0.0.2, asn: 2${more} }]\n`).peers.peers[0]!.gracefulRestart;
+    expect(timeOf(', gracefulRestart: 2m, longLivedGracefulRestart: 1h')).toMatchObject({
+      restartTimeS: 120,
+      longLivedStaleS: 3600,
+    });
+    expect(timeOf(', gracefulRestart: 2m, longLivedGracefulRestart: 0s')!.longLivedStaleS).toBe(0);
+    expect(timeOf(', gracefulRestart: 2m')!.longLivedStaleS).toBe(0);
+    expect(timeOf(', longLivedGracefulRestart: 0s')).toBeNull();
+  });
+
   test('needs an AS number from somewhere, and takes the command line over the file', () => {
     expect(refusal(() => routerConfig(null, NOTHING))).toContain('has no AS number');
     const config = load(CONTRACT, { asn: 64999, listen: [{ fd: 3 }], acceptAny: true });
@@ -115,6 +127,14 @@ describe('what is wrong is told with its place', () => {
       'is configured twice',
     ],
     ['  asn: 1\n  ecmp: { select: resilient, buckets: 100000 }\n', 'buckets'],
+    [
+      '  asn: 1\n  peers: [{ address: 10.0.0.2, asn: 2, longLivedGracefulRestart: 1h }]\n',
+      'peers[0]: longLivedGracefulRestart goes on where gracefulRestart ends; give',
+    ],
+    [
+      '  asn: 1\n  peers: [{ address: 10.0.0.2, asn: 2, gracefulRestart: on, longLivedGracefulRestart: 195d }]\n',
+      'expected 0s (off), or a time from 1s to 16777215s',
+    ],
   ])('%j', (spec, sentence) => {
     expect(refusal(() => load(spec))).toContain(sentence);
   });

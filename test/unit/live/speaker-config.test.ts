@@ -73,6 +73,10 @@ describe('a speaker’s configuration', () => {
       `${HEAD}  dialect: metallb-native\n${PEER}  vips: [{ prefix: "2001:db8::1" }]\n`,
       /metallb-native has no IPv6/,
     ],
+    [
+      `${HEAD}  peers: [{ address: 10.0.0.254, asn: 64513, longLivedGracefulRestart: 1h }]\n`,
+      /give "gracefulRestart: on" as well/,
+    ],
     ['kind: Router\n', /no document of "kind: Speaker"/],
   ])('that is wrong is refused with a sentence: %#', (text, sentence) => {
     expect(faultOf(text)).toMatch(sentence);

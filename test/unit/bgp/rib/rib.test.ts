@@ -245,6 +245,74 @@ describe('graceful restart', () => {
     expect(sink.told.get(VIP)!.path).toEqual([LOCAL, 64601]);
   });
 
+  it('a long-lived stale path goes with LLGR_STALE to those that know it, and to nobody else: RFC 9494 section 4.3', () => {
+    const rib = makeRib();
+    const feeder = external(rib, '10.0.0.1');
+    const knowing = external(rib, '10.0.0.2', 64602, {}, { takesLongLivedStale: true });
+    const other = external(rib, '10.0.0.3', 64603);
+    const everyPath = external(
+      rib,
+      '10.0.0.4',
+      64604,
+      { addPathSend: V4, addPathReceive: new Set() },
+      {
+        takesLongLivedStale: true,
+        export: [{ verdict: 'accept', changes: { removeCommunities: [0xffff0006] } }],
+      },
+    );
+    feeder.announce(via('10.0.0.1', { communities: [7] }), [VIP]);
+    expect([announced(knowing), announced(other)]).toEqual([[VIP], [VIP]]);
+    rib.peerDown(feeder.row, V4);
+    expect([announced(knowing), announced(other)]).toEqual([[VIP], [VIP]]);
+    expect(knowing.told.get(VIP)!.communities).toEqual([7]);
+    rib.keepLongLived(feeder.row, IPV4_UNICAST);
+    expect([announced(knowing), announced(other)]).toEqual([[VIP], []]);
+    expect(knowing.told.get(VIP)!.communities).toEqual([7, 0xffff0006]);
+    // no policy takes it off
+    everyPath.pumpAll();
+    expect([...everyPath.told.values()].map(({ communities }) => communities)).toEqual([[7, 0xffff0006]]);
+    const back = new RibSession(rib, feeder.settings, feeder.row);
+    back.announce(via('10.0.0.1', { communities: [7] }), [VIP]);
+    expect([announced(knowing), announced(other)]).toEqual([[VIP], [VIP]]);
+    expect(knowing.told.get(VIP)!.communities).toEqual([7]);
+    rib.endOfRib(back.row, IPV4_UNICAST);
+    expect(rib.ipv4.bestCount).toBe(1);
+    back.withdraw([VIP]);
+    for (const peer of [knowing, other, everyPath]) peer.pumpAll();
+    expect(rib.store.count).toBe(0);
+  });
+
+  it('a path that came with LLGR_STALE comes last, and goes on only to those that know it', () => {
+    const rib = makeRib();
+    const [a, b] = [external(rib, '10.0.0.1'), external(rib, '10.0.0.3')];
+    const knowing = external(rib, '10.0.0.2', 64602, {}, { takesLongLivedStale: true });
+    const other = external(rib, '10.0.0.4', 64604);
+    a.announce(via('10.0.0.1', { communities: [0xffff0006] }), [VIP]);
+    expect([announced(knowing), announced(other)]).toEqual([[VIP], []]);
+    b.announce(via('10.0.0.3', { path: [64601, 3356, 3356] }), [VIP]);
+    expect([announced(knowing), announced(other)]).toEqual([[VIP], [VIP]]);
+    expect(knowing.told.get(VIP)!.path).toEqual([LOCAL, 64601, 3356, 3356]);
+    expect(routesOf(rib, rib.ipv4, findPrefix(rib, parsePrefix(VIP)!)).map((r) => r.multipath)).toEqual([
+      true,
+      false,
+    ]);
+  });
+
+  it('a second loss of the session leaves long-lived stale what was: nothing becomes a choice again', () => {
+    const rib = makeRib();
+    const feeder = external(rib, '10.0.0.1');
+    feeder.announce(via('10.0.0.1'), [VIP]);
+    rib.peerDown(feeder.row, V4);
+    rib.keepLongLived(feeder.row, IPV4_UNICAST);
+    const back = new RibSession(rib, feeder.settings, feeder.row);
+    rib.peerDown(back.row, V4);
+    const stale = () => routesOf(rib, rib.ipv4, findPrefix(rib, parsePrefix(VIP)!)).map((r) => r.stale);
+    expect(stale()).toEqual(['longLived']);
+    const again = new RibSession(rib, feeder.settings, feeder.row);
+    again.announce(via('10.0.0.1'), [VIP]);
+    expect(stale()).toEqual(['no']);
+  });
+
   it('an enhanced refresh removes what was not sent again', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');

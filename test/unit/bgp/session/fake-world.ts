@@ -180,6 +180,10 @@ export class Notebook implements SessionHandler {
     this.lines.push(`down ${session.peer.id} keeps ${end.retained.join()}`);
   }
 
+  keepLongLived(_: PeerSettings, families: readonly number[]): void {
+    this.lines.push(`long-lived ${families.join()}`);
+  }
+
   sweepStale(_: PeerSettings, families: readonly number[]): void {
     this.lines.push(`sweep ${families.join()}`);
   }

@@ -19,7 +19,12 @@ export const LOCAL: LocalSpeaker = {
   selectionDeferralS: 30,
 };
 
-export const GRACEFUL = { restartTimeS: 120, staleTimeS: 360, forwardingPreserved: true } as const;
+export const GRACEFUL = {
+  restartTimeS: 120,
+  staleTimeS: 360,
+  forwardingPreserved: true,
+  longLivedStaleS: 0,
+} as const;
 
 export function peerWith(changes: Partial<PeerSettings> = {}): PeerSettings {
   return {
@@ -48,6 +53,12 @@ export function restartCapability(changes: Partial<Capability & { restarted: boo
     families: [IPV4_UNICAST, IPV6_UNICAST].map((family) => ({ family, forwardingPreserved: true })),
     ...changes,
   } as Capability;
+}
+
+/** RFC 9494, with the F bit. */
+export function longLivedCapability(staleTimeS: number, families = [IPV4_UNICAST, IPV6_UNICAST]): Capability {
+  const entries = families.map((family) => ({ family, forwardingPreserved: true, staleTimeS }));
+  return { code: 71, kind: 'long-lived', families: entries };
 }
 
 export function remoteOpen(

@@ -1,9 +1,23 @@
 import { describe, expect, test } from 'vitest';
 import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/address-family.js';
 import { CAPABILITY, type Capability, ROLE } from '../../../../src/bgp/capability.js';
-import { hostNameOf, judgeOpen, openFor } from '../../../../src/bgp/session/open-exchange.js';
+import {
+  hostNameOf,
+  judgeOpen,
+  keptFamilies,
+  openFor,
+  takesLongLivedStale,
+} from '../../../../src/bgp/session/open-exchange.js';
 import type { PeerSettings, SessionRole } from '../../../../src/bgp/session/peer-settings.js';
-import { GRACEFUL, LOCAL, MULTIPROTOCOL, peerWith, remoteOpen, restartCapability } from './machine-parts.js';
+import {
+  GRACEFUL,
+  LOCAL,
+  longLivedCapability,
+  MULTIPROTOCOL,
+  peerWith,
+  remoteOpen,
+  restartCapability,
+} from './machine-parts.js';
 
 function judge(peer: PeerSettings, remote = remoteOpen()) {
   return judgeOpen(LOCAL, peer, openFor(LOCAL, peer, 'running'), remote);
@@ -136,6 +150,7 @@ describe('graceful restart', () => {
       coversNotification: true,
       restartTimeS: 77,
       families: [{ family: IPV4_UNICAST, forwardingPreserved: true }],
+      longLived: [],
     });
     expect(judge(graceful).value!.graceful).toBeNull();
     expect(judge(peerWith(), remoteOpen([...MULTIPROTOCOL, restartCapability()])).value!.graceful).toBeNull();
@@ -145,5 +160,54 @@ describe('graceful restart', () => {
     const without = restartCapability({ notification: false } as Partial<Capability>);
     const { value } = judge(graceful, remoteOpen([...MULTIPROTOCOL, without]));
     expect(value!.graceful!.coversNotification).toBe(false);
+  });
+});
+
+describe('long-lived graceful restart (RFC 9494)', () => {
+  const longLived = (longLivedStaleS: number) =>
+    peerWith({ gracefulRestart: { ...GRACEFUL, longLivedStaleS } });
+  const saying = (...more: Capability[]) => remoteOpen([...MULTIPROTOCOL, ...more]);
+
+  test('is announced for each family, beside graceful restart, where it is configured', () => {
+    const { capabilities } = openFor(LOCAL, longLived(3600), 'running');
+    expect(capabilities.map(({ code }) => code)).toEqual([1, 1, 2, 6, 64, 71, 70, 65]);
+    const entries = [IPV4_UNICAST, IPV6_UNICAST].map((family) => ({
+      family,
+      forwardingPreserved: true,
+      staleTimeS: 3600,
+    }));
+    expect(capabilities.find((c) => c.kind === 'long-lived')?.families).toEqual(entries);
+    const without = openFor(LOCAL, longLived(0), 'running').capabilities;
+    expect(without.map(({ code }) => code)).not.toContain(CAPABILITY.longLivedGracefulRestart);
+  });
+
+  test('lasts as long as the peer says, up to what is configured here', () => {
+    const timesOf = (ours: number, theirs: number) => {
+      const remote = saying(restartCapability(), longLivedCapability(theirs));
+      return judge(longLived(ours), remote).value!.graceful!.longLived.map(({ staleTimeS }) => staleTimeS);
+    };
+    expect(timesOf(3600, 60)).toEqual([60, 60]);
+    expect(timesOf(60, 3600)).toEqual([60, 60]);
+    expect(timesOf(60, 0xffffff)).toEqual([60, 60]);
+    expect(timesOf(0, 3600)).toEqual([]);
+  });
+
+  test('means nothing without graceful restart on both sides', () => {
+    const alone = saying(longLivedCapability(60));
+    expect(judge(longLived(60), alone).value!.graceful).toBeNull();
+    expect(takesLongLivedStale(alone)).toBe(false);
+    expect(takesLongLivedStale(saying(restartCapability()))).toBe(false);
+    expect(takesLongLivedStale(saying(restartCapability(), longLivedCapability(60)))).toBe(true);
+    // a peer that only knows what the community means names no family
+    expect(takesLongLivedStale(saying(restartCapability(), longLivedCapability(0, [])))).toBe(true);
+  });
+
+  test('keeps the families of either capability, but none for no time', () => {
+    const noFamily = restartCapability({ families: [] } as Partial<Capability>);
+    const kept = (...more: Capability[]) =>
+      keptFamilies(judge(longLived(60), saying(...more)).value!.graceful).toSorted();
+    expect(kept(noFamily, longLivedCapability(60, [IPV6_UNICAST]))).toEqual([IPV6_UNICAST]);
+    expect(kept(noFamily, longLivedCapability(0))).toEqual([]);
+    expect(kept(restartCapability(), longLivedCapability(60))).toEqual([IPV4_UNICAST, IPV6_UNICAST]);
   });
 });

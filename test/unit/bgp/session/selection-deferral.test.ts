@@ -10,7 +10,7 @@ import {
 
 function restart(restarted: boolean): PeerRestart {
   const families = [V4, V6].map((family) => ({ family, forwardingPreserved: true }));
-  return { restarted, coversNotification: true, restartTimeS: 60, families };
+  return { restarted, coversNotification: true, restartTimeS: 60, families, longLived: [] };
 }
 
 /** What the state is called after each event. */

@@ -12,7 +12,15 @@ import { MAX_RANGE_PEERS, Speaker } from '../../../../src/bgp/session/speaker.js
 import type { Dial } from '../../../../src/bgp/session/wire.js';
 import { UpdatePacker } from '../../../../src/bgp/update-packer.js';
 import { FakeClock, type FakeWire, Notebook, wirePair } from './fake-world.js';
-import { GRACEFUL, LOCAL, MULTIPROTOCOL, peerWith, remoteOpen, restartCapability } from './machine-parts.js';
+import {
+  GRACEFUL,
+  LOCAL,
+  longLivedCapability,
+  MULTIPROTOCOL,
+  peerWith,
+  remoteOpen,
+  restartCapability,
+} from './machine-parts.js';
 
 const NEVER: Dial = () => () => {};
 const RIGHT = { ...LOCAL, asn: 64512, bgpIdentifier: 0x0a000002 };
@@ -270,6 +278,41 @@ describe('graceful restart', () => {
     expect(notes.lines.at(-1)).toBe(`down 10.0.0.2 keeps ${both}`);
     clock.pass(2);
     expect(notes.lines.at(-1)).toBe(`sweep ${both}`);
+  });
+
+  test('keeps them beyond that where both sides say so, and longer only with End-of-RIB (RFC 9494)', () => {
+    const long = peerWith({ gracefulRestart: { ...GRACEFUL, longLivedStaleS: 600 } });
+    const said = remoteOpen([...MULTIPROTOCOL, restartCapability(), longLivedCapability(300)]);
+    const speaker = speakerWith(long);
+    establish(speaker, said).end(null);
+    clock.settle();
+    clock.pass(78);
+    expect(notes.lines.splice(0).at(-1)).toBe(`long-lived ${both}`);
+    clock.pass(200);
+    const wire = connect(speaker);
+    send(wire, said, KEEPALIVE);
+    const packer = new UpdatePacker(OFFLINE, (messages) => wire.write(messages.slice()));
+    packer.endOfRib(V6);
+    packer.flush();
+    clock.settle();
+    for (let i = 0; i < 11; i++) {
+      clock.pass(10);
+      send(wire, KEEPALIVE);
+    }
+    expect(notes.lines).toEqual(['up 10.0.0.2', `end of rib ${V6}`, `sweep ${V6}`, `sweep ${V4}`]);
+  });
+
+  test('a peer that is deconfigured while its routes are long-lived stale leaves nothing behind', () => {
+    const long = peerWith({ gracefulRestart: { ...GRACEFUL, longLivedStaleS: 600 } });
+    const said = remoteOpen([...MULTIPROTOCOL, restartCapability(), longLivedCapability(300)]);
+    const speaker = speakerWith(long);
+    establish(speaker, said).end(null);
+    clock.settle();
+    clock.pass(78);
+    notes.lines.length = 0;
+    speaker.reconfigure({ peers: [], ranges: [] });
+    clock.pass(400);
+    expect(notes.lines).toEqual([`sweep ${both}`]);
   });
 
   test('a second crash before End-of-RIB deletes what was stale before', () => {
