@@ -80,6 +80,7 @@ export class Rib {
   readonly hopSets: NextHopSetTable;
   readonly ipv4: FamilyRib;
   readonly ipv6: FamilyRib;
+  readonly families: readonly FamilyRib[];
   /** by row; `null` = free */
   readonly peers: (RibPeer | null)[];
 
@@ -106,11 +107,8 @@ export class Rib {
     };
     this.ipv4 = new FamilyRib(IPV4_UNICAST, 32, this.#parts, room);
     this.ipv6 = new FamilyRib(IPV6_UNICAST, 128, this.#parts, room);
+    this.families = [this.ipv4, this.ipv6];
     this.peers.push(new RibPeer(LOCAL_PEER, localSettings(settings), this.store));
-  }
-
-  get families(): readonly FamilyRib[] {
-    return [this.ipv4, this.ipv6];
   }
 
   familyRib(family: FamilyKey): FamilyRib | null {
