@@ -192,6 +192,23 @@ describe('before BIRD', () => {
     await until('an empty table', async () => (await router.rib()).length === 0);
   });
 
+  test('a speaker that does not come back in its restart time stays the last choice (RFC 9494), until it is back', async (ctx) => {
+    const lack = lacks('bird') ?? lacksBuild;
+    if (lack !== null) ctx.skip(lack);
+    lan = await newLan();
+    const extra = 'long lived graceful restart yes; long lived stale time 3600;';
+    const router = await startRouter('bird', NODE.asn, { gracefulRestartS: 60, extra });
+    const plan = speakerYaml({ peerLines: ', gracefulRestart: 2s, longLivedGracefulRestart: 10m' });
+    const first = await startFlowfate(lan.host('right'), 'speaker', plan);
+    const isMarked = ({ communities }: RibEntry): boolean => communities.includes('65535:6');
+    const marked = async (): Promise<boolean[]> => (await router.rib()).map(isMarked);
+    await until('both VIPs', async () => (await marked()).join() === 'false,false', { timeoutMs: 30_000 });
+    await first.kill();
+    await until('both, marked with LLGR_STALE', async () => (await marked()).join() === 'true,true');
+    await startFlowfate(lan.host('right'), 'speaker', plan, ['--restarted']);
+    await until('both, fresh', async () => (await marked()).join() === 'false,false', { timeoutMs: 30_000 });
+  });
+
   test('a route refresh brings everything again', async (ctx) => {
     const lack = lacks('bird') ?? lacksBuild;
     if (lack !== null) ctx.skip(lack);

@@ -5,7 +5,7 @@
  * Nearly every UPDATE is known to fit by the number of its prefixes. Only one that might not is looked through: what the
  * peer has announced before, or announces twice, counts once.
  */
-import { type FamilyKey, IPV4_UNICAST } from '../address-family.js';
+import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../address-family.js';
 import { OUTCOME } from '../attribute/descriptor.js';
 import type { MultiprotocolSection } from '../multiprotocol-section.js';
 import { NlriCursor } from '../nlri-cursor.js';
@@ -15,11 +15,13 @@ import type { Rib } from './rib.js';
 
 /** The first family of which peer `row` would have more than `limit` paths after the UPDATE, or `null`. */
 export function familyOverLimit(rib: Rib, row: number, update: UpdateView, limit: number): FamilyKey | null {
-  for (const of of rib.families) {
-    const atMost = (of.received[row] ?? 0) + announcedCount(rib, row, of.family, update);
-    if (atMost > limit && receivedAfter(rib, row, of, update) > limit) return of.family;
-  }
-  return null;
+  if (isOver(rib, row, rib.ipv4, update, limit)) return IPV4_UNICAST;
+  return isOver(rib, row, rib.ipv6, update, limit) ? IPV6_UNICAST : null;
+}
+
+function isOver(rib: Rib, row: number, of: FamilyRib, update: UpdateView, limit: number): boolean {
+  const atMost = (of.received[row] ?? 0) + announcedCount(rib, row, of.family, update);
+  return atMost > limit && receivedAfter(rib, row, of, update) > limit;
 }
 
 function announcedCount(rib: Rib, row: number, family: FamilyKey, update: UpdateView): number {
