@@ -4,6 +4,7 @@
  */
 import { type Address, formatAddress } from '../addr/address.js';
 import { formatPrefix, prefixContains } from '../addr/prefix.js';
+import { checkBlocks } from './check-blocks.js';
 import { refuseEcmp } from './ecmp-settings.js';
 import { type ClusterFacts, type Place, positionIn } from './facts.js';
 import { PROTOCOLS } from './limits.js';
@@ -37,6 +38,7 @@ export function checkModel(
   checkServices(model, facts, problems);
   checkVips(model, facts, problems, notes);
   checkPods(model, facts, problems);
+  checkBlocks(model, facts, problems);
   checkRoutes(model, facts, problems, notes);
   checkEcmp(model, facts, problems, notes);
   noteFamilies(model, notes);

@@ -4,6 +4,7 @@
  */
 import { formatPrefix, type Prefix } from '../addr/prefix.js';
 import type { ErrorPosition } from '../errors.js';
+import { refuseReplicas } from './check-blocks.js';
 import { changedEcmp, ecmpSettings, fitEcmp, refuseEcmp } from './ecmp-settings.js';
 import { EDGE_ACTIONS, type EdgeModel } from './edge-model.js';
 import type { RawPoolMember } from './edge-schema.js';
@@ -20,7 +21,7 @@ type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;
 type What = WithoutTime<TimelineEvent>;
 
 export interface NamedParts {
-  readonly nodes: readonly Pick<NodeModel, 'name' | 'addresses' | 'rack'>[];
+  readonly nodes: readonly Pick<NodeModel, 'name' | 'addresses' | 'podCidrs' | 'rack'>[];
   readonly services: readonly Pick<ServiceModel, 'name' | 'endpoints'>[];
   readonly edge?: EdgeModel | null;
 }
@@ -142,7 +143,10 @@ export class TimelineReader {
         const service = name === undefined ? 0 : this.services.rowOf(name);
         if (service === null)
           this.problems.add(positionIn(place, verb, 'service'), this.services.unknown(name!));
-        return service === null ? [] : [{ kind: verb, service, replicas }];
+        if (service === null) return [];
+        const refusal = refuseReplicas(this.parts.nodes, this.parts.services, service, replicas);
+        if (refusal !== null) this.problems.add(positionIn(place, verb, 'replicas'), refusal);
+        return [{ kind: verb, service, replicas }];
       }
       case 'endpointReady':
       case 'endpointUnready':

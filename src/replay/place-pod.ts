@@ -3,9 +3,12 @@
  * equals), with the next free address of each of the node's pod ranges.
  */
 import { type Address, ipv4, ipv6, sameAddress } from '../addr/address.js';
-import { type Prefix, prefixContains } from '../addr/prefix.js';
+import { type Prefix, prefixBits } from '../addr/prefix.js';
 import type { ClusterModel, EndpointModel } from '../cluster/model.js';
 import type { ClusterState } from '../path/cluster-state.js';
+
+const FIRST_HOST = 10;
+const MAX_TRIES = 4096;
 
 export function placeNewPod(model: ClusterModel, cluster: ClusterState, service: number): EndpointModel {
   const load = model.nodes.map(
@@ -35,12 +38,14 @@ export function placeNewPod(model: ClusterModel, cluster: ClusterState, service:
 function freeAddress(cidr: Prefix, cluster: ClusterState, model: ClusterModel): Address | null {
   const taken = [
     ...cluster.pods.flatMap((pod) => pod.addresses),
-    ...model.nodes.flatMap((node) => [...node.podGateways, ...node.addresses]),
+    ...model.nodes.flatMap((node) => [...node.podGateways, ...node.tunnelAddresses, ...node.addresses]),
   ];
-  for (let host = 10; host < 10 + 4096; host++) {
-    const { family, w0, w1, w2, w3 } = cidr.address;
+  const { family, w0, w1, w2, w3 } = cidr.address;
+  const size = Math.min(2 ** (prefixBits(family) - cidr.length), MAX_TRIES);
+  for (let n = 0; n < size; n++) {
+    // the low ones last: they are often spoken for
+    const host = (n + FIRST_HOST) % size;
     const address = family === 4 ? ipv4(w0 + host) : ipv6(w0, w1, w2, w3 + host);
-    if (!prefixContains(cidr, address)) return null;
     if (!taken.some((other) => sameAddress(other, address))) return address;
   }
   return null;

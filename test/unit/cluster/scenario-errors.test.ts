@@ -421,3 +421,35 @@ describe('a wrong scenario', () => {
     expect(errorOf(text).message).toBe('f.yaml:4:5: expected an object with apiVersion and kind, found 5');
   });
 });
+
+describe('a block smaller than its pods', () => {
+  const POD = '- { pod: p1, node: n1, address: 10.244.1.10 }';
+  const pod = (name: string, address: string): string => `- { pod: ${name}, node: n1, address: ${address} }`;
+  const blocks = (n1: string, n2: string): string =>
+    changed('10.0.0.1 }', `10.0.0.1, podCIDR: ${n1} }`, changed('10.0.0.2 }', `10.0.0.2, podCIDR: ${n2} }`));
+  const pods = (text: string, ...list: string[]): string => changed(POD, list.join('\n        '), text);
+  const three = [pod('p1', '10.244.1.8'), pod('p2', '10.244.1.9'), pod('p3', '10.244.1.10')];
+
+  it('is refused where the block stands', () => {
+    const text = pods(blocks('10.244.1.8/31', '10.244.2.0/24'), ...three);
+    expect(errorOf(text).message).toContain(
+      '11:47: node n1 has 3 pods, but 10.244.1.8/31 only 2 addresses; give the node a larger block, or another one',
+    );
+  });
+
+  it('counts every block of the family, and no address that another node has lent', () => {
+    const enough = pods(blocks('[10.244.1.8/31, 10.244.1.10/32]', '10.244.2.0/24'), ...three);
+    expect(() => loadScenario([{ name: 'f.yaml', text: enough }])).not.toThrow();
+    const lent = pods(blocks('10.244.1.8/31', '10.244.1.10/32'), ...three);
+    expect(() => loadScenario([{ name: 'f.yaml', text: lent }])).not.toThrow();
+  });
+
+  it('is refused when a scale would fill all of them', () => {
+    const grown = (replicas: number): string =>
+      changed('withdraw: n2', `scale: { replicas: ${replicas} }`, blocks('10.244.1.8/30', '10.244.2.8/30'));
+    expect(() => loadScenario([{ name: 'f.yaml', text: grown(8) }])).not.toThrow();
+    expect(errorOf(grown(9)).message).toContain(
+      '20:36: 9 pods need more than the 8 IPv4 addresses that the podCIDRs of the nodes have',
+    );
+  });
+});
