@@ -3,7 +3,7 @@
  * their endpoints, the router as the speakers know it, and tunnels between nodes.
  */
 import { type Address, parseAddress } from '../addr/address.js';
-import type { Prefix } from '../addr/prefix.js';
+import { calicoBlocks, checkCalico, tunnels } from './calico-facts.js';
 import type { ClusterFacts, NodeFacts } from './facts.js';
 import { type KubernetesObjects, readObjects } from './kubernetes-objects.js';
 import { kubernetesServices } from './kubernetes-services.js';
@@ -21,6 +21,7 @@ export function kubernetesFacts(
   const services = kubernetesServices(objects, problems, notes);
   const silent = silentNodes(objects, services, notes);
   noteConditions(objects, notes);
+  checkCalico(objects, problems);
   return {
     ...routerFacts(objects, notes),
     nodes: objects.node.map((node) => nodeFacts(node, silent, objects)),
@@ -60,23 +61,6 @@ function rackOf(labels: Readonly<Record<string, string>>): string | undefined {
     rack ??
     ['topology.kubernetes.io/zone', 'failure-domain.beta.kubernetes.io/zone'].find((k) => k in labels);
   return key === undefined ? undefined : labels[key];
-}
-
-/** The blocks whose affinity is this node: `host:n1`. */
-function calicoBlocks(node: string, { ipamBlock }: KubernetesObjects): Prefix[] {
-  return ipamBlock.flatMap(({ object: { spec } }) =>
-    spec.affinity === `host:${node}` && spec.deleted !== true ? [spec.cidr] : [],
-  );
-}
-
-/** Tunnels of a pool in use. CrossSubnet tunnels only between subnets; nodes on one router's segment share theirs. */
-function tunnels({ ipPool }: KubernetesObjects): NonNullable<ClusterFacts['dataplane']>['overlay'] {
-  for (const { place, object } of ipPool) {
-    if (object.spec.disabled === true) continue;
-    if (object.spec.ipipMode === 'Always') return { kind: 'ipip', place };
-    if (object.spec.vxlanMode === 'Always') return { kind: 'vxlan', place };
-  }
-  return undefined;
 }
 
 function noteConditions({ node }: KubernetesObjects, notes: string[]): void {

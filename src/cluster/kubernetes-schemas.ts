@@ -178,6 +178,7 @@ export const ipPoolObject = some({
   metadata,
   spec: some({
     cidr: prefix,
+    blockSize: number.optional(),
     ipipMode: text.optional(),
     vxlanMode: text.optional(),
     disabled: flag.optional(),

@@ -533,6 +533,38 @@ describe('Kubernetes objects that are wrong or not modelled', () => {
     expect(load(text, scenario).model.dataplane.overlay).toBe('none');
   });
 
+  const block = (name: string, cidr: string, spec: object = {}): string =>
+    object('crd.projectcalico.org/v1', 'IPAMBlock', name, { spec: { cidr, ...spec } });
+
+  it.each([
+    ['10.244.0.0/16', 33, 'pool p: blockSize of an IPv4 pool is from 20 to 32, not 33'],
+    ['fd00::/48', 64, 'pool p: blockSize of an IPv6 pool is from 116 to 128, not 64'],
+    ['10.244.0.0/26', 24, 'pool p: blocks of /24 are larger than the pool, which is 10.244.0.0/26'],
+  ])('the pool %s with blocks of /%i is refused', (cidr, blockSize, sentence) => {
+    const pool = object('projectcalico.org/v3', 'IPPool', 'p', { spec: { cidr, blockSize } });
+    expect(() => load(stream(node(1), service('web'), pool))).toThrow(sentence);
+  });
+
+  it('blocks that share addresses are refused, unless one of them is being deleted', () => {
+    const both = (spec: object): string =>
+      stream(node(1), service('web'), block('a', '10.244.0.0/26'), block('b', '10.244.0.32/27', spec));
+    expect(() => load(both({}))).toThrow(
+      'the block 10.244.0.32/27 lies in the block 10.244.0.0/26; an address belongs to one of them',
+    );
+    expect(() => load(both({ deleted: true }))).not.toThrow();
+  });
+
+  it('a node with more pods than its blocks have addresses is refused', () => {
+    const pods = Array.from({ length: 3 }, (_, i) => ({ addresses: [`10.244.1.${i}`], nodeName: 'n1' }));
+    const text = stream(
+      node(1),
+      service('web'),
+      slice('web', pods),
+      block('a', '10.244.1.0/31', { affinity: 'host:n1' }),
+    );
+    expect(() => load(text)).toThrow('node n1 has 3 pods, but 10.244.1.0/31 only 2 addresses');
+  });
+
   it('a pool that is disabled or tunnels between subnets only is none', () => {
     for (const spec of [{ ipipMode: 'CrossSubnet' }, { ipipMode: 'Always', disabled: true }]) {
       const pool = object('projectcalico.org/v3', 'IPPool', 'p', {
