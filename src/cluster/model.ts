@@ -106,8 +106,8 @@ export interface IpvsSettings {
 
 /** Of proxy cilium. */
 export interface CiliumSettings {
-  /** --bpf-lb-mode */
-  readonly mode: 'snat' | 'dsr';
+  /** --bpf-lb-mode; hybrid is dsr for TCP and snat for the rest */
+  readonly mode: 'snat' | 'dsr' | 'hybrid';
   /** --bpf-lb-algorithm */
   readonly algorithm: 'random' | 'maglev';
   /** --bpf-lb-maglev-table-size */

@@ -9,8 +9,8 @@ export function refusePlane(
   if (proxy === 'cilium' && overlay === 'ipip') {
     return 'proxy cilium has no overlay ipip; use vxlan, or none for native routing';
   }
-  if (proxy === 'cilium' && overlay === 'vxlan' && cilium.mode === 'dsr') {
-    return 'proxy cilium in mode dsr needs native routing; use overlay none, or mode snat';
+  if (proxy === 'cilium' && overlay === 'vxlan' && cilium.mode !== 'snat') {
+    return `proxy cilium in mode ${cilium.mode} needs native routing; use overlay none, or mode snat`;
   }
   if (proxy !== 'calico-ebpf' || !calicoEbpf.maglev) return null;
   if (calicoEbpf.mode !== 'dsr') {

@@ -67,7 +67,7 @@ const dataplane = mapping({
   proxy: oneOf(PROXY_NAMES).optional(),
   ipvs: mapping({ scheduler: oneOf(IPVS_SCHEDULERS).optional(), sloppyTcp: truth.optional() }).optional(),
   cilium: mapping({
-    mode: oneOf(['snat', 'dsr']).optional(),
+    mode: oneOf(['snat', 'dsr', 'hybrid']).optional(),
     algorithm: oneOf(['random', 'maglev']).optional(),
     tableSize: z.literal([...CILIUM_TABLE_SIZES], { error: TABLE_SIZE }).optional(),
   }).optional(),

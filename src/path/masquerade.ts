@@ -4,16 +4,27 @@ import type { ClusterModel, ServiceModel } from '../cluster/model.js';
 import { addressOf } from './cluster-state.js';
 import { proxyPlane } from './proxy-plane.js';
 
-/** Whether a connection to a pod on `podNode` is masqueraded on `node`. */
+const TCP = 6;
+
+/** Whether a connection to a pod on `podNode` is masqueraded on `node`; `proto` is its protocol number. */
 export function isMasqueraded(
   { dataplane }: Pick<ClusterModel, 'dataplane'>,
   { externalTrafficPolicy }: Pick<ServiceModel, 'externalTrafficPolicy'>,
   node: number,
   podNode: number,
+  proto: number,
 ): boolean {
   if (externalTrafficPolicy !== 'Cluster') return false;
-  const { masquerades } = proxyPlane(dataplane);
-  return masquerades === 'all' || (masquerades === 'to-remote-pods' && node !== podNode);
+  switch (proxyPlane(dataplane).masquerades) {
+    case 'all':
+      return true;
+    case 'to-remote-pods':
+      return node !== podNode;
+    case 'all-but-tcp-to-remote-pods':
+      return node !== podNode && proto !== TCP;
+    case 'none':
+      return false;
+  }
 }
 
 /**

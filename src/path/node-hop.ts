@@ -286,7 +286,8 @@ export class NodeHop {
     this.original.copy(this.tuple);
     this.tuple.setDestination(target, targetPort);
     const masquerades =
-      direct < 0 && isMasqueraded(this.model, this.model.services[service]!, this.node, podNode);
+      direct < 0 &&
+      isMasqueraded(this.model, this.model.services[service]!, this.node, podNode, this.tuple.proto);
     this.reply.invert(this.tuple);
     if (masquerades) {
       const source = masqueradeAddress(this.model, this.node, podNode, this.tuple.family);

@@ -8,6 +8,7 @@
  * | ipvs                  | rr, lc, sh, mh        | the node's own stack resets; sloppy: as new | policy Cluster | un-NATed, from the VIP |
  * | cilium, snat          | chance or Maglev      | as new, whatever its flags           | Cluster, to a remote pod | un-NATed, from the VIP |
  * | cilium, dsr           | chance or Maglev      | as new, whatever its flags           | never              | the pod's node knows the VIP from the SYN alone: else ignored |
+ * | cilium, hybrid        | chance or Maglev      | as new, whatever its flags           | all but TCP, to a remote pod | as with dsr |
  * | calico-ebpf, tunnel   | chance or Maglev      | Maglev: as new; else dropped         | never              | un-NATed, from the VIP |
  * | calico-ebpf, dsr      | chance or Maglev      | Maglev: as new; else dropped         | never              | un-NATed by the pod's node |
  *
@@ -45,10 +46,16 @@ export interface ProxyPlane {
   readonly scheduling: Scheduling;
   readonly midFlow: MidFlow;
   /** whose connections are masqueraded under policy Cluster */
-  readonly masquerades: 'all' | 'to-remote-pods' | 'none';
-  /** a pod's answer reaches the client with the VIP as its source */
+  readonly masquerades: 'all' | 'to-remote-pods' | 'all-but-tcp-to-remote-pods' | 'none';
+  /** a pod's RST reaches the client with the VIP as its source */
   readonly answersFromVip: boolean;
 }
+
+const CILIUM_MASQUERADES = {
+  snat: 'to-remote-pods',
+  dsr: 'none',
+  hybrid: 'all-but-tcp-to-remote-pods',
+} as const;
 
 export function proxyPlane({ proxy, ipvs, cilium, calicoEbpf }: DataplaneModel): ProxyPlane {
   switch (proxy) {
@@ -71,8 +78,8 @@ export function proxyPlane({ proxy, ipvs, cilium, calicoEbpf }: DataplaneModel):
       return {
         scheduling: cilium.algorithm,
         midFlow: 'schedule',
-        masquerades: cilium.mode === 'dsr' ? 'none' : 'to-remote-pods',
-        answersFromVip: cilium.mode !== 'dsr',
+        masquerades: CILIUM_MASQUERADES[cilium.mode],
+        answersFromVip: cilium.mode === 'snat',
       };
     case 'calico-ebpf':
       return {

@@ -149,7 +149,7 @@ export class NodeWalk implements EntryLife {
         ? direct
         : rules.choose(service, this.affinityClient(f), this.connectionOf(f, ordinal), nowS);
     if (pod < 0) return;
-    const snat = direct < 0 && this.isMasqueraded(service, node, pod) ? ENTRY_SNAT : 0;
+    const snat = direct < 0 && this.isMasqueraded(f, node, pod) ? ENTRY_SNAT : 0;
     const e = this.add(
       f,
       node,
@@ -175,8 +175,7 @@ export class NodeWalk implements EntryLife {
       const service = this.plan.service[f]!;
       const pod = this.entries.pod[by]!;
       const again = this.cluster.rules[node]!.everywhere(service, this.connectionOf(f, this.draws[f]!));
-      const seesTheSame =
-        (this.entries.marks[by]! & ENTRY_SNAT) === 0 && !this.isMasqueraded(service, node, pod);
+      const seesTheSame = (this.entries.marks[by]! & ENTRY_SNAT) === 0 && !this.isMasqueraded(f, node, pod);
       return !(again === pod && seesTheSame && this.wouldAnswer(f, pod));
     }
     const pod = this.entries.pod[e]!;
@@ -320,8 +319,9 @@ export class NodeWalk implements EntryLife {
     else this.settle(Outcome.reset, ReasonCode['no-entry-reset'], hop);
   }
 
-  private isMasqueraded(service: number, node: number, pod: number): boolean {
-    return isMasqueraded(this.model, this.model.services[service]!, node, this.cluster.pods[pod]!.node);
+  private isMasqueraded(f: number, node: number, pod: number): boolean {
+    const service = this.model.services[this.plan.service[f]!]!;
+    return isMasqueraded(this.model, service, node, this.cluster.pods[pod]!.node, this.plan.proto[f]!);
   }
 
   private connectionOf(f: number, ordinal: number): NewConnection {
@@ -358,7 +358,7 @@ export class NodeWalk implements EntryLife {
       this.settle(Outcome.unreachable, ReasonCode['no-endpoint'], hop);
       return -1;
     }
-    const snat = this.isMasqueraded(service, node, pod);
+    const snat = this.isMasqueraded(f, node, pod);
     if (
       snat &&
       !this.limits.portFree(node, pod, this.plan.target(f), portClassSize(this.clientPort[f]!), nowS)

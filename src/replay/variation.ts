@@ -75,6 +75,7 @@ const KNOBS: Record<string, Change> = {
     withDataplane(model, { ipvs: { ...model.dataplane.ipvs, sloppyTcp: yesNo(value, 'sloppyTcp') } }),
   dsr: (model, value) => {
     const { cilium, calicoEbpf } = model.dataplane;
+    if (value === 'hybrid') return withDataplane(model, { cilium: { ...cilium, mode: value } });
     return withDataplane(
       model,
       yesNo(value, 'dsr')

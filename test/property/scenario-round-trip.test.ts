@@ -115,7 +115,7 @@ function eventOf(nodes: number, services: number, pods: readonly string[]): fc.A
       at,
       kind: fc.constant('scale'),
       service: fc.nat(services - 1),
-      replicas: fc.nat(10_000),
+      replicas: fc.nat(100),
     }),
     fc.record({
       at,
@@ -278,7 +278,7 @@ const model: fc.Arbitrary<ClusterModel> = fc
         proxy: fc.constantFrom(...PROXY_NAMES),
         ipvs: fc.record({ scheduler: fc.constantFrom(...IPVS_SCHEDULERS), sloppyTcp: bool }),
         cilium: fc.record({
-          mode: fc.constantFrom('snat' as const, 'dsr' as const),
+          mode: fc.constantFrom('snat' as const, 'dsr' as const, 'hybrid' as const),
           algorithm: fc.constantFrom('random' as const, 'maglev' as const),
           tableSize: fc.constantFrom(...CILIUM_TABLE_SIZES),
         }),

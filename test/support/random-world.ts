@@ -108,7 +108,7 @@ export function randomModel(dice: Dice): ClusterModel {
       proxy: dice.pick(['iptables', 'iptables', 'nftables', 'ipvs', 'cilium', 'calico-ebpf'] as const),
       ipvs: { scheduler: dice.pick(IPVS_SCHEDULERS), sloppyTcp: dice.chance(0.5) },
       cilium: {
-        mode: dice.pick(['snat', 'dsr'] as const),
+        mode: dice.pick(['snat', 'dsr', 'hybrid'] as const),
         algorithm: dice.pick(['random', 'maglev'] as const),
         tableSize: 251,
       },

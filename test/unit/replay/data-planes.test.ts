@@ -156,6 +156,17 @@ describe('the source that endpoints see', () => {
     }
   });
 
+  it('is kept by cilium hybrid for TCP alone, whose connections go as under dsr', () => {
+    const hybrid = rehashed(cilium({ mode: 'hybrid' }));
+    const dsr = rehashed(cilium({ mode: 'dsr' }));
+    const snat = rehashed(cilium());
+    const kept = (flows: readonly FlowVerdict[]) => flows.map(({ source }) => source?.preserved);
+    expect(hybrid.tcp.map(({ fate }) => fate)).toEqual(dsr.tcp.map(({ fate }) => fate));
+    expect(kept(hybrid.tcp)).toEqual(kept(dsr.tcp));
+    expect(kept(hybrid.udp)).toEqual(kept(snat.udp));
+    expect(kept(hybrid.udp)).toContain(false);
+  });
+
   it("is the tunnel's address towards pods of other nodes, where an overlay carries them", () => {
     for (const overlay of ['ipip', 'vxlan'] as const) {
       const { flows } = rehashed({ overlay });
@@ -173,6 +184,10 @@ describe('settings', () => {
   it.each([
     [{ proxy: 'cilium', overlay: 'ipip' }, /has no overlay ipip/],
     [{ proxy: 'cilium', overlay: 'vxlan', cilium: { ...DEFAULT_CILIUM, mode: 'dsr' } }, /native routing/],
+    [
+      { proxy: 'cilium', overlay: 'vxlan', cilium: { ...DEFAULT_CILIUM, mode: 'hybrid' } },
+      /mode hybrid needs/,
+    ],
     [{ proxy: 'calico-ebpf', calicoEbpf: { mode: 'tunnel', maglev: true } }, /needs mode dsr/],
   ] as const)('%j are refused with a sentence', (chosen, sentence) => {
     expect(refusePlane({ ...smallCluster().dataplane, ...chosen }, [])).toMatch(sentence);
