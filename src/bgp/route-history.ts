@@ -4,10 +4,13 @@
  *
  * The best are those of the highest LOCAL_PREF, then the shortest AS_PATH, then the lowest ORIGIN (RFC 4271 section
  * 9.1.2.2 as far as routes of several speakers to one VIP differ by it); all that are equal there share the traffic.
- * A speaker's routes go when it withdraws them, when its session ends, and when it has been silent for its hold time.
+ * A speaker's routes go when it withdraws them, when its session ends, and when it has been silent for its hold time;
+ * unless it and the router agreed on graceful restart (RFC 4724, RFC 8538): then they stay until it has said End-of-RIB
+ * in its next session, or its restart time is over.
  */
 import { type Address, compareAddresses, formatAddress, ipv4, ipv6, sameAddress } from '../addr/address.js';
 import { formatPrefix, type Prefix } from '../addr/prefix.js';
+import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from './address-family.js';
 import { ORIGIN } from './attribute/001-origin.js';
 import { AS_PATH, SEGMENT } from './attribute/002-as-path.js';
 import { NEXT_HOP } from './attribute/003-next-hop.js';
@@ -15,8 +18,15 @@ import { LOCAL_PREF } from './attribute/005-local-pref.js';
 import { MP_REACH_NLRI } from './attribute/014-mp-reach-nlri.js';
 import { MP_UNREACH_NLRI } from './attribute/015-mp-unreach-nlri.js';
 import { attributeValue, type PathAttribute } from './attribute/descriptor.js';
-import { type BgpMessage, MESSAGE_TYPE, type UpdateMessage } from './message.js';
+import {
+  type BgpMessage,
+  MESSAGE_TYPE,
+  type NotificationMessage,
+  type OpenMessage,
+  type UpdateMessage,
+} from './message.js';
 import type { PrefixNlri } from './nlri.js';
+import { CEASE, ERROR_CODE } from './notification-code.js';
 
 /** The next hops of `prefix` became these, in the order of their addresses. */
 export interface RouteChange {
@@ -41,7 +51,15 @@ interface Speaker {
   heardS: number;
   /** 0 = it is never given up */
   holdTimeS: number;
+  /** what its OPEN said of graceful restart */
+  restart: GracefulRestart | null;
+  /** when it is given up while it has no session; null = it has one */
+  awayUntilS: number | null;
+  /** keys of {@link routes} that it announced in a session before */
+  readonly stale: Set<string>;
 }
+
+type GracefulRestart = Extract<OpenMessage['capabilities'][number], { kind: 'graceful-restart' }>;
 
 const DEFAULT_LOCAL_PREF = 100;
 
@@ -50,6 +68,8 @@ export class RouteHistory {
   readonly #speakers = new Map<string, Speaker>();
   /** by prefix: the next hops that were told last */
   readonly #told = new Map<string, string>();
+  /** what the router's OPEN said of graceful restart; null = it keeps nothing */
+  #routerRestart: GracefulRestart | null = null;
 
   /** `isWanted`: prefixes that matter. */
   constructor(private readonly isWanted: (prefix: Prefix) => boolean) {}
@@ -63,31 +83,51 @@ export class RouteHistory {
   /** `speaker` sent this message. */
   message(timeS: number, speaker: string, message: BgpMessage): void {
     this.advance(timeS);
-    const known = this.#speaker(speaker, timeS);
-    known.heardS = timeS;
-    if (message.type === MESSAGE_TYPE.open) {
-      // a new session begins with nothing
-      this.#drop(known, timeS, `${speaker} opened a new session`);
-      known.holdTimeS = message.holdTimeS;
-    } else if (message.type === MESSAGE_TYPE.update) this.#update(known, timeS, message);
-    else if (message.type === MESSAGE_TYPE.notification) this.closed(timeS, speaker);
+    if (message.type === MESSAGE_TYPE.notification) this.notified(timeS, speaker, message);
+    else if (message.type === MESSAGE_TYPE.open) this.#opened(timeS, speaker, message);
+    else {
+      const known = this.#speaker(speaker, timeS);
+      known.heardS = timeS;
+      // it is back, though its OPEN is not in the capture
+      known.awayUntilS = null;
+      if (message.type === MESSAGE_TYPE.update) this.#update(known, timeS, message);
+    }
+  }
+
+  /** The router's own OPEN: whether it keeps the routes of speakers that restart. */
+  routerOpened(open: OpenMessage): void {
+    this.#routerRestart = gracefulRestart(open);
+  }
+
+  /** A NOTIFICATION ended the session of `speaker`, whoever sent it. */
+  notified(timeS: number, speaker: string, { code, subcode }: NotificationMessage): void {
+    const known = this.#speakers.get(speaker);
+    if (known === undefined) return;
+    const isHard = code === ERROR_CODE.cease && subcode === CEASE.hardReset;
+    if (isHard || !this.#outlivesNotification(known)) known.restart = null;
+    this.closed(timeS, speaker);
   }
 
   /** The speaker's session has ended. */
   closed(timeS: number, speaker: string): void {
     const known = this.#speakers.get(speaker);
-    if (known === undefined) return;
-    this.#drop(known, timeS, `the session of ${speaker} ended`);
-    this.#speakers.delete(speaker);
+    if (known?.awayUntilS === null) this.#end(known, timeS, `the session of ${speaker} ended`);
   }
 
-  /** Gives up speakers that have been silent for their hold time. */
+  /** Gives up speakers that have been silent for their hold time, or away for longer than their restart time. */
   advance(timeS: number): void {
     for (const speaker of [...this.#speakers.values()]) {
-      const endsS = speaker.heardS + speaker.holdTimeS;
-      if (speaker.holdTimeS === 0 || endsS >= timeS) continue;
-      this.#drop(speaker, endsS, `${speaker.name} was silent for its hold time of ${speaker.holdTimeS} s`);
-      this.#speakers.delete(speaker.name);
+      const { name, awayUntilS, holdTimeS, restart } = speaker;
+      const endsS = awayUntilS ?? (holdTimeS === 0 ? Number.POSITIVE_INFINITY : speaker.heardS + holdTimeS);
+      if (endsS >= timeS) continue;
+      if (awayUntilS !== null) {
+        const because = `${name} did not come back within its restart time of ${restart!.restartTimeS} s`;
+        this.#giveUp(speaker, endsS, because);
+        continue;
+      }
+      if (!this.#outlivesNotification(speaker)) speaker.restart = null;
+      this.#end(speaker, endsS, `${name} was silent for its hold time of ${holdTimeS} s`);
+      this.advance(timeS);
     }
   }
 
@@ -100,16 +140,66 @@ export class RouteHistory {
   #speaker(name: string, timeS: number): Speaker {
     let speaker = this.#speakers.get(name);
     if (speaker === undefined) {
-      speaker = { name, routes: new Map(), heardS: timeS, holdTimeS: 0 };
+      const fresh = { holdTimeS: 0, restart: null, awayUntilS: null, stale: new Set<string>() };
+      speaker = { name, routes: new Map(), heardS: timeS, ...fresh };
       this.#speakers.set(name, speaker);
     }
     return speaker;
   }
 
-  #drop(speaker: Speaker, timeS: number, because: string): void {
-    const gone = [...speaker.routes.values()];
-    speaker.routes.clear();
-    for (const { prefix } of gone) this.#changed(timeS, prefix, because);
+  /** A new session begins with nothing, but for what waits for it and whose forwarding it has preserved. */
+  #opened(timeS: number, name: string, open: OpenMessage): void {
+    const before = this.#speakers.get(name);
+    const because = `${name} opened a new session`;
+    if (before?.awayUntilS === null) this.#end(before, timeS, because);
+    const speaker = this.#speaker(name, timeS);
+    speaker.heardS = timeS;
+    speaker.holdTimeS = open.holdTimeS;
+    speaker.restart = gracefulRestart(open);
+    speaker.awayUntilS = null;
+    const preserved =
+      speaker.restart?.families.filter(({ forwardingPreserved }) => forwardingPreserved) ?? [];
+    this.#drop(
+      speaker,
+      timeS,
+      because,
+      (key) => !preserved.some(({ family }) => family === familyOf(speaker, key)),
+    );
+  }
+
+  /** RFC 8538 section 4: both sides say so. */
+  #outlivesNotification({ restart }: Speaker): boolean {
+    return restart?.notification === true && this.#routerRestart?.notification === true;
+  }
+
+  /** The session is over: routes of the families that restart gracefully wait for the next one. */
+  #end(speaker: Speaker, timeS: number, because: string): void {
+    const restart = this.#routerRestart === null ? null : speaker.restart;
+    if (restart === null || restart.families.length === 0) {
+      this.#giveUp(speaker, timeS, because);
+      return;
+    }
+    speaker.awayUntilS = timeS + restart.restartTimeS;
+    const keeps = (key: string) => restart.families.some(({ family }) => family === familyOf(speaker, key));
+    this.#drop(speaker, timeS, because, (key) => !keeps(key));
+    for (const key of speaker.routes.keys()) speaker.stale.add(key);
+  }
+
+  #giveUp(speaker: Speaker, timeS: number, because: string): void {
+    this.#drop(speaker, timeS, because, () => true);
+    this.#speakers.delete(speaker.name);
+  }
+
+  /** Those routes of the speaker go whose key `isGone`. */
+  #drop(speaker: Speaker, timeS: number, because: string, isGone: (key: string) => boolean): void {
+    const gone = [...speaker.routes].filter(([key]) => isGone(key));
+    for (const [key] of gone) this.#forget(speaker, key);
+    for (const [, { prefix }] of gone) this.#changed(timeS, prefix, because);
+  }
+
+  #forget(speaker: Speaker, key: string): boolean {
+    speaker.stale.delete(key);
+    return speaker.routes.delete(key);
   }
 
   #update(speaker: Speaker, timeS: number, update: UpdateMessage): void {
@@ -118,8 +208,13 @@ export class RouteHistory {
     const reach = attributeValue(attributes, MP_REACH_NLRI);
     const withdrawn = [...update.withdrawn, ...prefixesOf(unreach?.nlri)];
     for (const nlri of withdrawn) {
-      if (!this.isWanted(nlri.prefix) || !speaker.routes.delete(keyOf(nlri))) continue;
+      if (!this.isWanted(nlri.prefix) || !this.#forget(speaker, keyOf(nlri))) continue;
       this.#changed(timeS, nlri.prefix, `${speaker.name} withdrew it`);
+    }
+    const ended = endOfRib(update);
+    if (ended !== null) {
+      const isLeft = (key: string) => speaker.stale.has(key) && familyOf(speaker, key) === ended;
+      this.#drop(speaker, timeS, `${speaker.name} did not announce it again`, isLeft);
     }
     const nextHop4 = attributeValue(attributes, NEXT_HOP);
     if (nextHop4 !== undefined) this.#announce(speaker, timeS, update.nlri, ipv4(nextHop4), attributes);
@@ -144,6 +239,7 @@ export class RouteHistory {
     for (const nlri of prefixes) {
       if (!this.isWanted(nlri.prefix)) continue;
       speaker.routes.set(keyOf(nlri), { prefix: nlri.prefix, route });
+      speaker.stale.delete(keyOf(nlri));
       this.#changed(timeS, nlri.prefix, `${speaker.name} announced it`);
     }
   }
@@ -167,6 +263,22 @@ export class RouteHistory {
       .filter((hop, i) => best.findIndex((other) => sameAddress(other, hop)) === i)
       .sort(compareAddresses);
   }
+}
+
+function gracefulRestart({ capabilities }: OpenMessage): GracefulRestart | null {
+  return capabilities.findLast((c) => c.kind === 'graceful-restart') ?? null;
+}
+
+function familyOf({ routes }: Speaker, key: string): FamilyKey {
+  return routes.get(key)!.prefix.address.family === 4 ? IPV4_UNICAST : IPV6_UNICAST;
+}
+
+/** Family whose End-of-RIB the UPDATE is (RFC 4724 section 2), or null. */
+function endOfRib({ withdrawn, attributes, nlri }: UpdateMessage): FamilyKey | null {
+  if (withdrawn.length > 0 || nlri.length > 0 || attributes.length > 1) return null;
+  if (attributes.length === 0) return IPV4_UNICAST;
+  const unreach = attributeValue(attributes, MP_UNREACH_NLRI);
+  return unreach !== undefined && prefixesOf(unreach.nlri).length === 0 ? unreach.family : null;
 }
 
 function byPreference(a: Route, b: Route): number {

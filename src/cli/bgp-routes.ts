@@ -24,6 +24,8 @@ import { originOf } from './scenario-input.js';
 interface Heard {
   readonly timeS: number;
   readonly speaker: string;
+  /** whom it was told; null in a dump, which is the router's own */
+  readonly to: string | null;
   readonly message: BgpMessage | null;
 }
 
@@ -39,12 +41,12 @@ export function routesFromCapture(path: string, index: CaptureIndex, model: Clus
   try {
     readBgpSessions(
       reader,
-      ({ timeS, src, decoded }) => {
+      ({ timeS, src, dst, decoded }) => {
         const message = decoded?.message ?? null;
-        if (message !== null) heard.push({ timeS, speaker: src, message });
+        if (message !== null) heard.push({ timeS, speaker: src, to: dst, message });
       },
       ({ timeS, src, dst }) => {
-        for (const speaker of [src, dst]) heard.push({ timeS, speaker, message: null });
+        for (const speaker of [src, dst]) heard.push({ timeS, speaker, to: null, message: null });
       },
     );
   } finally {
@@ -80,9 +82,9 @@ export function routesFromMrt(path: string, index: CaptureIndex, model: ClusterM
           entry.end,
           entry.context,
         );
-        if (value !== undefined) heard.push({ timeS, speaker, message: value });
+        if (value !== undefined) heard.push({ timeS, speaker, to: null, message: value });
       } else if (entry.kind === 'state' && entry.newState !== ESTABLISHED) {
-        heard.push({ timeS, speaker: formatAddress(entry.peer.address), message: null });
+        heard.push({ timeS, speaker: formatAddress(entry.peer.address), to: null, message: null });
       } else if (entry.kind === 'rib' && !(entry.nlri instanceof Uint8Array)) {
         for (const { peer, attributes } of entry.routes) {
           if (peer === null) continue;
@@ -90,6 +92,7 @@ export function routesFromMrt(path: string, index: CaptureIndex, model: ClusterM
           heard.push({
             timeS: Number.NEGATIVE_INFINITY,
             speaker: formatAddress(peer.address),
+            to: null,
             message: update,
           });
         }
@@ -123,8 +126,12 @@ function routesFrom(
   const startS = Math.min(0, ...speakers.map(({ timeS }) => timeS).filter(Number.isFinite));
   seed(history, speakers, model, vips);
   for (const vip of vips) history.tell(startS, hostPrefix(vip), 'as the capture begins');
-  for (const { timeS, speaker, message } of speakers) {
-    if (message === null) history.closed(timeS, speaker);
+  for (const { timeS, speaker, to, message } of heard) {
+    if (nodeOf(model, speaker) < 0) {
+      if (message?.type === MESSAGE_TYPE.open) history.routerOpened(message);
+      else if (message?.type === MESSAGE_TYPE.notification && to !== null)
+        history.notified(timeS, to, message);
+    } else if (message === null) history.closed(timeS, speaker);
     else history.message(timeS, speaker, message);
   }
   history.advance(index.summary.duration);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Address, ipv4, parseAddress } from '../../../src/addr/address.js';
 import { hostPrefix } from '../../../src/addr/prefix.js';
+import { IPV4_UNICAST } from '../../../src/bgp/address-family.js';
 import { OFFLINE } from '../../../src/bgp/codec-context.js';
 import { type BgpMessage, MESSAGE_TYPE } from '../../../src/bgp/message.js';
 import { encodeMessage } from '../../../src/bgp/message-codec.js';
@@ -53,10 +54,17 @@ class SpeakerStream {
   readonly sent: Sent[] = [];
   private seq = 1000;
 
-  constructor(private readonly node: number) {}
+  constructor(
+    private readonly node: number,
+    private readonly side: 'speaker' | 'router' = 'speaker',
+  ) {}
 
   send(atS: number, flags: number, payload: Uint8Array = NOTHING): this {
-    const ends = { from: nodeAddress(this.node + 1), fromPort: 33000 + this.node, to: ROUTER, toPort: 179 };
+    const speaker = { from: nodeAddress(this.node + 1), fromPort: 33000 + this.node };
+    const ends =
+      this.side === 'speaker'
+        ? { ...speaker, to: ROUTER, toPort: 179 }
+        : { from: ROUTER, fromPort: 179, to: speaker.from, toPort: speaker.fromPort };
     this.sent.push({ ...ends, atS, flags, seq: this.seq, payload });
     this.seq += payload.length + ((flags & (TCP_SYN | TCP_FIN)) !== 0 ? 1 : 0);
     return this;
@@ -187,6 +195,29 @@ describe('routes from the BGP inside a capture', () => {
         '10.0.0.2 withdrew it: the route to 203.0.113.10/32 became n1, n3, n4',
         'the session of 10.0.0.3 ended: the route to 203.0.113.10/32 became n1, n4',
       ]);
+    }));
+
+  it('outlive a restart that the speaker and the router agreed on', () =>
+    inFolder((folder) => {
+      const families = [{ family: IPV4_UNICAST, forwardingPreserved: true }];
+      const graceful = { restarted: false, notification: false, restartTimeS: 60, families };
+      const capabilities = [{ code: 64, kind: 'graceful-restart', ...graceful }] as const;
+      const restarting = { ...open(0), capabilities } as BgpMessage;
+      const session = (): SpeakerStream => new SpeakerStream(0).send(0.5, TCP_SYN).message(0.6, restarting);
+      const rest = (stream: SpeakerStream): SpeakerStream =>
+        stream.message(0.8, announce(0)).send(4, TCP_RST);
+      const routesOf = (...streams: SpeakerStream[]): TimelineEvent[] => {
+        const path = capture(folder, streams);
+        return [...routesFromCapture(path, readCapture(path), cluster()).model.timeline];
+      };
+      const router = new SpeakerStream(0, 'router').message(0.7, restarting);
+      // the first says what stands as the capture begins
+      const changesAt = (...streams: SpeakerStream[]) =>
+        routesOf(...streams)
+          .slice(1)
+          .map(({ at }) => at);
+      expect(changesAt(rest(session()))).toEqual([0.8, 4]);
+      expect(changesAt(rest(session()), router)).toEqual([0.8]);
     }));
 
   it('come from an MRT dump as well', () =>
