@@ -22,6 +22,13 @@ const EXAMPLES = `
 Every combination of the varied settings runs over the same capture, each with so many seeds of the router's hash
 and of the random draws; rows are ranked by the flows they break, with the 95 % interval of the mean.
 
+Settings that vary:
+  router     hash, fields, select, buckets, idleTimer, unbalancedTimer, order, replace, nexthops, useNeigh, ignoreLinkdown
+  nodes      policy, proxy, overlay, scheduler, sloppyTcp, dsr (no, yes, hybrid), algorithm, tcpLoose
+  sessions   holdTime, bfd, gracefulRestart (a time, or off)
+  layout     speakers (how many announce), onePerSpeaker (yes: one endpoint on each node that announces)
+A value that a setting does not have is refused with those that it has.
+
 Examples:
   flowfate compare web.pcap.gz --scenario mine.yaml --vary select=modulo,hash-threshold,resilient,rendezvous,maglev
   flowfate compare web.pcap.gz --scenario mine.yaml --vary select=hash-threshold,resilient --vary policy=Local,Cluster

@@ -96,6 +96,9 @@ const KNOBS: Record<string, Change> = {
   onePerSpeaker: onePerSpeaker,
 };
 
+/** Every setting that can be varied. */
+export const KNOB_NAMES: readonly string[] = Object.keys(KNOBS);
+
 /** `select=modulo,resilient` as a variation. */
 export function parseVariation(text: string): Variation {
   const equals = text.indexOf('=');
@@ -108,7 +111,7 @@ export function parseVariation(text: string): Variation {
           .split(',')
           .map((v) => v.trim());
   if (KNOBS[knob] === undefined) {
-    throw new FlowfateError('usage', `--vary knows no "${knob}"; it takes ${Object.keys(KNOBS).join(', ')}`);
+    throw new FlowfateError('usage', `--vary knows no "${knob}"; it takes ${KNOB_NAMES.join(', ')}`);
   }
   if (values.length === 0 || values.some((value) => value === '')) {
     throw new FlowfateError('usage', `--vary ${knob} needs values, as in --vary ${knob}=a,b`);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { KNOB_NAMES } from '../../../src/replay/variation.js';
 import { hasShared, sharedPath } from '../../support/shared.js';
 import { runCommand } from './made-io.js';
 
@@ -21,6 +22,13 @@ describe.skipIf(!hasShared)('flowfate compare', () => {
     const broken = rows.map((row: { broken: { mean: number } }) => row.broken.mean);
     expect(broken).toEqual([...broken].sort((a, b) => a - b));
     expect(rows[0].settings.select).toBe('resilient');
+  });
+
+  it('names in its help every setting that can be varied', async () => {
+    const { status, out } = await runCommand(['compare', '--help']);
+    expect(status).toBe(0);
+    const [, settings = ''] = /Settings that vary:([^]*)Examples:/.exec(out) ?? [];
+    expect(KNOB_NAMES.filter((name) => !new RegExp(`\\b${name}\\b`).test(settings))).toEqual([]);
   });
 
   it('refuses a setting that there is not, before it reads anything', async () => {
