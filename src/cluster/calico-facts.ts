@@ -30,7 +30,7 @@ export function tunnels({ ipPool }: KubernetesObjects): NonNullable<ClusterFacts
 
 export function checkCalico(objects: KubernetesObjects, problems: Problems): void {
   checkPools(objects, problems);
-  checkBlocks(objects, problems);
+  refuseSharedBlocks(objects, problems);
 }
 
 function checkPools({ ipPool }: KubernetesObjects, problems: Problems): void {
@@ -53,7 +53,7 @@ function checkPools({ ipPool }: KubernetesObjects, problems: Problems): void {
 }
 
 /** An address is that of one block. */
-function checkBlocks({ ipamBlock }: KubernetesObjects, problems: Problems): void {
+function refuseSharedBlocks({ ipamBlock }: KubernetesObjects, problems: Problems): void {
   const living = ipamBlock.filter(({ object }) => object.spec.deleted !== true);
   const sorted = living.toSorted((a, b) => a.object.spec.cidr.length - b.object.spec.cidr.length);
   for (const [i, { place, object }] of sorted.entries()) {

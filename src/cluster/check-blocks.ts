@@ -30,9 +30,12 @@ export function checkBlocks(model: ClusterModel, facts: ClusterFacts, problems: 
   }
 }
 
-/** Why the pods' blocks cannot hold `replicas` pods of a service beside those of the others, or null. */
+/**
+ * Why the nodes' blocks cannot hold `replicas` pods of a service beside those of the others, or null. A node whose pods
+ * hang on no bridge has its blocks from Calico, which would claim another one.
+ */
 export function refuseReplicas(
-  nodes: readonly Blocks[],
+  nodes: readonly Pick<NodeModel, 'podCidrs' | 'podGateways'>[],
   services: readonly Pick<ServiceModel, 'endpoints'>[],
   service: number,
   replicas: number,
@@ -40,6 +43,7 @@ export function refuseReplicas(
   const others = new Set(
     services.flatMap((s, row) => (row === service ? [] : s.endpoints.map((e) => e.pod))),
   );
+  if (nodes.some(({ podGateways }) => podGateways.length === 0)) return null;
   for (const family of FAMILIES) {
     const rooms = nodes.flatMap((node) => roomOf(node, family) ?? []);
     if (rooms.length < nodes.length) continue;

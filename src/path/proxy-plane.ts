@@ -15,8 +15,9 @@
  * Under policy Local a node without an endpoint answers nothing, whatever the plane: with IPVS the packet goes to a pod
  * elsewhere, unmasqueraded, and the client ignores that pod's answer (kubernetes #97081).
  *
- * Source: facts measured on a kernel for iptables, test/lab/overlay-and-nftables.test.ts for nftables and VXLAN's source; failure reports and documentation for the others (kube-router #1577,
- * cilium #47020, calico #12432, KEP-1669): {@link isVerified} says which.
+ * Source: facts measured on a kernel for iptables, test/lab/overlay-and-nftables.test.ts for nftables and VXLAN's
+ * source; failure reports and documentation for the others (kube-router #1577, cilium #47020, calico #12432,
+ * KEP-1669): {@link isVerified} says which.
  */
 import type { DataplaneModel } from '../cluster/model.js';
 

@@ -451,5 +451,8 @@ describe('a block smaller than its pods', () => {
     expect(errorOf(grown(9)).message).toContain(
       '20:36: 9 pods need more than the 8 IPv4 addresses that the podCIDRs of the nodes have',
     );
+    // Calico claims another block
+    const calico = grown(9).replaceAll('/30 }', '/30, podGateway: [] }');
+    expect(() => loadScenario([{ name: 'f.yaml', text: calico }])).not.toThrow();
   });
 });
