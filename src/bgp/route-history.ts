@@ -68,8 +68,8 @@ export class RouteHistory {
   readonly #speakers = new Map<string, Speaker>();
   /** by prefix: the next hops that were told last */
   readonly #told = new Map<string, string>();
-  /** what the router's OPEN said of graceful restart; null = it keeps nothing */
-  #routerRestart: GracefulRestart | null = null;
+  /** by speaker: what the router's OPEN to it said of graceful restart; none = it keeps nothing */
+  readonly #routerRestart = new Map<string, GracefulRestart>();
 
   /** `isWanted`: prefixes that matter. */
   constructor(private readonly isWanted: (prefix: Prefix) => boolean) {}
@@ -94,15 +94,18 @@ export class RouteHistory {
     }
   }
 
-  /** The router's own OPEN: whether it keeps the routes of speakers that restart. */
-  routerOpened(open: OpenMessage): void {
-    this.#routerRestart = gracefulRestart(open);
+  /** The router's own OPEN to a speaker: whether it keeps that one's routes when it restarts. */
+  routerOpened(speaker: string, open: OpenMessage): void {
+    const restart = gracefulRestart(open);
+    if (restart === null) this.#routerRestart.delete(speaker);
+    else this.#routerRestart.set(speaker, restart);
   }
 
   /** A NOTIFICATION ended the session of `speaker`, whoever sent it. */
   notified(timeS: number, speaker: string, { code, subcode }: NotificationMessage): void {
     const known = this.#speakers.get(speaker);
-    if (known === undefined) return;
+    // one that is away has no session that could end: an attempt of its was refused
+    if (known?.awayUntilS !== null) return;
     const isHard = code === ERROR_CODE.cease && subcode === CEASE.hardReset;
     if (isHard || !this.#outlivesNotification(known)) known.restart = null;
     this.closed(timeS, speaker);
@@ -168,20 +171,21 @@ export class RouteHistory {
   }
 
   /** RFC 8538 section 4: both sides say so. */
-  #outlivesNotification({ restart }: Speaker): boolean {
-    return restart?.notification === true && this.#routerRestart?.notification === true;
+  #outlivesNotification({ name, restart }: Speaker): boolean {
+    return restart?.notification === true && this.#routerRestart.get(name)?.notification === true;
   }
 
   /** The session is over: routes of the families that restart gracefully wait for the next one. */
   #end(speaker: Speaker, timeS: number, because: string): void {
-    const restart = this.#routerRestart === null ? null : speaker.restart;
+    const restart = this.#routerRestart.has(speaker.name) ? speaker.restart : null;
     if (restart === null || restart.families.length === 0) {
       this.#giveUp(speaker, timeS, because);
       return;
     }
     speaker.awayUntilS = timeS + restart.restartTimeS;
     const keeps = (key: string) => restart.families.some(({ family }) => family === familyOf(speaker, key));
-    this.#drop(speaker, timeS, because, (key) => !keeps(key));
+    // what was stale already is deleted: RFC 4724 section 4.2
+    this.#drop(speaker, timeS, because, (key) => speaker.stale.has(key) || !keeps(key));
     for (const key of speaker.routes.keys()) speaker.stale.add(key);
   }
 

@@ -128,9 +128,9 @@ function routesFrom(
   for (const vip of vips) history.tell(startS, hostPrefix(vip), 'as the capture begins');
   for (const { timeS, speaker, to, message } of heard) {
     if (nodeOf(model, speaker) < 0) {
-      if (message?.type === MESSAGE_TYPE.open) history.routerOpened(message);
-      else if (message?.type === MESSAGE_TYPE.notification && to !== null)
-        history.notified(timeS, to, message);
+      if (to === null) continue;
+      if (message?.type === MESSAGE_TYPE.open) history.routerOpened(to, message);
+      else if (message?.type === MESSAGE_TYPE.notification) history.notified(timeS, to, message);
     } else if (message === null) history.closed(timeS, speaker);
     else history.message(timeS, speaker, message);
   }

@@ -10,6 +10,7 @@ import type { KubernetesObjects } from './kubernetes-objects.js';
 import type { Problems } from './problems.js';
 
 const BLOCK_SIZES = { 4: [20, 32], 6: [116, 128] } as const;
+const DEFAULT_BLOCK_SIZE = { 4: 26, 6: 122 } as const;
 
 /** The blocks whose affinity is this node: `host:n1`. */
 export function calicoBlocks(node: string, { ipamBlock }: KubernetesObjects): Prefix[] {
@@ -35,10 +36,10 @@ export function checkCalico(objects: KubernetesObjects, problems: Problems): voi
 
 function checkPools({ ipPool }: KubernetesObjects, problems: Problems): void {
   for (const { name, place, object } of ipPool) {
-    const { cidr, blockSize } = object.spec;
-    if (blockSize === undefined) continue;
+    const { cidr, blockSize: stated } = object.spec;
+    const blockSize = stated ?? DEFAULT_BLOCK_SIZE[cidr.address.family];
     const [widest, narrowest] = BLOCK_SIZES[cidr.address.family];
-    const at = positionIn(place, 'spec', 'blockSize');
+    const at = positionIn(place, 'spec', stated === undefined ? 'cidr' : 'blockSize');
     if (!Number.isInteger(blockSize) || blockSize < widest || blockSize > narrowest) {
       const family = `IPv${cidr.address.family}`;
       problems.add(

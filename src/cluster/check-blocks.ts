@@ -1,8 +1,9 @@
 /**
- * Whether a node's blocks (podCIDR, or Calico's IPAMBlocks) have an address for each of its pods.
+ * Whether a node's podCIDRs have an address for each of its pods.
  *
- * A pod whose address lies in a block of another node has borrowed it, as Calico lets it, and takes none of its own
- * node's. Nothing more is asked of a pod's address: which blocks there are need not be known completely.
+ * A pod whose address lies in a block of another node has borrowed it and takes none of its own node's. A node whose
+ * pods hang on no bridge has its blocks from Calico, which borrows from any block and claims others: nothing is asked of
+ * it.
  */
 import { type Address, formatAddress, sameAddress } from '../addr/address.js';
 import { formatPrefix, type Prefix, prefixBits, prefixContains } from '../addr/prefix.js';
@@ -12,30 +13,30 @@ import type { Problems } from './problems.js';
 
 const FAMILIES = [4, 6] as const;
 type Family = (typeof FAMILIES)[number];
-type Blocks = Pick<NodeModel, 'podCidrs'>;
 
 export function checkBlocks(model: ClusterModel, facts: ClusterFacts, problems: Problems): void {
   for (const [row, node] of model.nodes.entries()) {
+    if (node.podGateways.length === 0) continue;
     for (const family of FAMILIES) {
-      const room = roomOf(node, family);
-      const pods = room === null ? 0 : podsOf(model, row, family);
-      if (room === null || pods <= room) continue;
-      const cidrs = node.podCidrs.filter(isOf(family)).map(formatPrefix).join(', ');
+      const blocks = node.podCidrs.filter(isOf(family));
+      const room = blocks.reduce((sum, cidr) => sum + sizeOf(cidr), 0);
+      const pods = podAddresses(model, row, family);
+      const tunnel = model.dataplane.overlay === 'none' ? [] : ownIn(blocks, node.tunnelAddresses);
+      const needed = new Set([...pods, ...tunnel]).size;
+      if (blocks.length === 0 || needed <= room) continue;
+      const who = needed > pods.size ? `${pods.size} pods and a tunnel` : `${pods.size} pods`;
       const addresses = room === 1 ? 'address' : 'addresses';
       problems.add(
         positionIn(facts.nodes![row]!.place, 'podCIDR'),
-        `node ${node.name} has ${pods} pods, but ${cidrs} only ${room} ${addresses}; give the node a larger block, or another one`,
+        `node ${node.name} has ${who}, but ${blocks.map(formatPrefix).join(', ')} only ${room} ${addresses}; give the node a larger block, or another one`,
       );
     }
   }
 }
 
-/**
- * Why the nodes' blocks cannot hold `replicas` pods of a service beside those of the others, or null. A node whose pods
- * hang on no bridge has its blocks from Calico, which would claim another one.
- */
+/** Why the nodes' podCIDRs cannot hold `replicas` pods of a service beside those of the others, or null. */
 export function refuseReplicas(
-  nodes: readonly Pick<NodeModel, 'podCidrs' | 'podGateways'>[],
+  nodes: readonly Pick<NodeModel, 'podCidrs' | 'podGateways' | 'tunnelAddresses'>[],
   services: readonly Pick<ServiceModel, 'endpoints'>[],
   service: number,
   replicas: number,
@@ -43,27 +44,33 @@ export function refuseReplicas(
   const others = new Set(
     services.flatMap((s, row) => (row === service ? [] : s.endpoints.map((e) => e.pod))),
   );
+  const pods = replicas + others.size;
   if (nodes.some(({ podGateways }) => podGateways.length === 0)) return null;
   for (const family of FAMILIES) {
-    const rooms = nodes.flatMap((node) => roomOf(node, family) ?? []);
-    if (rooms.length < nodes.length) continue;
-    const room = rooms.reduce((sum, addresses) => sum + addresses, 0);
-    const pods = replicas + others.size;
-    if (pods > room)
-      return `${pods} pods need more than the ${room} IPv${family} addresses that the podCIDRs of the nodes have`;
+    const blocks = nodes.map(({ podCidrs }) => podCidrs.filter(isOf(family)));
+    if (blocks.some((own) => own.length === 0)) continue;
+    const room = nodes.reduce((sum, { podGateways, tunnelAddresses }, row) => {
+      const spokenFor = new Set(ownIn(blocks[row]!, [...podGateways, ...tunnelAddresses])).size;
+      return blocks[row]!.reduce((all, cidr) => all + sizeOf(cidr), sum - spokenFor);
+    }, 0);
+    if (pods > room) {
+      return `${pods} pods need more than the ${room} IPv${family} addresses that the podCIDRs of the nodes have for pods`;
+    }
   }
   return null;
 }
 
-/** Addresses in the node's blocks of the family; null where it has no such block. */
-function roomOf({ podCidrs }: Blocks, family: Family): number | null {
-  const blocks = podCidrs.filter(isOf(family));
-  if (blocks.length === 0) return null;
-  return blocks.reduce((sum, { length }) => sum + 2 ** (prefixBits(family) - length), 0);
+const sizeOf = ({ address, length }: Prefix): number => 2 ** (prefixBits(address.family) - length);
+
+/** Those of the addresses that lie in the blocks, as texts. */
+function ownIn(blocks: readonly Prefix[], addresses: readonly Address[]): string[] {
+  return addresses
+    .filter((address) => blocks.some((cidr) => prefixContains(cidr, address)))
+    .map(formatAddress);
 }
 
-/** Pods of the node with an address of the family that is neither the node's own nor another node's to give. */
-function podsOf(model: ClusterModel, row: number, family: Family): number {
+/** Addresses of the node's pods, of the family, that are neither the node's own nor another node's to give. */
+function podAddresses(model: ClusterModel, row: number, family: Family): Set<string> {
   const node = model.nodes[row]!;
   const lent = model.nodes.flatMap((other, i) => (i === row ? [] : other.podCidrs));
   const isOwn = (address: Address): boolean =>
@@ -73,7 +80,7 @@ function podsOf(model: ClusterModel, row: number, family: Family): number {
   const addresses = model.services.flatMap(({ endpoints }) =>
     endpoints.flatMap((endpoint) => (endpoint.node === row ? endpoint.addresses.filter(isOwn) : [])),
   );
-  return new Set(addresses.map(formatAddress)).size;
+  return new Set(addresses.map(formatAddress));
 }
 
 const isOf =

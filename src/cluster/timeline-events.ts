@@ -21,7 +21,10 @@ type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;
 type What = WithoutTime<TimelineEvent>;
 
 export interface NamedParts {
-  readonly nodes: readonly Pick<NodeModel, 'name' | 'addresses' | 'podCidrs' | 'podGateways' | 'rack'>[];
+  readonly nodes: readonly Pick<
+    NodeModel,
+    'name' | 'addresses' | 'podCidrs' | 'podGateways' | 'tunnelAddresses' | 'rack'
+  >[];
   readonly services: readonly Pick<ServiceModel, 'name' | 'endpoints'>[];
   readonly edge?: EdgeModel | null;
 }

@@ -1,6 +1,6 @@
 /**
- * Where a new pod of a scale-up goes: the node that answers and has the fewest pods of the service (the first of
- * equals), with the next free address of each of the node's pod ranges.
+ * Where a new pod of a scale-up goes: the node that answers, has addresses left, and has the fewest pods of the service
+ * (the first of equals), with the next free address of each of the node's pod ranges.
  */
 import { type Address, ipv4, ipv6, sameAddress } from '../addr/address.js';
 import { type Prefix, prefixBits } from '../addr/prefix.js';
@@ -17,18 +17,19 @@ export function placeNewPod(model: ClusterModel, cluster: ClusterState, service:
         (row) => cluster.pods[row]!.node === node && cluster.pods[row]!.running,
       ).length,
   );
-  const up = load.filter((_, node) => cluster.nodeUp[node]);
-  const node = Math.max(
-    0,
-    load.findIndex((pods, row) => cluster.nodeUp[row] && pods === Math.min(...up)),
-  );
-  const { name, podCidrs } = model.nodes[node]!;
+  const up = model.nodes.map((_, row) => row).filter((row) => cluster.nodeUp[row]);
+  const byLoad = up.sort((a, b) => load[a]! - load[b]!);
+  const addressesOf = (row: number): Address[] =>
+    model.nodes[row]!.podCidrs.flatMap((cidr) => freeAddress(cidr, cluster, model) ?? []);
+  const hasRoom = (row: number): boolean => addressesOf(row).length === model.nodes[row]!.podCidrs.length;
+  const node = byLoad.find(hasRoom) ?? byLoad[0] ?? 0;
+  const { name } = model.nodes[node]!;
   let number = 0;
   while (cluster.podByName.has(`${model.services[service]!.name}-${name}-${number}`)) number++;
   return {
     pod: `${model.services[service]!.name}-${name}-${number}`,
     node,
-    addresses: podCidrs.flatMap((cidr) => freeAddress(cidr, cluster, model) ?? []),
+    addresses: addressesOf(node),
     ready: true,
     serving: true,
     terminating: false,

@@ -75,7 +75,11 @@ const KNOBS: Record<string, Change> = {
     withDataplane(model, { ipvs: { ...model.dataplane.ipvs, sloppyTcp: yesNo(value, 'sloppyTcp') } }),
   dsr: (model, value) => {
     const { cilium, calicoEbpf } = model.dataplane;
-    if (value === 'hybrid') return withDataplane(model, { cilium: { ...cilium, mode: value } });
+    if (oneOf(value, ['yes', 'no', 'true', 'false', 'hybrid'] as const, 'dsr') === 'hybrid') {
+      if (model.dataplane.proxy !== 'calico-ebpf')
+        return withDataplane(model, { cilium: { ...cilium, mode: 'hybrid' } });
+      throw new FlowfateError('config', 'dsr=hybrid is a mode of cilium; calico-ebpf has yes and no');
+    }
     return withDataplane(
       model,
       yesNo(value, 'dsr')

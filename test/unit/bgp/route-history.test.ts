@@ -43,7 +43,7 @@ const notification = (code: number, subcode: number) =>
 /** A route announced at 1 s; what both OPENs say of graceful restart. */
 function session(speaker: Graceful | null, router: Graceful | null): RouteHistory {
   const history = new RouteHistory(() => true);
-  history.routerOpened(open(router));
+  history.routerOpened(NODE, open(router));
   history.message(0, NODE, open(speaker));
   history.message(1, NODE, announce);
   return history;
@@ -107,6 +107,24 @@ describe('routes of a speaker whose connection ends', () => {
     const history = session({}, {});
     history.message(6, NODE, open({}));
     expect(since(history)).toEqual([]);
+  });
+
+  it('go when the next session ends, too, before they were announced again', () => {
+    const history = session({}, {});
+    history.closed(4, NODE);
+    history.message(6, NODE, open({}));
+    history.closed(8, NODE);
+    expect(since(history)).toEqual([`8 : the session of ${NODE} ended`]);
+  });
+
+  it('hear nothing of a NOTIFICATION while it is away, nor of what the router tells others', () => {
+    const history = session({}, {});
+    history.routerOpened('10.0.0.2', open(null));
+    history.closed(4, NODE);
+    history.notified(5, NODE, notification(6, 5));
+    expect(since(history)).toEqual([]);
+    history.advance(100);
+    expect(since(history)).toHaveLength(1);
   });
 
   it('go with a NOTIFICATION or the hold time, but for RFC 8538 on both sides, and always with a hard reset', () => {

@@ -437,6 +437,19 @@ describe('a block smaller than its pods', () => {
     );
   });
 
+  it('counts the address of the tunnel, where there is one', () => {
+    const pair = pods(
+      blocks('10.244.1.8/31', '10.244.2.0/24'),
+      pod('p1', '10.244.1.9'),
+      pod('p2', '10.244.1.10'),
+    );
+    expect(() => loadScenario([{ name: 'f.yaml', text: pair }])).not.toThrow();
+    const tunnelled = changed('proxy: iptables', 'proxy: iptables, overlay: ipip', pair);
+    expect(errorOf(tunnelled).message).toContain(
+      'node n1 has 2 pods and a tunnel, but 10.244.1.8/31 only 2 addresses',
+    );
+  });
+
   it('counts every block of the family, and no address that another node has lent', () => {
     const enough = pods(blocks('[10.244.1.8/31, 10.244.1.10/32]', '10.244.2.0/24'), ...three);
     expect(() => loadScenario([{ name: 'f.yaml', text: enough }])).not.toThrow();
@@ -447,12 +460,13 @@ describe('a block smaller than its pods', () => {
   it('is refused when a scale would fill all of them', () => {
     const grown = (replicas: number): string =>
       changed('withdraw: n2', `scale: { replicas: ${replicas} }`, blocks('10.244.1.8/30', '10.244.2.8/30'));
-    expect(() => loadScenario([{ name: 'f.yaml', text: grown(8) }])).not.toThrow();
-    expect(errorOf(grown(9)).message).toContain(
-      '20:36: 9 pods need more than the 8 IPv4 addresses that the podCIDRs of the nodes have',
+    // each node's tunnel and bridge have one
+    expect(() => loadScenario([{ name: 'f.yaml', text: grown(4) }])).not.toThrow();
+    expect(errorOf(grown(5)).message).toContain(
+      '20:36: 5 pods need more than the 4 IPv4 addresses that the podCIDRs of the nodes have for pods',
     );
     // Calico claims another block
-    const calico = grown(9).replaceAll('/30 }', '/30, podGateway: [] }');
+    const calico = grown(5).replaceAll('/30 }', '/30, podGateway: [] }');
     expect(() => loadScenario([{ name: 'f.yaml', text: calico }])).not.toThrow();
   });
 });
