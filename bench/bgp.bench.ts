@@ -1,13 +1,13 @@
 /** Reading UPDATEs in place: framing, RFC 7606 checks and every prefix, over a table as a full feed sends it. */
-import { IPV4_UNICAST } from '../src/bgp/address-family.js';
-import { ByteWriter } from '../src/bgp/byte-writer.js';
-import { type CodecContext, OFFLINE } from '../src/bgp/codec-context.js';
-import { MessageFramer } from '../src/bgp/message-framer.js';
-import { NlriCursor } from '../src/bgp/nlri-cursor.js';
-import { readUpdate } from '../src/bgp/read-update.js';
-import { encodeAttribute, makeAttribute } from '../src/bgp/update-message.js';
-import { UpdatePacker } from '../src/bgp/update-packer.js';
-import { UpdateView } from '../src/bgp/update-view.js';
+import { IPV4_UNICAST } from '../src/bgp/codec/address-family.js';
+import { ByteWriter } from '../src/bgp/codec/byte-writer.js';
+import { type CodecContext, OFFLINE } from '../src/bgp/codec/codec-context.js';
+import { MessageFramer } from '../src/bgp/codec/message-framer.js';
+import { NlriCursor } from '../src/bgp/codec/nlri-cursor.js';
+import { readUpdate } from '../src/bgp/codec/read-update.js';
+import { encodeAttribute, makeAttribute } from '../src/bgp/codec/update-message.js';
+import { UpdatePacker } from '../src/bgp/codec/update-packer.js';
+import { UpdateView } from '../src/bgp/codec/update-view.js';
 import type { BenchCase } from './bench-case.js';
 
 export const PREFIXES = 100_000;

@@ -1,10 +1,10 @@
 /** A node's work on one packet: conntrack hit and miss, and the NAT rewrite with its checksums. */
 import { DEFAULT_TIMEOUTS } from '../src/cluster/defaults.js';
-import { ConntrackTable } from '../src/conntrack/conntrack-table.js';
 import { TcpState } from '../src/conntrack/tcp-states.js';
 import { Tuple } from '../src/conntrack/tuple.js';
-import { forgePacket } from '../src/path/forge.js';
-import { Packet } from '../src/path/packet.js';
+import { ConntrackTable } from '../src/oracle/conntrack-table.js';
+import { forgePacket } from '../src/state/forge.js';
+import { Packet } from '../src/state/packet.js';
 import type { BenchCase } from './bench-case.js';
 
 const LIMITS = { max: 1 << 20, timeouts: DEFAULT_TIMEOUTS };

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { ipv4, ipv6 } from '../src/addr/address.js';
 import { PcapWriter } from '../src/capture/pcap-writer.js';
 import { Tuple } from '../src/conntrack/tuple.js';
-import { forgePacket } from '../src/path/forge.js';
-import { Packet } from '../src/path/packet.js';
-import { Dice } from '../src/replay/dice.js';
+import { forgePacket } from '../src/state/forge.js';
+import { Packet } from '../src/state/packet.js';
+import { Dice } from '../src/what-if/dice.js';
 
 export interface MadeCapture {
   readonly path: string;

@@ -1,9 +1,9 @@
 /** A whole replay of a scenario over an indexed capture. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { loadScenario } from '../src/cluster/load-scenario.js';
+import { loadScenario } from '../src/cluster/scenario/load-scenario.js';
 import { readCapture } from '../src/flow/read-capture.js';
-import { replay } from '../src/replay/replay.js';
+import { replay } from '../src/verdict/replay.js';
 import type { BenchCase } from './bench-case.js';
 import { madeCapture } from './made-capture.js';
 

@@ -1,11 +1,11 @@
 /** The RIB between octets and octets: a table of 10^5 prefixes held, told to a second peer, withdrawn; policies; lookups. */
-import { MessageFramer } from '../src/bgp/message-framer.js';
-import { readUpdate } from '../src/bgp/read-update.js';
+import { MessageFramer } from '../src/bgp/codec/message-framer.js';
+import { readUpdate } from '../src/bgp/codec/read-update.js';
+import { UpdatePacker } from '../src/bgp/codec/update-packer.js';
+import { UpdateView } from '../src/bgp/codec/update-view.js';
 import { Rib } from '../src/bgp/rib/rib.js';
 import { RibFib } from '../src/bgp/rib/rib-fib.js';
 import type { RibPeerSettings } from '../src/bgp/rib/rib-peer.js';
-import { UpdatePacker } from '../src/bgp/update-packer.js';
-import { UpdateView } from '../src/bgp/update-view.js';
 import type { BenchCase } from './bench-case.js';
 import { PREFIXES, SESSION, SOCKET_READ_BYTES, table } from './bgp.bench.js';
 

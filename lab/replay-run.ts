@@ -1,11 +1,11 @@
 /** Replays what a run of the lab left behind, under several seeds, and scores it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadScenario } from '../src/cluster/load-scenario.js';
 import type { ClusterModel } from '../src/cluster/model.js';
+import { loadScenario } from '../src/cluster/scenario/load-scenario.js';
 import { readCapture } from '../src/flow/read-capture.js';
-import { replay } from '../src/replay/replay.js';
-import type { ReplayResult } from '../src/replay/verdict.js';
+import { replay } from '../src/verdict/replay.js';
+import type { ReplayResult } from '../src/verdict/verdict.js';
 import { type LabScore, scoreLabRun } from './score.js';
 
 /** More are drawn while some connection has not gone as in any of them: two draws in a row may be needed. */

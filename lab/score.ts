@@ -16,7 +16,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { ClusterModel } from '../src/cluster/model.js';
-import type { FlowVerdict, ReplayResult } from '../src/replay/verdict.js';
+import type { FlowVerdict, ReplayResult } from '../src/verdict/verdict.js';
 
 const NEAR_ROUTE_CHANGE_S = 0.03;
 /** rules on four nodes */

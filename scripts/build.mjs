@@ -21,7 +21,7 @@ run('node_modules/assemblyscript/bin/asc.js', [
   ...['--enable', 'threads'],
 ]);
 run('node_modules/assemblyscript/bin/asc.js', [
-  'src/replay/recover-seed.as.ts',
+  'src/recover-seed/recover-seed.as.ts',
   ...['--outFile', 'dist/seed-kernel.wasm', '--optimizeLevel', '3', '--runtime', 'stub', '--noAssert'],
 ]);
 run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json']);
@@ -31,8 +31,8 @@ await build({
   entryPoints: {
     flowfate: 'dist/src/cli/main.js',
     'account-worker': 'dist/src/flow/account-worker.js',
-    'compare-worker': 'dist/src/replay/compare-worker.js',
-    'recover-seed-worker': 'dist/src/replay/recover-seed-worker.js',
+    'compare-worker': 'dist/src/what-if/compare-worker.js',
+    'recover-seed-worker': 'dist/src/recover-seed/recover-seed-worker.js',
   },
   outdir: 'dist/src/bin',
   bundle: true,

@@ -10,36 +10,32 @@
  * console.log(result.summary.byFate);
  * ```
  */
+
+export type { ClusterModel, EcmpSettings, TimelineEvent } from './cluster/model.js';
 export {
   type LoadedScenario,
   type LoadOptions,
   loadScenario,
   type ScenarioInput,
-} from './cluster/load-scenario.js';
-export type { ClusterModel, EcmpSettings, TimelineEvent } from './cluster/model.js';
-export { printScenario } from './cluster/print-scenario.js';
-export { scenarioFromCapture } from './cluster/scenario-from-capture.js';
-export { withEvents } from './cluster/with-events.js';
+} from './cluster/scenario/load-scenario.js';
+export { printScenario } from './cluster/scenario/print-scenario.js';
+export { scenarioFromCapture } from './cluster/scenario/scenario-from-capture.js';
+export { withEvents } from './cluster/scenario/with-events.js';
 export { type ErrorCode, type ErrorPosition, FlowfateError } from './errors.js';
+export type { Explanation, TimedEvent } from './explain/explain.js';
+export { type ExplainOptions, explainCapture } from './explain/explain-capture.js';
+export type { Finding, FindingKind } from './explain/flow-autopsy.js';
 export type { CaptureIndex, CaptureSummary, FlowColumns } from './flow/flow-columns.js';
 export { type FlowRow, flowRow } from './flow/flow-rows.js';
 export { type ReadCaptureOptions, type ReadProgress, readCapture } from './flow/read-capture.js';
 export { createFlowHash, type FlowHash, type FlowHashSettings } from './hash/flow-hash.js';
-export { type CompareOptions, compare, type Matrix, type MatrixRow } from './replay/compare.js';
-export { type DrainOptions, type DrainPlan, planDrain } from './replay/drain-plan.js';
-export type { Explanation, TimedEvent } from './replay/explain.js';
-export { type ExplainOptions, explainCapture } from './replay/explain-capture.js';
-export type { Finding, FindingKind } from './replay/flow-autopsy.js';
-export { type Observed, observeNextHops } from './replay/observe-next-hops.js';
+export { type Observed, observeNextHops } from './recover-seed/observe-next-hops.js';
 export {
   type Observation,
   type RecoverOptions,
   type RecoverResult,
   recoverSeed,
-} from './replay/recover-seed.js';
-export { type ReplayOptions, replay } from './replay/replay.js';
-export { type Combination, parseVariation, type Variation } from './replay/variation.js';
-export * from './replay/verdict.js';
+} from './recover-seed/recover-seed.js';
 export { annotateCapture } from './report/annotate.js';
 export { type Budget, exceeded, parseBudget } from './report/budget.js';
 export { writeHtml } from './report/html.js';
@@ -51,6 +47,11 @@ export { ANSI, type Palette, PLAIN } from './report/terminal.js';
 export { type TextView, writeText } from './report/text.js';
 export { createNextHopGroup } from './route/create-group.js';
 export type { GroupSettings, NextHopGroup, WeightedNextHop } from './route/next-hop-group.js';
+export { type ReplayOptions, replay } from './verdict/replay.js';
+export * from './verdict/verdict.js';
+export { type CompareOptions, compare, type Matrix, type MatrixRow } from './what-if/compare.js';
+export { type DrainOptions, type DrainPlan, planDrain } from './what-if/drain-plan.js';
+export { type Combination, parseVariation, type Variation } from './what-if/variation.js';
 
 import type { CaptureIndex } from './flow/flow-columns.js';
 import { type FlowRow, flowRow } from './flow/flow-rows.js';

@@ -1,12 +1,17 @@
 /** `flowfate bgp decode <file>`: BGP messages as JSON lines, from octets, hexadecimal text or a capture. */
 import type { Command } from 'commander';
-import { type DecodedMessage, decodeBgpChunks, decodeBgpHex, looksLikeHex } from '../bgp/decode-input.js';
-import { faultToJson } from '../bgp/message-json.js';
-import { peekSource } from '../bgp/peek-source.js';
+import {
+  type DecodedMessage,
+  decodeBgpChunks,
+  decodeBgpHex,
+  looksLikeHex,
+} from '../bgp/codec/decode-input.js';
+import { faultToJson } from '../bgp/codec/message-json.js';
 import { type ByteSource, openByteSource } from '../capture/byte-source.js';
 import { openCapture } from '../capture/capture-reader.js';
 import { isPcap } from '../capture/pcap-reader.js';
 import { isPcapng } from '../capture/pcapng-reader.js';
+import { peekSource } from '../capture/peek-source.js';
 import { FlowfateError } from '../errors.js';
 import { readBgpSessions } from './bgp-segments.js';
 import type { DeclareCommand } from './declare-command.js';

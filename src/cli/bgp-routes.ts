@@ -7,11 +7,11 @@
  */
 import { type Address, formatAddress } from '../addr/address.js';
 import { formatPrefix, hostPrefix, type Prefix, prefixContains } from '../addr/prefix.js';
-import { bunzip2IfNeeded } from '../bgp/bunzip2-source.js';
-import { type BgpMessage, MESSAGE_TYPE } from '../bgp/message.js';
-import { decodeMessage } from '../bgp/message-codec.js';
+import { type BgpMessage, MESSAGE_TYPE } from '../bgp/codec/message.js';
+import { decodeMessage } from '../bgp/codec/message-codec.js';
 import { readMrt } from '../bgp/mrt/read-mrt.js';
-import { RouteHistory } from '../bgp/route-history.js';
+import { RouteHistory } from '../bgp/watch/route-history.js';
+import { bunzip2IfNeeded } from '../capture/bunzip2-source.js';
 import { openByteSource } from '../capture/byte-source.js';
 import { openCapture } from '../capture/capture-reader.js';
 import type { ClusterModel, TimelineEvent } from '../cluster/model.js';

@@ -1,6 +1,11 @@
 /** The BGP sessions inside a capture: frames to TCP segments of port 179, segments to messages. */
 import { formatIpv4, formatIpv6 } from '../addr/address.js';
-import { BGP_PORT, type BgpSegment, type CapturedMessage, CaptureSessions } from '../bgp/capture-sessions.js';
+import {
+  BGP_PORT,
+  type BgpSegment,
+  type CapturedMessage,
+  CaptureSessions,
+} from '../bgp/watch/capture-sessions.js';
 import { createRecordBatch } from '../capture/record-batch.js';
 import type { CaptureReader } from '../capture/record-reader.js';
 import { type IpLayer, LAYER_DST, LAYER_SRC } from '../flow/ip-layer.js';

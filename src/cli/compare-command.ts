@@ -59,8 +59,8 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
 };
 
 async function compareCapture(capture: string, options: CompareOptions, io: Io): Promise<ExitStatus> {
-  const { compare } = await import('../replay/compare.js');
-  const { parseVariation } = await import('../replay/variation.js');
+  const { compare } = await import('../what-if/compare.js');
+  const { parseVariation } = await import('../what-if/variation.js');
   const { writeMatrixCsv, writeMatrixJson, writeMatrixText } = await import('../report/matrix.js');
   const variations = options.vary.map(parseVariation);
   const scenario = scenarioFor(options, io);

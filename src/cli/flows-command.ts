@@ -1,11 +1,11 @@
 /** `flowfate flows <capture>`: the flow table of a capture. */
 import { type Command, Option } from 'commander';
 import { flowRow } from '../flow/flow-rows.js';
-import { captureRecord } from '../replay/capture-record.js';
 import { writeFlowsNdjson, writeFlowsText } from '../report/flow-list.js';
 import { summariseFlows, writeFlowSummaryText } from '../report/flow-summary.js';
 import { recordLine } from '../report/ndjson.js';
 import { REPORT_SCHEMA } from '../report/records.js';
+import { captureRecord } from '../verdict/capture-record.js';
 import type { DeclareCommand } from './declare-command.js';
 import { writeOutput } from './output.js';
 import { readWithProgress, statusOfDamage } from './read-input.js';

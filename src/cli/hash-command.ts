@@ -4,6 +4,7 @@ import { formatAddress, ipv4, ipv6 } from '../addr/address.js';
 import { FlowfateError } from '../errors.js';
 import { protocolName } from '../flow/flow-rows.js';
 import { type IpLayer, LAYER_DST, LAYER_SRC } from '../flow/ip-layer.js';
+import { walkPackets } from '../flow/walk-packets.js';
 import {
   createFlowHash,
   DEFAULT_FIELDS,
@@ -13,7 +14,6 @@ import {
   type FlowHashSettings,
 } from '../hash/flow-hash.js';
 import { isLinuxHash, linuxPacketHash } from '../hash/linux-dissect.js';
-import { walkPackets } from '../replay/walk-packets.js';
 import { BufferedSink, type Sink } from '../report/sink.js';
 import { createNextHopGroup, defaultBuckets } from '../route/create-group.js';
 import { documentedRemark } from '../route/documented-resilient.js';

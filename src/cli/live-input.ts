@@ -1,11 +1,11 @@
 /** The traffic of a live router, from options: a capture, how fast, and the cluster behind the next hops. */
 import type { Command } from 'commander';
 import type { ClusterModel, EcmpSettings } from '../cluster/model.js';
-import { scenarioFromCapture } from '../cluster/scenario-from-capture.js';
+import { scenarioFromCapture } from '../cluster/scenario/scenario-from-capture.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
-import type { TrafficSettings } from '../live/live-traffic.js';
-import { seenTraffic } from '../replay/seen-traffic.js';
+import type { TrafficSettings } from '../live/traffic/live-traffic.js';
+import { seenTraffic } from '../verdict/seen-traffic.js';
 import type { Io } from './io.js';
 import { readWithProgress, warn } from './read-input.js';
 import { statedScenario } from './scenario-input.js';

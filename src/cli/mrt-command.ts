@@ -1,8 +1,8 @@
 /** `flowfate mrt <file>`: MRT dumps as JSON lines. */
 import type { Command } from 'commander';
-import { bunzip2IfNeeded } from '../bgp/bunzip2-source.js';
 import { mrtToJson } from '../bgp/mrt/mrt-json.js';
 import { readMrt } from '../bgp/mrt/read-mrt.js';
+import { bunzip2IfNeeded } from '../capture/bunzip2-source.js';
 import { openByteSource } from '../capture/byte-source.js';
 import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';

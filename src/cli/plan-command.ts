@@ -1,10 +1,10 @@
 /** `flowfate plan drain <capture>`: the node order that breaks the fewest flows, and why. */
 import { type Command, Option } from 'commander';
-import { parseDuration } from '../cluster/duration.js';
+import { parseDuration } from '../cluster/yaml/duration.js';
 import { FlowfateError } from '../errors.js';
-import { planDrain } from '../replay/drain-plan.js';
 import { writeDrainText } from '../report/drain-text.js';
 import { REPORT_SCHEMA } from '../report/records.js';
+import { planDrain } from '../what-if/drain-plan.js';
 import type { DeclareCommand } from './declare-command.js';
 import { writeOutput } from './output.js';
 import { Progress } from './progress.js';

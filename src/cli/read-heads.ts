@@ -1,7 +1,7 @@
 /** The clients' requests in a capture, where a service has an L7 proxy that reads them. */
 import type { ServiceModel } from '../cluster/model.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
-import type { RequestHeads } from '../replay/request-heads.js';
+import type { RequestHeads } from '../verdict/request-heads.js';
 import type { Io } from './io.js';
 import { warn } from './read-input.js';
 
@@ -11,7 +11,7 @@ export async function readHeads(
   services: readonly ServiceModel[],
   io: Io,
 ): Promise<RequestHeads> {
-  const { readRequestHeads, wantsRequestHeads } = await import('../replay/request-heads.js');
+  const { readRequestHeads, wantsRequestHeads } = await import('../verdict/request-heads.js');
   if (!wantsRequestHeads(services)) return new Map();
   if (capture !== '-') return readRequestHeads(capture, index, services);
   warn(io, 'requests are read in a second pass, which standard input has not: no header of a client is seen');

@@ -1,10 +1,10 @@
 /** `flowfate recover-seed`: the seed of a Linux router's multipath hash, from which flow went to which next hop. */
 import { type Command, Option } from 'commander';
-import { parseDuration } from '../cluster/duration.js';
+import { parseDuration } from '../cluster/yaml/duration.js';
 import { FlowfateError } from '../errors.js';
 import { DEFAULT_FIELDS, type FlowHashName } from '../hash/flow-hash.js';
-import { observeNextHops } from '../replay/observe-next-hops.js';
-import { type Observation, type ObservedGroup, recoverSeed } from '../replay/recover-seed.js';
+import { observeNextHops } from '../recover-seed/observe-next-hops.js';
+import { type Observation, type ObservedGroup, recoverSeed } from '../recover-seed/recover-seed.js';
 import { REPORT_SCHEMA } from '../report/records.js';
 import { createNextHopGroup, defaultBuckets } from '../route/create-group.js';
 import type { DeclareCommand } from './declare-command.js';

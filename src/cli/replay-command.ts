@@ -3,12 +3,12 @@ import { type Command, Option } from 'commander';
 import type { ClusterModel } from '../cluster/model.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
-import type { ReplayResult } from '../replay/verdict.js';
 import { type Budget, exceeded, parseBudget } from '../report/budget.js';
 import { writeJson } from '../report/json.js';
 import { writeNdjson } from '../report/ndjson.js';
 import type { Timing } from '../report/records.js';
 import { writeText } from '../report/text.js';
+import type { ReplayResult } from '../verdict/verdict.js';
 import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
@@ -99,12 +99,12 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
   const { model, notes } = await withBgp(chosen, capture, index, options);
   const { madeFromCapture } = chosen;
   if (options.printScenario === true) {
-    const { printScenario } = await import('../cluster/print-scenario.js');
+    const { printScenario } = await import('../cluster/scenario/print-scenario.js');
     writeOutput(options.out, io, inputsOf(capture, options), ({ write }) => write(printScenario(model)));
     return statusOfDamage(index, io);
   }
-  const { isHashUnknown } = await import('../replay/certainty.js');
-  const { replay } = await import('../replay/replay.js');
+  const { isHashUnknown } = await import('../verdict/certainty.js');
+  const { replay } = await import('../verdict/replay.js');
   const sweep = isHashUnknown(model) ? [await sweepNote(index, model)] : [];
   const heads = await readHeads(capture, index, model.services, io);
   const result = replay(index, model, { madeFromCapture, notes: [...notes, ...sweep], heads });
@@ -126,7 +126,7 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
 
 /** Under an unknown hash one run is one draw: what the others would give, as a sentence. */
 async function sweepNote(index: CaptureIndex, model: ClusterModel): Promise<string> {
-  const { compare } = await import('../replay/compare.js');
+  const { compare } = await import('../what-if/compare.js');
   const { rows } = await compare(index, model, [], { seeds: SWEEP_SEEDS });
   const { mean, interval, min, max } = rows[0]!.broken;
   return (

@@ -1,16 +1,16 @@
 /** `flowfate router`: the live ECMP router, until a signal ends it. */
 import type { Command } from 'commander';
 
-import type { ListenAddress, ListenTarget } from '../bgp/transport.js';
-import type { ScenarioInput } from '../cluster/yaml-source.js';
+import type { ListenAddress, ListenTarget } from '../bgp/net/transport.js';
+import type { ScenarioInput } from '../cluster/yaml/yaml-source.js';
 import { FlowfateError } from '../errors.js';
-import { parseListen, parseListenTarget } from '../live/listen-address.js';
 import { type LiveSide, startLiveSide } from '../live/live-side.js';
-import { ownAddresses, ownInterfaces } from '../live/own-addresses.js';
-import { type RouterConfig, type RouterOverrides, routerConfig } from '../live/router-config.js';
-import { RouterProgram } from '../live/router-program.js';
-import { kernelTtl } from '../live/socket-security.js';
-import { warmUp } from '../live/warm-up.js';
+import { parseListen, parseListenTarget } from '../live/router/listen-address.js';
+import { ownAddresses, ownInterfaces } from '../live/router/own-addresses.js';
+import { type RouterConfig, type RouterOverrides, routerConfig } from '../live/router/router-config.js';
+import { RouterProgram } from '../live/router/router-program.js';
+import { kernelTtl } from '../live/router/socket-security.js';
+import { warmUp } from '../live/router/warm-up.js';
 import { printable } from '../report/terminal.js';
 import type { DeclareCommand } from './declare-command.js';
 import { errorSentence } from './error-sentence.js';

@@ -3,7 +3,7 @@
  * stream, so that a test runs it as the shell does.
  */
 import { Command, CommanderError } from 'commander';
-import { nearest } from '../cluster/nearest.js';
+import { nearest } from '../cluster/yaml/nearest.js';
 import { FlowfateError } from '../errors.js';
 import { printable } from '../report/terminal.js';
 import { COMMANDS, type CommandEntry } from './command-table.js';

@@ -1,8 +1,8 @@
 /** The scenario that a command runs: from files and options. */
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { type LoadedScenario, loadScenario, type ScenarioInput } from '../cluster/load-scenario.js';
 import type { ClusterModel } from '../cluster/model.js';
+import { type LoadedScenario, loadScenario, type ScenarioInput } from '../cluster/scenario/load-scenario.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import type { Io } from './io.js';
@@ -66,9 +66,9 @@ export function scenarioFor(
   };
   if (stated !== null) return async () => chosen({ ...stated, madeFromCapture: false });
   return async (index) => {
-    const { scenarioFromCapture } = await import('../cluster/scenario-from-capture.js');
-    const { withEvents } = await import('../cluster/with-events.js');
-    const { seenTraffic } = await import('../replay/seen-traffic.js');
+    const { scenarioFromCapture } = await import('../cluster/scenario/scenario-from-capture.js');
+    const { withEvents } = await import('../cluster/scenario/with-events.js');
+    const { seenTraffic } = await import('../verdict/seen-traffic.js');
     const event = options.event.length > 0 ? 'none' : 'withdraw-one';
     const { model, notes } = scenarioFromCapture(seenTraffic(index), { event });
     return chosen({ model: withEvents(model, options.event), notes, madeFromCapture: true });

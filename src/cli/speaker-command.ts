@@ -1,15 +1,15 @@
 /** `flowfate speaker`: announces VIPs until a signal ends it; and, with an action, tells a running one what to do. */
 import { type Command, Option } from 'commander';
-import type { ListenTarget } from '../bgp/transport.js';
-import { nearest } from '../cluster/nearest.js';
+import type { ListenTarget } from '../bgp/net/transport.js';
+import { nearest } from '../cluster/yaml/nearest.js';
 import { FlowfateError } from '../errors.js';
-import { askControl } from '../live/control-socket.js';
-import { parseListenTarget } from '../live/listen-address.js';
-import { type SpeakerStatus, VIP_COMMANDS } from '../live/live-speaker.js';
-import { ownAddresses, ownInterfaces } from '../live/own-addresses.js';
-import { kernelTtl } from '../live/socket-security.js';
-import { controlPathOf, type SpeakerConfig, speakerConfig } from '../live/speaker-config.js';
-import { SpeakerProgram, type SpeakerRequest } from '../live/speaker-program.js';
+import { parseListenTarget } from '../live/router/listen-address.js';
+import { ownAddresses, ownInterfaces } from '../live/router/own-addresses.js';
+import { kernelTtl } from '../live/router/socket-security.js';
+import { askControl } from '../live/speaker/control-socket.js';
+import { type SpeakerStatus, VIP_COMMANDS } from '../live/speaker/live-speaker.js';
+import { controlPathOf, type SpeakerConfig, speakerConfig } from '../live/speaker/speaker-config.js';
+import { SpeakerProgram, type SpeakerRequest } from '../live/speaker/speaker-program.js';
 import { printable } from '../report/terminal.js';
 import type { DeclareCommand } from './declare-command.js';
 import { errorSentence } from './error-sentence.js';

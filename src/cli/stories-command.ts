@@ -115,7 +115,7 @@ async function tell(name: string, options: StoriesOptions, io: Io): Promise<Exit
   if (wanted !== undefined) {
     const failure = stated?.model ?? failureFor(story, index, options.seed).model;
     const model = variantModel(story, wanted === true ? FAILURE : wanted, failure, settingOf(index));
-    const { printScenario } = await import('../cluster/print-scenario.js');
+    const { printScenario } = await import('../cluster/scenario/print-scenario.js');
     writeOutput(options.out, io, inputs, ({ write }) => write(printScenario(model)));
     return statusOfDamage(index, io);
   }

@@ -7,9 +7,9 @@
  */
 import { type Address, formatAddress, sameAddress } from '../addr/address.js';
 import { formatPrefix, type Prefix, prefixBits, prefixContains } from '../addr/prefix.js';
-import { type ClusterFacts, positionIn } from './facts.js';
 import type { ClusterModel, NodeModel, ServiceModel } from './model.js';
-import type { Problems } from './problems.js';
+import { type ClusterFacts, positionIn } from './scenario/facts.js';
+import type { Problems } from './yaml/problems.js';
 
 const FAMILIES = [4, 6] as const;
 type Family = (typeof FAMILIES)[number];

@@ -6,11 +6,11 @@ import { type Address, formatAddress } from '../addr/address.js';
 import { formatPrefix, prefixContains } from '../addr/prefix.js';
 import { checkBlocks } from './check-blocks.js';
 import { refuseEcmp } from './ecmp-settings.js';
-import { type ClusterFacts, type Place, positionIn } from './facts.js';
 import { PROTOCOLS } from './limits.js';
 import type { ClusterModel, EndpointModel, ServiceModel } from './model.js';
-import type { Problems } from './problems.js';
 import { refusePlane } from './refuse-plane.js';
+import { type ClusterFacts, type Place, positionIn } from './scenario/facts.js';
+import type { Problems } from './yaml/problems.js';
 
 /** Adds what is wrong to `problems`; returns what is worth saying. */
 export function checkModel(

@@ -4,7 +4,7 @@ import { isDocumented, refuseDocumentedBuckets } from '../route/documented-resil
 import { isPrime } from '../route/maglev.js';
 import { MAX_RESILIENT_BUCKETS, MAX_RING_POINTS } from './limits.js';
 import type { EcmpSettings } from './model.js';
-import type { RawEcmp } from './timeline-schema.js';
+import type { RawEcmp } from './scenario/timeline-schema.js';
 
 /** Only what is stated, under the keys of the model. */
 export function ecmpSettings(raw: RawEcmp): Partial<EcmpSettings> {

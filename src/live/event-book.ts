@@ -7,9 +7,9 @@
  */
 import { formatAddress } from '../addr/address.js';
 import { formatPrefix } from '../addr/prefix.js';
-import type { LiveEvent, LiveRouteChange } from './api-records.js';
 import { Ring } from './ring.js';
 import type { NextHopView, RouteChange, RouterEvent, RoutesChanged, SessionChanged } from './router-view.js';
+import type { LiveEvent, LiveRouteChange } from './web/api-records.js';
 
 export const EVENTS_KEPT = 512;
 

@@ -2,12 +2,13 @@
  * A running router as others see it: what it tells goes into the book of events, through the traffic, and out on the
  * stream. Whoever owns the timers calls {@link LiveService.tick} and {@link LiveService.second}.
  */
-import type { LiveEvent, StreamMessages } from './api-records.js';
+
 import { EventBook } from './event-book.js';
-import { EventStream } from './event-stream.js';
-import type { LiveParts } from './live-status.js';
-import { LiveTraffic, type TrafficSettings } from './live-traffic.js';
 import type { RouterEvent, RouterView } from './router-view.js';
+import { LiveTraffic, type TrafficSettings } from './traffic/live-traffic.js';
+import type { LiveEvent, StreamMessages } from './web/api-records.js';
+import { EventStream } from './web/event-stream.js';
+import type { LiveParts } from './web/live-status.js';
 
 /** of more events than this at a time only the last are told one by one */
 const TOLD_AT_A_TIME = 50;

@@ -1,11 +1,12 @@
 /** What stands beside a running router, where it is asked for: live traffic through it, and HTTP. */
-import { liveApi } from './http-api.js';
-import { type HttpServer, serveHttp } from './http-server.js';
+
 import { LiveService } from './live-service.js';
 import { runService, steadyClockMs } from './live-timers.js';
-import type { TrafficSettings } from './live-traffic.js';
-import { loadPage } from './page-asset.js';
 import type { RouterView } from './router-view.js';
+import type { TrafficSettings } from './traffic/live-traffic.js';
+import { liveApi } from './web/http-api.js';
+import { type HttpServer, serveHttp } from './web/http-server.js';
+import { loadPage } from './web/page-asset.js';
 
 export interface LiveSideSettings {
   readonly traffic: TrafficSettings | null;

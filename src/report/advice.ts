@@ -2,7 +2,7 @@
  * What to try next, by the reason for which flows broke: remedies that people run in practice, each a change
  * that can be made in the scenario and replayed over the same capture.
  */
-import type { Reason, ReplayResult } from '../replay/verdict.js';
+import type { Reason, ReplayResult } from '../verdict/verdict.js';
 
 const REMEDIES: Partial<Record<Reason, string>> = {
   'ecmp-rehash':

@@ -7,10 +7,10 @@
  * client's at or after the moment of the verdict.
  */
 import { PcapngWriter } from '../capture/pcapng-writer.js';
+import { FlowLookup } from '../flow/flow-lookup.js';
 import { clientSide } from '../flow/flow-rows.js';
-import { FlowLookup } from '../replay/flow-lookup.js';
-import type { FlowVerdict, ReplayResult } from '../replay/verdict.js';
-import { walkPackets } from '../replay/walk-packets.js';
+import { walkPackets } from '../flow/walk-packets.js';
+import type { FlowVerdict, ReplayResult } from '../verdict/verdict.js';
 import { isBroken } from './fates.js';
 
 interface Remark {

@@ -4,7 +4,7 @@
  * planned change would break more than somebody allowed.
  */
 import { FlowfateError } from '../errors.js';
-import { REASONS, type ReplayResult, type Summary } from '../replay/verdict.js';
+import { REASONS, type ReplayResult, type Summary } from '../verdict/verdict.js';
 import { brokenFlows, FATES } from './fates.js';
 import { count, percent } from './figures.js';
 

@@ -1,5 +1,5 @@
 /** The drain plan as text: the order, what each step breaks, what other orders would, and why. */
-import type { DrainPlan } from '../replay/drain-plan.js';
+import type { DrainPlan } from '../what-if/drain-plan.js';
 import { count, duration, moment, percent } from './figures.js';
 import type { Sink } from './sink.js';
 import { bar, type Palette, padEnd, padStart, printable, wrap } from './terminal.js';

@@ -1,7 +1,7 @@
 /** `flowfate explain` as text: what came to grief, what belongs together, and a few flows with their signs. */
-import type { ExplainedBurst, Explanation } from '../replay/explain.js';
-import { FINDINGS, type Finding, type FindingKind, isBadFinding } from '../replay/flow-autopsy.js';
-import type { FlowRow } from '../replay/verdict.js';
+import type { ExplainedBurst, Explanation } from '../explain/explain.js';
+import { FINDINGS, type Finding, type FindingKind, isBadFinding } from '../explain/flow-autopsy.js';
+import type { FlowRow } from '../verdict/verdict.js';
 import { addressPort, count, counted, moment, percent } from './figures.js';
 import { BufferedSink, type Sink } from './sink.js';
 import { type Palette, padEnd, padStart, printable, wrap } from './terminal.js';

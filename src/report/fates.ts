@@ -1,5 +1,5 @@
 /** The order in which fates are shown, and which of them count as broken. */
-import type { Fate, Summary } from '../replay/verdict.js';
+import type { Fate, Summary } from '../verdict/verdict.js';
 
 /** Best first, then from the loudest break to the quietest; `unknown` last. */
 export const FATES: readonly Fate[] = [

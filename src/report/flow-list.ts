@@ -1,5 +1,5 @@
 /** `flowfate flows`: the rows of the flow table, as aligned text or as ndjson, in the order of the capture. */
-import type { FlowRow } from '../replay/verdict.js';
+import type { FlowRow } from '../verdict/verdict.js';
 import { addressPort, bytes, count, duration, moment } from './figures.js';
 import { recordLine } from './ndjson.js';
 import { REPORT_SCHEMA } from './records.js';

@@ -4,7 +4,7 @@
  */
 import type { CaptureIndex, FlowColumns } from '../flow/flow-columns.js';
 import { tallyServers } from '../flow/server-tally.js';
-import type { FlowRow } from '../replay/verdict.js';
+import type { FlowRow } from '../verdict/verdict.js';
 import { addressPort, bytes, counted, duration, utc } from './figures.js';
 import type { FlowRowMaker } from './flow-list.js';
 import type { Sink } from './sink.js';

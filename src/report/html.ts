@@ -3,7 +3,7 @@
  * forbids any), style, script and data inline. What it says is readable without the script; the table of flows
  * with its filters needs it.
  */
-import { type Fate, type FlowVerdict, REASONS, type Reason, type ReplayResult } from '../replay/verdict.js';
+import { type Fate, type FlowVerdict, REASONS, type Reason, type ReplayResult } from '../verdict/verdict.js';
 import { adviceFor } from './advice.js';
 import { brokenFlows, FATES, isBroken } from './fates.js';
 import { addressPort, bytes, count, counted, duration, moment, percent, utc } from './figures.js';

@@ -2,7 +2,7 @@
  * `--format json`: one object `{ schema, capture, events, flows, summary }`, a record a line, so that it can be
  * read with eyes and with `grep` and yet is one JSON text. The same result gives the same bytes.
  */
-import type { ReplayResult } from '../replay/verdict.js';
+import type { ReplayResult } from '../verdict/verdict.js';
 import { REPORT_SCHEMA, summaryRecord, type Timing } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';
 

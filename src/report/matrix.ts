@@ -2,7 +2,7 @@
  * The survival matrix as text, json and csv: combinations ranked by the flows they break, each with a sentence on
  * what it costs.
  */
-import type { Matrix, MatrixRow, Spread } from '../replay/compare.js';
+import type { Matrix, MatrixRow, Spread } from '../what-if/compare.js';
 import { count, counted, percent } from './figures.js';
 import { REPORT_SCHEMA } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';

@@ -2,7 +2,7 @@
  * `--format ndjson`: a line a record, each with `"record": "capture" | "event" | "flow" | "summary"`, in that
  * order; the first line names the schema.
  */
-import type { ReplayResult } from '../replay/verdict.js';
+import type { ReplayResult } from '../verdict/verdict.js';
 import { REPORT_SCHEMA, summaryRecord, type Timing } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';
 

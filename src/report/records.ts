@@ -1,5 +1,5 @@
 /** The records of `flowfate/report/1`, one at a time and in their order, as json and ndjson write them. */
-import type { ReplayResult, Summary } from '../replay/verdict.js';
+import type { ReplayResult, Summary } from '../verdict/verdict.js';
 
 export const REPORT_SCHEMA = 'flowfate/report/1';
 

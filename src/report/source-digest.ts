@@ -3,7 +3,7 @@
  * what changed the source and in front of what it can be recovered. On large captures every n-th flow is looked
  * at; the counts of preserved and lost flows come from the summary and are exact.
  */
-import type { ApplicationVerdict, FlowVerdict, ReplayResult } from '../replay/verdict.js';
+import type { ApplicationVerdict, FlowVerdict, ReplayResult } from '../verdict/verdict.js';
 
 const LOOKED_AT = 2000;
 /** hops and addresses called by name */

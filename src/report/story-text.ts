@@ -2,11 +2,12 @@
  * A story as text: what goes wrong, the failure and every variant side by side in one table, why, and what the
  * facts rest on. Columns in which every run has nothing are left out.
  */
-import type { Spread } from '../replay/compare.js';
-import type { Fate } from '../replay/verdict.js';
+
 import { MARKS, type Story, type StoryVariant } from '../stories/story.js';
 import type { StoryFigures } from '../stories/story-figures.js';
 import type { StoryResult, StoryRun } from '../stories/story-result.js';
+import type { Fate } from '../verdict/verdict.js';
+import type { Spread } from '../what-if/compare.js';
 import { count, counted, duration, percent } from './figures.js';
 import { BufferedSink, type Sink } from './sink.js';
 import { clipStart, type Palette, padEnd, padStart, printable, wrap } from './terminal.js';

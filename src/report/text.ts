@@ -13,7 +13,7 @@ import {
   REASONS,
   type Reason,
   type ReplayResult,
-} from '../replay/verdict.js';
+} from '../verdict/verdict.js';
 import { adviceFor } from './advice.js';
 import { chooseExamples } from './examples.js';
 import { brokenFlows, FATES } from './fates.js';

@@ -4,7 +4,7 @@
  */
 import type { ClusterModel, CpuLimit, TimelineEvent } from '../cluster/model.js';
 import { DEFAULT_PROBE, type ProbeSettings, type Probes } from '../control/kubelet-probe.js';
-import type { ReplayResult } from '../replay/verdict.js';
+import type { ReplayResult } from '../verdict/verdict.js';
 import { podsOf, seconds, set, withServices, withTimeline } from './model-changes.js';
 import type { Story } from './story.js';
 

@@ -1,7 +1,7 @@
 /** The figures of one row: replays of the same scenario under several seeds, added up one at a time. */
 import type { ClusterModel } from '../cluster/model.js';
-import { spread } from '../replay/compare.js';
-import type { Fate, ReplayResult, SourceVerdict } from '../replay/verdict.js';
+import type { Fate, ReplayResult, SourceVerdict } from '../verdict/verdict.js';
+import { spread } from '../what-if/compare.js';
 import type { StoryMeasure } from './story.js';
 import type { StoryFigures } from './story-figures.js';
 

@@ -7,7 +7,7 @@ import { hostPrefix, type Prefix } from '../addr/prefix.js';
 import type { EdgeModel } from '../cluster/edge-model.js';
 import type { L7ProxyModel } from '../cluster/l7-model.js';
 import type { ClusterModel } from '../cluster/model.js';
-import type { ReplayResult } from '../replay/verdict.js';
+import type { ReplayResult } from '../verdict/verdict.js';
 import { edgeBefore, podsAsMembers } from './edge-before.js';
 import { both, set, withServices } from './model-changes.js';
 

@@ -8,9 +8,9 @@
 import { type Address, ipv4, ipv6 } from '../addr/address.js';
 import { PcapWriter } from '../capture/pcap-writer.js';
 import { Tuple } from '../conntrack/tuple.js';
-import { type ForgedFields, forgePacket } from '../path/forge.js';
-import { Packet } from '../path/packet.js';
-import { Dice } from '../replay/dice.js';
+import { type ForgedFields, forgePacket } from '../state/forge.js';
+import { Packet } from '../state/packet.js';
+import { Dice } from '../what-if/dice.js';
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_SYN } from '../wire/tcp.js';
 
 /** A share of the connections lives between so and so many seconds; Infinity = to the end. */

@@ -1,6 +1,6 @@
 /** The changes that stories make to a cluster model, a word each. Settings that `compare --vary` knows are set with {@link set}. */
 import type { ClusterModel, EndpointModel, ServiceModel, TimelineEvent } from '../cluster/model.js';
-import { varied } from '../replay/variation.js';
+import { varied } from '../what-if/variation.js';
 
 /** A setting of `compare --vary`, like `set('select', 'rendezvous')`. */
 export function set(knob: string, value: string): (model: ClusterModel) => ClusterModel {

@@ -1,7 +1,7 @@
 /** Probes that ask the wrong question: what a neighbour does decides whether every pod gets traffic. */
 import type { ClusterModel, TimelineEvent } from '../cluster/model.js';
 import { DEFAULT_PROBE, type ProbeSettings, type Probes } from '../control/kubelet-probe.js';
-import type { ReplayResult } from '../replay/verdict.js';
+import type { ReplayResult } from '../verdict/verdict.js';
 import { both, podsOf, seconds, set, withServices, withTimeline } from './model-changes.js';
 import type { Story } from './story.js';
 

@@ -5,14 +5,14 @@
  * those of the first seed, which is the scenario's own.
  */
 import type { ClusterModel } from '../cluster/model.js';
-import { nearest } from '../cluster/nearest.js';
-import { scenarioFromCapture } from '../cluster/scenario-from-capture.js';
+import { scenarioFromCapture } from '../cluster/scenario/scenario-from-capture.js';
+import { nearest } from '../cluster/yaml/nearest.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
-import { replay } from '../replay/replay.js';
-import type { RequestHeads } from '../replay/request-heads.js';
-import { seenTraffic } from '../replay/seen-traffic.js';
-import { seeded } from '../replay/variation.js';
+import { replay } from '../verdict/replay.js';
+import type { RequestHeads } from '../verdict/request-heads.js';
+import { seenTraffic } from '../verdict/seen-traffic.js';
+import { seeded } from '../what-if/variation.js';
 import { FigureSum } from './figure-sum.js';
 import { STORIES } from './registry.js';
 import { FAILURE, type Story, type StorySetting, type StoryVariant } from './story.js';

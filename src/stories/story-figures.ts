@@ -1,6 +1,7 @@
 /** The figures that every run of every story has: one unit for failures and remedies alike. */
-import type { Spread } from '../replay/compare.js';
-import type { Fate } from '../replay/verdict.js';
+
+import type { Fate } from '../verdict/verdict.js';
+import type { Spread } from '../what-if/compare.js';
 
 export interface StoryFigures {
   /** flows towards a VIP, less the ones whose fate nobody can know */

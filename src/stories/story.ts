@@ -6,8 +6,8 @@
  */
 
 import type { ClusterModel } from '../cluster/model.js';
-import type { FromCaptureOptions } from '../cluster/scenario-from-capture.js';
-import type { ReplayResult } from '../replay/verdict.js';
+import type { FromCaptureOptions } from '../cluster/scenario/scenario-from-capture.js';
+import type { ReplayResult } from '../verdict/verdict.js';
 import type { MadeCaptureName } from './made-captures.js';
 import type { StoryFigures } from './story-figures.js';
 

@@ -6,7 +6,7 @@ import { type Address, ipv4, ipv6 } from '../addr/address.js';
 import type { ClusterModel, EndpointModel, TimelineEvent } from '../cluster/model.js';
 import { CalicoIpam, DEFAULT_BLOCK_SIZE } from '../control/calico-ipam.js';
 import { DEFAULT_PROBE, type ProbeSettings, type Probes } from '../control/kubelet-probe.js';
-import type { ReplayResult } from '../replay/verdict.js';
+import type { ReplayResult } from '../verdict/verdict.js';
 import { seconds, withServices, withTimeline } from './model-changes.js';
 import type { Story } from './story.js';
 

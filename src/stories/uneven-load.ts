@@ -5,7 +5,7 @@
 import { formatAddress } from '../addr/address.js';
 import { hostPrefix } from '../addr/prefix.js';
 import type { ClusterModel, EndpointModel, RouteEntry } from '../cluster/model.js';
-import type { ReplayResult } from '../replay/verdict.js';
+import type { ReplayResult } from '../verdict/verdict.js';
 import { set, withServices } from './model-changes.js';
 import type { Story } from './story.js';
 

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { parseEventText } from '../../src/cluster/event-text.js';
-import { loadScenario } from '../../src/cluster/load-scenario.js';
+import { parseEventText } from '../../src/cluster/scenario/event-text.js';
+import { loadScenario } from '../../src/cluster/scenario/load-scenario.js';
 import { FlowfateError } from '../../src/errors.js';
 
 const ROOT = join(import.meta.dirname, '..', '..');

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatAddress, parseAddress } from '../../src/addr/address.js';
 import { parsePrefix } from '../../src/addr/prefix.js';
 import type { L7ProxyModel } from '../../src/cluster/l7-model.js';
-import { proxyRequest } from '../../src/path/l7-proxy.js';
+import { proxyRequest } from '../../src/state/l7-proxy.js';
 import { parseRequestHead, valuesOf } from '../../src/wire/http-request.js';
 import { parseProxyHeader, writeProxyHeader } from '../../src/wire/proxy-protocol.js';
 import { hasProgram } from '../support/daemons.js';

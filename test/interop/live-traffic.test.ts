@@ -6,7 +6,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Listing, LiveFlow, SummaryRecord } from '../../src/live/api-records.js';
+import type { Listing, LiveFlow, SummaryRecord } from '../../src/live/web/api-records.js';
 import type { Daemon } from '../support/daemons/daemon.js';
 import { lacks, makeDaemon } from '../support/daemons.js';
 import { askApi, lacksBuild, startFlowfate } from '../support/flowfate-process.js';

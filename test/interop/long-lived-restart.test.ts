@@ -3,7 +3,7 @@
  * for its restart time, then the last choice for its long-lived time, then gone; and fresh again when it is back.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RouteRecord } from '../../src/live/api-records.js';
+import type { RouteRecord } from '../../src/live/web/api-records.js';
 import { lacks } from '../support/daemons.js';
 import { lacksBuild } from '../support/flowfate-process.js';
 import { addressesOf, Rack, VIP4, VIP6 } from '../support/top-of-rack.js';

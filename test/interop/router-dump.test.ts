@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { FibRecord, Listing, RouteRecord } from '../../src/live/api-records.js';
+import type { FibRecord, Listing, RouteRecord } from '../../src/live/web/api-records.js';
 import { flowfateProgram, lacksBuild } from '../support/flowfate-process.js';
 import { type DumpedPeer, tableDump, updateRecord } from '../support/made-mrt.js';
 import { Hopeless, until } from '../support/wait.js';

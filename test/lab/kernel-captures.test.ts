@@ -9,8 +9,8 @@ import { formatAddress, ipv4 } from '../../src/addr/address.js';
 import { hostPrefix } from '../../src/addr/prefix.js';
 import type { ClusterModel, TimelineEvent } from '../../src/cluster/model.js';
 import { readCapture } from '../../src/flow/read-capture.js';
-import { replay } from '../../src/replay/replay.js';
-import type { FlowVerdict } from '../../src/replay/verdict.js';
+import { replay } from '../../src/verdict/replay.js';
+import type { FlowVerdict } from '../../src/verdict/verdict.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { smallCluster, VIP } from '../support/small-cluster.js';
 

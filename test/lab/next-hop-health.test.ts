@@ -7,8 +7,8 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ipv4 } from '../../src/addr/address.js';
 import type { EcmpSettings } from '../../src/cluster/model.js';
-import { ClusterState } from '../../src/path/cluster-state.js';
-import { RouterState } from '../../src/path/router-state.js';
+import { ClusterState } from '../../src/state/cluster-state.js';
+import { RouterState } from '../../src/state/router-state.js';
 import { lacksNamespaces } from '../support/netns.js';
 import { smallCluster, VIP } from '../support/small-cluster.js';
 

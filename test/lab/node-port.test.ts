@@ -1,7 +1,7 @@
 /**
  * A NodePort on a real kernel: kube-proxy's DNAT rule and its INVALID drop in a namespace, and segments of connections
  * that the node does not know. Which of them the rule sends to the pod, and which the node's own stack answers, is what
- * path/node-hop.ts says.
+ * oracle/node-hop.ts says.
  */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -9,13 +9,13 @@ import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Host, lacksNamespaces } from '../../lab/host.js';
 import { Tuple } from '../../src/conntrack/tuple.js';
-import { ClusterState } from '../../src/path/cluster-state.js';
-import { DataPlane } from '../../src/path/data-plane.js';
-import { Outcome } from '../../src/path/disposition.js';
-import { edgeStateOf } from '../../src/path/edge-state.js';
-import { forgePacket } from '../../src/path/forge.js';
-import { Packet } from '../../src/path/packet.js';
-import { RouterState } from '../../src/path/router-state.js';
+import { DataPlane } from '../../src/oracle/data-plane.js';
+import { ClusterState } from '../../src/state/cluster-state.js';
+import { Outcome } from '../../src/state/disposition.js';
+import { edgeStateOf } from '../../src/state/edge-state.js';
+import { forgePacket } from '../../src/state/forge.js';
+import { Packet } from '../../src/state/packet.js';
+import { RouterState } from '../../src/state/router-state.js';
 import { nodeAddress, smallCluster } from '../support/small-cluster.js';
 import { EDGE_ADDRESS, smallEdge } from '../support/small-edge.js';
 

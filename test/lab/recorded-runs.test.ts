@@ -2,14 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { scoreLabRun } from '../../lab/score.js';
-import { loadScenario } from '../../src/cluster/load-scenario.js';
 import type { ClusterModel } from '../../src/cluster/model.js';
+import { loadScenario } from '../../src/cluster/scenario/load-scenario.js';
+import { FlowEngine } from '../../src/engine/flow-engine.js';
 import type { CaptureIndex } from '../../src/flow/flow-columns.js';
 import { PacketIndex } from '../../src/flow/packet-index.js';
 import { readCapture } from '../../src/flow/read-capture.js';
-import { FlowEngine } from '../../src/replay/flow-engine.js';
-import { PacketEngine } from '../../src/replay/packet-engine.js';
-import { replay } from '../../src/replay/replay.js';
+import { PacketEngine } from '../../src/oracle/packet-engine.js';
+import { replay } from '../../src/verdict/replay.js';
 
 const root = new URL('../../', import.meta.url).pathname;
 const RUNS = ['cluster-withdraw', 'local-add', 'cluster-resilient-withdraw-readd', 'local-rolling-frr'];

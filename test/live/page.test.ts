@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { liveApi } from '../../src/live/http-api.js';
-import { serveHttp } from '../../src/live/http-server.js';
 import { LiveService } from '../../src/live/live-service.js';
-import { loadPage } from '../../src/live/page-asset.js';
+import { liveApi } from '../../src/live/web/http-api.js';
+import { serveHttp } from '../../src/live/web/http-server.js';
+import { loadPage } from '../../src/live/web/page-asset.js';
 import { hop, type LiveWorldOnAir, liveWorldOnAir, ROUTE, ROUTE6 } from '../support/live-world.js';
 
 const CHROMIUM = '/usr/bin/chromium';

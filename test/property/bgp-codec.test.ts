@@ -1,17 +1,17 @@
 /** Encoding and decoding are each other's inverse on everything valid, however the stream is cut. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { writeAttributeSet } from '../../src/bgp/attribute-set.js';
-import { ByteWriter } from '../../src/bgp/byte-writer.js';
-import { type CodecContext, OFFLINE } from '../../src/bgp/codec-context.js';
-import { type BgpMessage, MESSAGE_TYPE } from '../../src/bgp/message.js';
-import { decodeMessage, encodeMessage } from '../../src/bgp/message-codec.js';
-import { MessageFramer } from '../../src/bgp/message-framer.js';
-import { decodeNlri } from '../../src/bgp/nlri.js';
-import { NlriCursor } from '../../src/bgp/nlri-cursor.js';
-import { readUpdate } from '../../src/bgp/read-update.js';
-import { UpdatePacker } from '../../src/bgp/update-packer.js';
-import { UpdateView } from '../../src/bgp/update-view.js';
+import { writeAttributeSet } from '../../src/bgp/codec/attribute-set.js';
+import { ByteWriter } from '../../src/bgp/codec/byte-writer.js';
+import { type CodecContext, OFFLINE } from '../../src/bgp/codec/codec-context.js';
+import { type BgpMessage, MESSAGE_TYPE } from '../../src/bgp/codec/message.js';
+import { decodeMessage, encodeMessage } from '../../src/bgp/codec/message-codec.js';
+import { MessageFramer } from '../../src/bgp/codec/message-framer.js';
+import { decodeNlri } from '../../src/bgp/codec/nlri.js';
+import { NlriCursor } from '../../src/bgp/codec/nlri-cursor.js';
+import { readUpdate } from '../../src/bgp/codec/read-update.js';
+import { UpdatePacker } from '../../src/bgp/codec/update-packer.js';
+import { UpdateView } from '../../src/bgp/codec/update-view.js';
 import { arbContext, arbMessage, arbNlri, arbUpdate } from './bgp-messages.js';
 
 function decodeStream(chunks: Iterable<Uint8Array>, context: CodecContext): BgpMessage[] {

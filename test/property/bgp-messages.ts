@@ -2,21 +2,28 @@
 import fc from 'fast-check';
 import { ipv4, ipv6 } from '../../src/addr/address.js';
 import { maskAddress } from '../../src/addr/prefix.js';
-import { AFI, type FamilyKey, familyKey, NLRI_SHAPE, nlriShape, SAFI } from '../../src/bgp/address-family.js';
 import type { PathAttribute } from '../../src/bgp/attribute/descriptor.js';
 import { FLAGS_OF } from '../../src/bgp/attribute/registry.js';
-import type { Capability } from '../../src/bgp/capability.js';
-import { type CodecContext, OFFLINE } from '../../src/bgp/codec-context.js';
-import { OFFLINE_ADD_PATH } from '../../src/bgp/guess-context.js';
+import {
+  AFI,
+  type FamilyKey,
+  familyKey,
+  NLRI_SHAPE,
+  nlriShape,
+  SAFI,
+} from '../../src/bgp/codec/address-family.js';
+import type { Capability } from '../../src/bgp/codec/capability.js';
+import { type CodecContext, OFFLINE } from '../../src/bgp/codec/codec-context.js';
+import { OFFLINE_ADD_PATH } from '../../src/bgp/codec/guess-context.js';
 import {
   type BgpMessage,
   MESSAGE_TYPE,
   type OpenMessage,
   type RouteRefreshMessage,
   type UpdateMessage,
-} from '../../src/bgp/message.js';
-import type { PrefixNlri } from '../../src/bgp/nlri.js';
-import { makeNotification } from '../../src/bgp/notification-message.js';
+} from '../../src/bgp/codec/message.js';
+import type { PrefixNlri } from '../../src/bgp/codec/nlri.js';
+import { makeNotification } from '../../src/bgp/codec/notification-message.js';
 
 const word = fc.nat({ max: 0xffffffff });
 const asn32 = fc.integer({ min: 1, max: 0xffffffff });

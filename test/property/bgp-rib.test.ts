@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatAddress, parseAddress } from '../../src/addr/address.js';
 import { formatPrefix, parsePrefix } from '../../src/addr/prefix.js';
-import { IPV4_UNICAST, IPV6_UNICAST } from '../../src/bgp/address-family.js';
+import { IPV4_UNICAST, IPV6_UNICAST } from '../../src/bgp/codec/address-family.js';
 import type { FamilyRib } from '../../src/bgp/rib/family-rib.js';
 import { policySchema } from '../../src/bgp/rib/policy-schema.js';
 import { Rib } from '../../src/bgp/rib/rib.js';

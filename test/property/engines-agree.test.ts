@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ClusterModel } from '../../src/cluster/model.js';
+import { FlowEngine } from '../../src/engine/flow-engine.js';
 import type { CaptureIndex } from '../../src/flow/flow-columns.js';
-import { REASON_NAMES } from '../../src/path/disposition.js';
-import { FlowEngine } from '../../src/replay/flow-engine.js';
-import { PacketEngine } from '../../src/replay/packet-engine.js';
-import { sourceProvenance } from '../../src/replay/source-provenance.js';
+import { PacketEngine } from '../../src/oracle/packet-engine.js';
+import { REASON_NAMES } from '../../src/state/disposition.js';
+import { sourceProvenance } from '../../src/verdict/source-provenance.js';
 import { behindRandomEdge } from '../support/random-edge.js';
 import { Dice, randomIndex, randomModel } from '../support/random-world.js';
 

@@ -10,10 +10,10 @@ import {
   TAKES,
 } from '../../src/cluster/l7-model.js';
 import { CILIUM_TABLE_SIZES, IPVS_SCHEDULERS, OVERLAY_NAMES, PROXY_NAMES } from '../../src/cluster/limits.js';
-import { loadScenario } from '../../src/cluster/load-scenario.js';
 import type { ClusterModel, EcmpSettings, TimelineEvent } from '../../src/cluster/model.js';
-import { printScenario } from '../../src/cluster/print-scenario.js';
 import { refusePlane } from '../../src/cluster/refuse-plane.js';
+import { loadScenario } from '../../src/cluster/scenario/load-scenario.js';
+import { printScenario } from '../../src/cluster/scenario/print-scenario.js';
 import { FLOW_HASHES } from '../../src/hash/flow-hash.js';
 import { isDocumented } from '../../src/route/documented-resilient.js';
 import { SELECTS } from '../../src/route/next-hop-group.js';

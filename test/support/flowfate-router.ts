@@ -8,7 +8,7 @@ import type {
   PeerRecord,
   RouteRecord,
   SummaryRecord,
-} from '../../src/live/api-records.js';
+} from '../../src/live/web/api-records.js';
 import { ApiClient } from './api-client.js';
 import { startFlowfate } from './flowfate-process.js';
 import type { Host, HostProcess } from './netns.js';

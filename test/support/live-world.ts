@@ -2,11 +2,11 @@
 
 import { formatAddress } from '../../src/addr/address.js';
 import type { EcmpSettings } from '../../src/cluster/model.js';
-import { liveApi } from '../../src/live/http-api.js';
-import { type HttpServer, serveHttp } from '../../src/live/http-server.js';
 import { LiveService } from '../../src/live/live-service.js';
 import { steadyClockMs } from '../../src/live/live-timers.js';
-import { loadPage } from '../../src/live/page-asset.js';
+import { liveApi } from '../../src/live/web/http-api.js';
+import { type HttpServer, serveHttp } from '../../src/live/web/http-server.js';
+import { loadPage } from '../../src/live/web/page-asset.js';
 import { MadeRouter } from './made-router.js';
 import { Dice, randomIndex } from './random-world.js';
 import { nodeAddress, smallCluster, VIP, VIP6 } from './small-cluster.js';

@@ -1,11 +1,11 @@
 /** MRT dumps (RFC 6396) made by a test: tables, updates and lost sessions, record by record. */
 import { parseAddress } from '../../src/addr/address.js';
 import { parsePrefix } from '../../src/addr/prefix.js';
-import { ByteWriter } from '../../src/bgp/byte-writer.js';
-import { OFFLINE } from '../../src/bgp/codec-context.js';
-import { MESSAGE_TYPE } from '../../src/bgp/message.js';
-import { encodeMessage } from '../../src/bgp/message-codec.js';
-import { encodeAttribute, makeAttribute } from '../../src/bgp/update-message.js';
+import { ByteWriter } from '../../src/bgp/codec/byte-writer.js';
+import { OFFLINE } from '../../src/bgp/codec/codec-context.js';
+import { MESSAGE_TYPE } from '../../src/bgp/codec/message.js';
+import { encodeMessage } from '../../src/bgp/codec/message-codec.js';
+import { encodeAttribute, makeAttribute } from '../../src/bgp/codec/update-message.js';
 
 export interface DumpedPeer {
   readonly address: string;

@@ -10,7 +10,7 @@ import type { ClusterModel, TimelineEvent } from '../../src/cluster/model.js';
 import type { Probes } from '../../src/control/kubelet-probe.js';
 import { type CaptureIndex, createFlowColumns } from '../../src/flow/flow-columns.js';
 import { META_LENGTH_SHIFT, META_PAYLOAD, PacketIndex } from '../../src/flow/packet-index.js';
-import { Dice as SeededDice } from '../../src/replay/dice.js';
+import { Dice as SeededDice } from '../../src/what-if/dice.js';
 
 const FIN = 1;
 const SYN = 2;

@@ -4,23 +4,23 @@
  */
 import { parseAddress } from '../../src/addr/address.js';
 import { formatPrefix, parsePrefix } from '../../src/addr/prefix.js';
-import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../../src/bgp/address-family.js';
 import type { AsPathSegment } from '../../src/bgp/attribute/002-as-path.js';
 import type { MpReach } from '../../src/bgp/attribute/014-mp-reach-nlri.js';
 import type { MpUnreach } from '../../src/bgp/attribute/015-mp-unreach-nlri.js';
 import type { LargeCommunity } from '../../src/bgp/attribute/032-large-communities.js';
 import type { PathAttribute } from '../../src/bgp/attribute/descriptor.js';
-import { ByteWriter } from '../../src/bgp/byte-writer.js';
-import { type CodecContext, maxMessageBytes, OFFLINE } from '../../src/bgp/codec-context.js';
-import { MESSAGE_TYPE } from '../../src/bgp/message.js';
-import { MessageFramer } from '../../src/bgp/message-framer.js';
-import type { PrefixNlri } from '../../src/bgp/nlri.js';
-import { readUpdate } from '../../src/bgp/read-update.js';
+import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../../src/bgp/codec/address-family.js';
+import { ByteWriter } from '../../src/bgp/codec/byte-writer.js';
+import { type CodecContext, maxMessageBytes, OFFLINE } from '../../src/bgp/codec/codec-context.js';
+import { MESSAGE_TYPE } from '../../src/bgp/codec/message.js';
+import { MessageFramer } from '../../src/bgp/codec/message-framer.js';
+import type { PrefixNlri } from '../../src/bgp/codec/nlri.js';
+import { readUpdate } from '../../src/bgp/codec/read-update.js';
+import { encodeAttribute, makeAttribute, updateMessage } from '../../src/bgp/codec/update-message.js';
+import { UpdatePacker } from '../../src/bgp/codec/update-packer.js';
+import { UpdateView } from '../../src/bgp/codec/update-view.js';
 import type { Rib } from '../../src/bgp/rib/rib.js';
 import type { RibPeerSettings } from '../../src/bgp/rib/rib-peer.js';
-import { encodeAttribute, makeAttribute, updateMessage } from '../../src/bgp/update-message.js';
-import { UpdatePacker } from '../../src/bgp/update-packer.js';
-import { UpdateView } from '../../src/bgp/update-view.js';
 
 /** The attributes of a route as a test writes and reads them. */
 export interface RouteText {

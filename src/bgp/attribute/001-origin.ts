@@ -1,5 +1,5 @@
 /** ORIGIN: RFC 4271 section 5.1.1; malformed: RFC 7606 section 7.1. */
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { type AttributeDescriptor, OUTCOME, WELL_KNOWN } from './descriptor.js';
 
 export const ORIGIN_VALUE = { igp: 0, egp: 1, incomplete: 2 } as const;

@@ -8,9 +8,9 @@
  * Malformed: RFC 7606 section 7.2 (segment type, overrun, underrun, empty segment); AS 0: RFC 7607 section 2;
  * confederation segments from outside of the confederation: RFC 5065 section 5.
  */
-import type { ByteWriter } from '../byte-writer.js';
-import type { CodecContext } from '../codec-context.js';
-import { UPDATE_ERROR } from '../notification-code.js';
+import type { ByteWriter } from '../codec/byte-writer.js';
+import type { CodecContext } from '../codec/codec-context.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { type AttributeDescriptor, OUTCOME, WELL_KNOWN } from './descriptor.js';
 
 export const SEGMENT = { set: 1, sequence: 2, confedSequence: 3, confedSet: 4 } as const;

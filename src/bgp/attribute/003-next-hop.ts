@@ -6,7 +6,7 @@
  * use them, and in a dump any does. Whether the next hop is our own address or lies on a shared subnet is for the session to say.
  */
 import { formatIpv4 } from '../../addr/address.js';
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { type AttributeDescriptor, OUTCOME, WELL_KNOWN } from './descriptor.js';
 
 const FIRST_MULTICAST = 0xe0000000;

@@ -3,7 +3,7 @@
  * Malformed: RFC 7606 section 7.7; AS 0: RFC 7607 section 2.
  */
 import { formatIpv4 } from '../../addr/address.js';
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { asnBytes, asnOnWire, lowestAsn } from './002-as-path.js';
 import { type AttributeDescriptor, OPTIONAL_TRANSITIVE, OUTCOME } from './descriptor.js';
 

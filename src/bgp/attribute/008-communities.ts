@@ -1,5 +1,5 @@
 /** COMMUNITIES: RFC 1997; malformed: RFC 7606 section 7.8. Well-known values: IANA "BGP Well-known Communities". */
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { type AttributeDescriptor, OPTIONAL_TRANSITIVE, OUTCOME } from './descriptor.js';
 
 export const COMMUNITY = {

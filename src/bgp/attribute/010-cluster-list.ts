@@ -1,6 +1,6 @@
 /** CLUSTER_LIST: RFC 4456 section 8; discarded from outside, never empty: RFC 7606 section 7.10. */
 import { formatIpv4 } from '../../addr/address.js';
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { readWords } from './008-communities.js';
 import { type AttributeDescriptor, OPTIONAL_NON_TRANSITIVE, OUTCOME } from './descriptor.js';
 

@@ -19,15 +19,15 @@ import {
   NLRI_SHAPE,
   nlriShape,
   safiOf,
-} from '../address-family.js';
-import type { ByteWriter } from '../byte-writer.js';
-import type { CodecContext } from '../codec-context.js';
-import { copyOctets } from '../copy-octets.js';
-import { toHex } from '../hex.js';
-import { MultiprotocolSection } from '../multiprotocol-section.js';
-import { decodeNlri, encodeNlri, nlriToJson, type PrefixNlri } from '../nlri.js';
-import { checkNlri, type PathIdBytes } from '../nlri-cursor.js';
-import { UPDATE_ERROR } from '../notification-code.js';
+} from '../codec/address-family.js';
+import type { ByteWriter } from '../codec/byte-writer.js';
+import type { CodecContext } from '../codec/codec-context.js';
+import { copyOctets } from '../codec/copy-octets.js';
+import { toHex } from '../codec/hex.js';
+import { MultiprotocolSection } from '../codec/multiprotocol-section.js';
+import { decodeNlri, encodeNlri, nlriToJson, type PrefixNlri } from '../codec/nlri.js';
+import { checkNlri, type PathIdBytes } from '../codec/nlri-cursor.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { isHostIpv4 } from './003-next-hop.js';
 import { type AttributeDescriptor, OPTIONAL_NON_TRANSITIVE, OUTCOME } from './descriptor.js';
 

@@ -7,11 +7,11 @@
  *
  * Malformed: RFC 7606 sections 5.3 and 7.12.
  */
-import { afiOf, type FamilyKey, familyKey, familyName, safiOf } from '../address-family.js';
-import type { CodecContext } from '../codec-context.js';
-import { MultiprotocolSection } from '../multiprotocol-section.js';
-import { checkNlri } from '../nlri-cursor.js';
-import { UPDATE_ERROR } from '../notification-code.js';
+import { afiOf, type FamilyKey, familyKey, familyName, safiOf } from '../codec/address-family.js';
+import type { CodecContext } from '../codec/codec-context.js';
+import { MultiprotocolSection } from '../codec/multiprotocol-section.js';
+import { checkNlri } from '../codec/nlri-cursor.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import type { MultiprotocolNlri } from './014-mp-reach-nlri.js';
 import { bytesOf, holdsPrefixes, sectionNlri, sectionToJson, writeSectionNlri } from './014-mp-reach-nlri.js';
 import { type AttributeDescriptor, OPTIONAL_NON_TRANSITIVE, OUTCOME } from './descriptor.js';

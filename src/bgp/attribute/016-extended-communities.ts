@@ -6,7 +6,7 @@
  * ```
  */
 import { formatIpv4 } from '../../addr/address.js';
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { type AttributeDescriptor, OPTIONAL_TRANSITIVE, OUTCOME } from './descriptor.js';
 
 export interface ExtendedCommunity {

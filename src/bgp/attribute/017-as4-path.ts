@@ -4,7 +4,7 @@
  * Malformed, or from a four-octet speaker: discarded (section 6). Confederation segments in it are dropped
  * while merging, not an error.
  */
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import {
   type AsPathSegment,
   lowestAsn,

@@ -1,5 +1,5 @@
 /** AS4_AGGREGATOR: RFC 6793 section 3; malformed, or from a four-octet speaker: discarded (section 6). */
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { lowestAsn } from './002-as-path.js';
 import { type Aggregator, aggregatorToJson } from './007-aggregator.js';
 import { type AttributeDescriptor, OPTIONAL_TRANSITIVE, OUTCOME } from './descriptor.js';

@@ -5,8 +5,8 @@
  *   | flags 1 | tunnel type 1 | MPLS label 3 | tunnel identifier, by type |
  * ```
  */
-import { toHex } from '../hex.js';
-import { UPDATE_ERROR } from '../notification-code.js';
+import { toHex } from '../codec/hex.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { bytesOf } from './014-mp-reach-nlri.js';
 import { type AttributeDescriptor, OPTIONAL_TRANSITIVE, OUTCOME } from './descriptor.js';
 

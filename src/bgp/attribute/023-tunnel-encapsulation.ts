@@ -2,7 +2,7 @@
  * TUNNEL_ENCAPSULATION: RFC 9012 section 2, a list of tunnels (type 2, length 2, sub-TLVs). A list that does
  * not add up withdraws (section 13); what is inside a tunnel is carried.
  */
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { type AttributeDescriptor, OPTIONAL_TRANSITIVE, OUTCOME } from './descriptor.js';
 import { readTlvs, type Tlv, type TlvLayout, tlvsAreValid, tlvsToJson, writeTlvs } from './tlv.js';
 

@@ -1,6 +1,6 @@
 /** IPv6 ADDRESS SPECIFIC EXTENDED COMMUNITIES: RFC 5701, 20 octets each; malformed: RFC 7606 section 7.15. */
-import { toHex } from '../hex.js';
-import { UPDATE_ERROR } from '../notification-code.js';
+import { toHex } from '../codec/hex.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { bytesOf } from './014-mp-reach-nlri.js';
 import { type AttributeDescriptor, OPTIONAL_TRANSITIVE, OUTCOME } from './descriptor.js';
 

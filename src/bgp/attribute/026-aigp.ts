@@ -2,7 +2,7 @@
  * AIGP: RFC 7311 section 3, TLVs of which type 1 holds the accumulated metric (64 bits). Ignored on sessions
  * that it is not configured for; malformed: discarded (section 3.2).
  */
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { type AttributeDescriptor, OPTIONAL_NON_TRANSITIVE, OUTCOME } from './descriptor.js';
 import { readTlvs, type Tlv, type TlvLayout, tlvsAreValid, tlvsToJson, writeTlvs } from './tlv.js';
 

@@ -1,5 +1,5 @@
 /** LARGE_COMMUNITY: RFC 8092, three 32-bit numbers each; malformed: section 6. */
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { type AttributeDescriptor, OPTIONAL_TRANSITIVE, OUTCOME } from './descriptor.js';
 
 export type LargeCommunity = readonly [globalAdministrator: number, local1: number, local2: number];

@@ -2,7 +2,7 @@
  * PREFIX_SID: RFC 8669 section 3, TLVs (type 1, length 2); RFC 9252 adds SRv6 service TLVs. What does not add
  * up is discarded (RFC 8669 section 6); TLVs are carried.
  */
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { type AttributeDescriptor, OPTIONAL_TRANSITIVE, OUTCOME } from './descriptor.js';
 import { readTlvs, type Tlv, type TlvLayout, tlvsAreValid, tlvsToJson, writeTlvs } from './tlv.js';
 

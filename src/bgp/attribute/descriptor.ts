@@ -13,8 +13,8 @@
  * allocates nothing. `decode` and `encode` are the readable half and each other's inverse on every value that
  * `check` accepts.
  */
-import type { ByteWriter } from '../byte-writer.js';
-import type { CodecContext } from '../codec-context.js';
+import type { ByteWriter } from '../codec/byte-writer.js';
+import type { CodecContext } from '../codec/codec-context.js';
 
 /** Flag bits, RFC 4271 section 4.3. The low four bits are ignored on receipt and sent as zero. */
 export const FLAG = { optional: 0x80, transitive: 0x40, partial: 0x20, extendedLength: 0x10 } as const;

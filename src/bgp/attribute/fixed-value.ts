@@ -1,5 +1,5 @@
 /** Attributes whose value is one 32-bit number. */
-import { UPDATE_ERROR } from '../notification-code.js';
+import { UPDATE_ERROR } from '../codec/notification-code.js';
 import type { AttributeDescriptor } from './descriptor.js';
 
 type Registration = Pick<

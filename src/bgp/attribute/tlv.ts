@@ -1,6 +1,6 @@
 /** Type-length-value lists, as several attributes hold them; types and lengths of one or two octets. */
-import type { ByteWriter } from '../byte-writer.js';
-import { toHex } from '../hex.js';
+import type { ByteWriter } from '../codec/byte-writer.js';
+import { toHex } from '../codec/hex.js';
 import { bytesOf } from './014-mp-reach-nlri.js';
 
 export interface Tlv {

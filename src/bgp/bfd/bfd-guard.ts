@@ -9,10 +9,10 @@
  * Watching begins once the session is Established, when both addresses are known, and ends with it. A session whose
  * BFD never comes up stays (the peer may not have BFD configured yet); one whose BFD was switched off stays as well.
  */
-import type { FamilyKey } from '../address-family.js';
+import type { FamilyKey } from '../codec/address-family.js';
+import type { UpdateView } from '../codec/update-view.js';
 import type { PeerSettings } from '../session/peer-settings.js';
 import type { PeerStateChange, Session, SessionEnd, SessionHandler } from '../session/session-handler.js';
-import type { UpdateView } from '../update-view.js';
 import type { Bfd, BfdEvent, BfdReport, BfdSettings, BfdWatch } from './bfd.js';
 
 export interface BfdGuardOptions {

@@ -7,11 +7,11 @@
  *   type 5: | peer AS 2 | peer 4 | local AS 2 | local 4 | body of a message |
  * ```
  */
-import { AFI } from '../address-family.js';
-import { type CodecContext, OFFLINE } from '../codec-context.js';
-import { OFFLINE_ADD_PATH } from '../guess-context.js';
-import { HEADER_BYTES, MESSAGE_TYPE } from '../message.js';
-import { checkHeader, MAX_EXTENDED_MESSAGE_BYTES } from '../message-framer.js';
+import { AFI } from '../codec/address-family.js';
+import { type CodecContext, OFFLINE } from '../codec/codec-context.js';
+import { OFFLINE_ADD_PATH } from '../codec/guess-context.js';
+import { HEADER_BYTES, MESSAGE_TYPE } from '../codec/message.js';
+import { checkHeader, MAX_EXTENDED_MESSAGE_BYTES } from '../codec/message-framer.js';
 import type { MrtEntry, MrtPeer } from './mrt-entry.js';
 import { MRT_TYPE, type MrtReader } from './mrt-reader.js';
 import { OctetReader } from './octet-reader.js';

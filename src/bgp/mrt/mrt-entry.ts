@@ -1,9 +1,9 @@
 /** What MRT records say, as values. */
 import type { Address } from '../../addr/address.js';
-import type { FamilyKey } from '../address-family.js';
 import type { PathAttribute } from '../attribute/descriptor.js';
-import type { CodecContext } from '../codec-context.js';
-import type { PrefixNlri } from '../nlri.js';
+import type { FamilyKey } from '../codec/address-family.js';
+import type { CodecContext } from '../codec/codec-context.js';
+import type { PrefixNlri } from '../codec/nlri.js';
 
 export interface MrtPeer {
   readonly address: Address;

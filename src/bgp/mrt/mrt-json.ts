@@ -1,17 +1,17 @@
 /** MRT entries as plain JSON: what `flowfate mrt` prints, a line each. */
 import { formatAddress, formatIpv4 } from '../../addr/address.js';
-import { familyName } from '../address-family.js';
 import { OUTCOME } from '../attribute/descriptor.js';
-import type { CodecContext } from '../codec-context.js';
-import { guessContext } from '../guess-context.js';
-import { toHex } from '../hex.js';
-import { MESSAGE_TYPE } from '../message.js';
-import { decodeMessage } from '../message-codec.js';
-import { attributesToJson, faultToJson, type JsonObject, messageToJson } from '../message-json.js';
-import { nlriToJson } from '../nlri.js';
-import { readUpdate } from '../read-update.js';
-import { updateMessage } from '../update-message.js';
-import { UpdateView } from '../update-view.js';
+import { familyName } from '../codec/address-family.js';
+import type { CodecContext } from '../codec/codec-context.js';
+import { guessContext } from '../codec/guess-context.js';
+import { toHex } from '../codec/hex.js';
+import { MESSAGE_TYPE } from '../codec/message.js';
+import { decodeMessage } from '../codec/message-codec.js';
+import { attributesToJson, faultToJson, type JsonObject, messageToJson } from '../codec/message-json.js';
+import { nlriToJson } from '../codec/nlri.js';
+import { readUpdate } from '../codec/read-update.js';
+import { updateMessage } from '../codec/update-message.js';
+import { UpdateView } from '../codec/update-view.js';
 import type { BgpMessageEntry, MrtPeer, RibEntry, RibRoute } from './mrt-entry.js';
 import type { TimedEntry } from './read-mrt.js';
 

@@ -3,15 +3,16 @@
  * MP_REACH_NLRI to its next hop (RFC 6396 section 4.3.4), though some collectors wrote it in full. The first
  * octet tells: a next hop length, or the high octet of an AFI, which is 0.
  */
-import type { FamilyKey } from '../address-family.js';
+
 import type { AsPathSegment } from '../attribute/002-as-path.js';
 import type { Aggregator } from '../attribute/007-aggregator.js';
 import { bytesOf, type MpReach } from '../attribute/014-mp-reach-nlri.js';
 import { mergeAs4Path } from '../attribute/017-as4-path.js';
 import type { PathAttribute } from '../attribute/descriptor.js';
-import { ByteWriter } from '../byte-writer.js';
-import { type CodecContext, OFFLINE } from '../codec-context.js';
-import { decodeAttribute, decodeAttributeList, encodeAttribute } from '../update-message.js';
+import type { FamilyKey } from '../codec/address-family.js';
+import { ByteWriter } from '../codec/byte-writer.js';
+import { type CodecContext, OFFLINE } from '../codec/codec-context.js';
+import { decodeAttribute, decodeAttributeList, encodeAttribute } from '../codec/update-message.js';
 
 const AS_TRANS = 23456;
 const CODE = {

@@ -7,10 +7,10 @@
  *   route = | peer index 2 | originated 4 | [path identifier 4] | length 2 | attributes |
  * ```
  */
-import { AFI, type FamilyKey, familyKey, NLRI_SHAPE, nlriShape, SAFI } from '../address-family.js';
-import { OFFLINE } from '../codec-context.js';
-import { decodeNlri, type PrefixNlri } from '../nlri.js';
-import { checkNlri } from '../nlri-cursor.js';
+import { AFI, type FamilyKey, familyKey, NLRI_SHAPE, nlriShape, SAFI } from '../codec/address-family.js';
+import { OFFLINE } from '../codec/codec-context.js';
+import { decodeNlri, type PrefixNlri } from '../codec/nlri.js';
+import { checkNlri } from '../codec/nlri-cursor.js';
 import type { MrtEntry, MrtPeer, PeerIndexTable, RibRoute } from './mrt-entry.js';
 import { MRT_TYPE, type MrtReader } from './mrt-reader.js';
 import { OctetReader } from './octet-reader.js';

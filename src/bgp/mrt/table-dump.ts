@@ -9,8 +9,8 @@
  */
 import type { Address } from '../../addr/address.js';
 import { maskAddress } from '../../addr/prefix.js';
-import { AFI, familyKey, SAFI } from '../address-family.js';
-import { type CodecContext, OFFLINE } from '../codec-context.js';
+import { AFI, familyKey, SAFI } from '../codec/address-family.js';
+import { type CodecContext, OFFLINE } from '../codec/codec-context.js';
 import type { MrtEntry, RibEntry } from './mrt-entry.js';
 import type { MrtReader } from './mrt-reader.js';
 import { MRT_TYPE } from './mrt-reader.js';

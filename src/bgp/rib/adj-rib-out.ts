@@ -8,8 +8,8 @@
  * Pending prefixes are taken in batches and each batch is grouped by attributes, so that what was announced in
  * one UPDATE leaves in one again. The order between prefixes has no meaning in BGP.
  */
-import type { FamilyKey } from '../address-family.js';
-import type { UpdatePacker } from '../update-packer.js';
+import type { FamilyKey } from '../codec/address-family.js';
+import type { UpdatePacker } from '../codec/update-packer.js';
 import type { AttributeStore } from './attribute-store.js';
 import type { EgressWriter } from './egress-writer.js';
 import { NOTHING, setOfWant } from './export-rules.js';

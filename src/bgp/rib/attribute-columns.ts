@@ -2,10 +2,11 @@
  * What the choice of paths and the export rules ask of an attribute set, worked out once a set: RFC 4271 section
  * 9.1.2.2, RFC 4456 section 9, RFC 1997, RFC 8326, RFC 9234, RFC 9494.
  */
-import { AFI } from '../address-family.js';
+
 import { asPathContains, asPathLength, firstAsn } from '../attribute/002-as-path.js';
 import { COMMUNITY } from '../attribute/008-communities.js';
-import { AttributeSetCursor } from '../attribute-set.js';
+import { AFI } from '../codec/address-family.js';
+import { AttributeSetCursor } from '../codec/attribute-set.js';
 import { grownColumn } from './grown-column.js';
 import type { NextHopTable } from './next-hop-table.js';
 

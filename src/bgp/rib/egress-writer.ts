@@ -2,11 +2,11 @@
  * The attributes of a set as one peer gets them (egress-attributes.ts), with the next hop that it gets: ours
  * towards another AS, the received one inside of our own (RFC 4271 section 5.1.3, RFC 2545, RFC 8950).
  */
-import { AFI, afiOf, type FamilyKey, IPV4_UNICAST } from '../address-family.js';
-import { AttributeSetCursor } from '../attribute-set.js';
-import { ByteWriter } from '../byte-writer.js';
-import { type EgressRewrite, writeEgressAttributes } from '../egress-attributes.js';
-import type { UpdatePacker } from '../update-packer.js';
+import { AFI, afiOf, type FamilyKey, IPV4_UNICAST } from '../codec/address-family.js';
+import { AttributeSetCursor } from '../codec/attribute-set.js';
+import { ByteWriter } from '../codec/byte-writer.js';
+import { type EgressRewrite, writeEgressAttributes } from '../codec/egress-attributes.js';
+import type { UpdatePacker } from '../codec/update-packer.js';
 import { DEFAULT_LOCAL_PREF, MARK } from './attribute-columns.js';
 import type { AttributeStore } from './attribute-store.js';
 import { type ExportRules, keepsMed, setOfWant } from './export-rules.js';

@@ -2,7 +2,7 @@
  * The RIB of one family: prefixes, their paths, the chosen one of each, the next hops that follow, and what the
  * peers are to be told. Everything is a column beside the prefix table's rows.
  */
-import { type FamilyKey, IPV4_UNICAST } from '../address-family.js';
+import { type FamilyKey, IPV4_UNICAST } from '../codec/address-family.js';
 import type { AdjRibOut, OutFamily } from './adj-rib-out.js';
 import { MARK } from './attribute-columns.js';
 import type { AttributeStore } from './attribute-store.js';

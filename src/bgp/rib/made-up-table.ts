@@ -2,12 +2,13 @@
  * A table that nobody has: prefixes and attributes in the mixture of a real one, for having the hot path compiled
  * before the first peer comes (src/live/warm-up.ts).
  */
-import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../address-family.js';
+
 import type { PathAttribute } from '../attribute/descriptor.js';
-import { ByteWriter } from '../byte-writer.js';
-import { type CodecContext, OFFLINE } from '../codec-context.js';
-import { encodeAttribute, makeAttribute } from '../update-message.js';
-import { UpdatePacker } from '../update-packer.js';
+import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../codec/address-family.js';
+import { ByteWriter } from '../codec/byte-writer.js';
+import { type CodecContext, OFFLINE } from '../codec/codec-context.js';
+import { encodeAttribute, makeAttribute } from '../codec/update-message.js';
+import { UpdatePacker } from '../codec/update-packer.js';
 
 export const FEEDER_ASN = 64497;
 

@@ -8,8 +8,8 @@ import type { Prefix } from '../../addr/prefix.js';
 import { readSegments } from '../attribute/002-as-path.js';
 import { readWords } from '../attribute/008-communities.js';
 import type { LargeCommunity } from '../attribute/032-large-communities.js';
-import { AttributeSetCursor } from '../attribute-set.js';
-import type { Peering } from '../codec-context.js';
+import { AttributeSetCursor } from '../codec/attribute-set.js';
+import type { Peering } from '../codec/codec-context.js';
 import type { AttributeStore } from './attribute-store.js';
 import { changeSet, type SetChanges } from './set-changes.js';
 

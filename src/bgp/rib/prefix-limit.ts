@@ -5,11 +5,12 @@
  * Nearly every UPDATE is known to fit by the number of its prefixes. Only one that might not is looked through: what the
  * peer has announced before, or announces twice, counts once.
  */
-import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../address-family.js';
+
 import { OUTCOME } from '../attribute/descriptor.js';
-import type { MultiprotocolSection } from '../multiprotocol-section.js';
-import { NlriCursor } from '../nlri-cursor.js';
-import type { UpdateView } from '../update-view.js';
+import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../codec/address-family.js';
+import type { MultiprotocolSection } from '../codec/multiprotocol-section.js';
+import { NlriCursor } from '../codec/nlri-cursor.js';
+import type { UpdateView } from '../codec/update-view.js';
 import type { FamilyRib } from './family-rib.js';
 import type { Rib } from './rib.js';
 

@@ -1,6 +1,6 @@
 /** A peer as the RIB knows it: a row, what it was set up with, and what it has sent. */
 import { type Address, compareAddresses } from '../../addr/address.js';
-import type { CodecContext } from '../codec-context.js';
+import type { CodecContext } from '../codec/codec-context.js';
 import type { AttributeStore } from './attribute-store.js';
 import { type Policy, PolicyRunner } from './policy.js';
 

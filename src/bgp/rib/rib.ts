@@ -15,15 +15,15 @@
  */
 import type { Address } from '../../addr/address.js';
 import type { Prefix } from '../../addr/prefix.js';
-import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../address-family.js';
 import { OUTCOME, type PathAttribute } from '../attribute/descriptor.js';
-import { type NlriField, writeAttributeSet } from '../attribute-set.js';
-import { ByteWriter } from '../byte-writer.js';
-import { type CodecContext, OFFLINE } from '../codec-context.js';
-import { NlriCursor } from '../nlri-cursor.js';
-import { encodeAttribute } from '../update-message.js';
-import type { UpdatePacker } from '../update-packer.js';
-import type { UpdateView } from '../update-view.js';
+import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../codec/address-family.js';
+import { type NlriField, writeAttributeSet } from '../codec/attribute-set.js';
+import { ByteWriter } from '../codec/byte-writer.js';
+import { type CodecContext, OFFLINE } from '../codec/codec-context.js';
+import { NlriCursor } from '../codec/nlri-cursor.js';
+import { encodeAttribute } from '../codec/update-message.js';
+import type { UpdatePacker } from '../codec/update-packer.js';
+import type { UpdateView } from '../codec/update-view.js';
 import { AddPathOut } from './add-path-out.js';
 import type { AdjRibOut } from './adj-rib-out.js';
 import { MARK } from './attribute-columns.js';

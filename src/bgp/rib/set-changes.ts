@@ -2,9 +2,9 @@
 import { type AsPathSegment, SEGMENT } from '../attribute/002-as-path.js';
 import type { LargeCommunity } from '../attribute/032-large-communities.js';
 import type { PathAttribute } from '../attribute/descriptor.js';
-import { ByteWriter } from '../byte-writer.js';
-import { OFFLINE } from '../codec-context.js';
-import { decodeAttributeList, encodeAttribute, makeAttribute } from '../update-message.js';
+import { ByteWriter } from '../codec/byte-writer.js';
+import { OFFLINE } from '../codec/codec-context.js';
+import { decodeAttributeList, encodeAttribute, makeAttribute } from '../codec/update-message.js';
 import type { AttributeStore } from './attribute-store.js';
 
 export interface SetChanges {

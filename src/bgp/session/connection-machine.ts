@@ -12,16 +12,16 @@
  * An unexpected message is a finite state machine error with the subcode of its state (RFC 6608); a timer that does
  * not run in a state is ignored.
  */
-import type { FamilyKey } from '../address-family.js';
+import type { FamilyKey } from '../codec/address-family.js';
 import {
   MESSAGE_TYPE,
   type MessageFault,
   type NotificationMessage,
   type OpenMessage,
   REFRESH_SUBTYPE,
-} from '../message.js';
-import { CEASE, ERROR_CODE, FSM_ERROR } from '../notification-code.js';
-import { makeHardReset, makeNotification } from '../notification-message.js';
+} from '../codec/message.js';
+import { CEASE, ERROR_CODE, FSM_ERROR } from '../codec/notification-code.js';
+import { makeHardReset, makeNotification } from '../codec/notification-message.js';
 import { type Agreement, judgeOpen, keptFamilies } from './open-exchange.js';
 import type { LocalSpeaker, PeerSettings } from './peer-settings.js';
 import { type CloseCause, notificationText, stopWords } from './stop-notification.js';

@@ -2,16 +2,16 @@
  * One connection: octets into events for the connection machine, and its actions onto the wire and the clock.
  * What concerns the peer as a whole goes to the `owner`.
  */
-import type { FamilyKey } from '../address-family.js';
-import { maxMessageBytes, OFFLINE } from '../codec-context.js';
-import { type BgpMessage, MESSAGE_TYPE } from '../message.js';
-import { encodeMessage, KEEPALIVE_BYTES } from '../message-codec.js';
-import { MessageFramer } from '../message-framer.js';
-import { decodeNotification } from '../notification-message.js';
-import { decodeOpen } from '../open-message.js';
-import { readUpdate } from '../read-update.js';
-import { decodeRouteRefresh } from '../route-refresh-message.js';
-import { UpdateView } from '../update-view.js';
+import type { FamilyKey } from '../codec/address-family.js';
+import { maxMessageBytes, OFFLINE } from '../codec/codec-context.js';
+import { type BgpMessage, MESSAGE_TYPE } from '../codec/message.js';
+import { encodeMessage, KEEPALIVE_BYTES } from '../codec/message-codec.js';
+import { MessageFramer } from '../codec/message-framer.js';
+import { decodeNotification } from '../codec/notification-message.js';
+import { decodeOpen } from '../codec/open-message.js';
+import { readUpdate } from '../codec/read-update.js';
+import { decodeRouteRefresh } from '../codec/route-refresh-message.js';
+import { UpdateView } from '../codec/update-view.js';
 import {
   type ConnectionAction,
   type ConnectionEnd,

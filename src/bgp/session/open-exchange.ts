@@ -4,7 +4,7 @@
  * RFC 4271 section 6.2, RFC 5492 section 3, RFC 6286 section 2.2, RFC 4724 section 3, RFC 9234 section 4.2,
  * RFC 9494 section 3.
  */
-import { AFI, type FamilyKey, familyName, IPV4_UNICAST } from '../address-family.js';
+import { AFI, type FamilyKey, familyName, IPV4_UNICAST } from '../codec/address-family.js';
 import {
   ADD_PATH_MODE,
   CAPABILITY,
@@ -13,12 +13,12 @@ import {
   type GracefulRestartFamily,
   type LongLivedFamily,
   ROLE,
-} from '../capability.js';
-import type { CodecContext } from '../codec-context.js';
-import { type Decoded, fault, type OpenMessage } from '../message.js';
-import { DEFAULT_POLICY, negotiate } from '../negotiate.js';
-import { ERROR_CODE, OPEN_ERROR } from '../notification-code.js';
-import { checkOpen, makeOpen } from '../open-message.js';
+} from '../codec/capability.js';
+import type { CodecContext } from '../codec/codec-context.js';
+import { type Decoded, fault, type OpenMessage } from '../codec/message.js';
+import { DEFAULT_POLICY, negotiate } from '../codec/negotiate.js';
+import { ERROR_CODE, OPEN_ERROR } from '../codec/notification-code.js';
+import { checkOpen, makeOpen } from '../codec/open-message.js';
 import type { AddPathSetting, LocalSpeaker, PeerSettings, SessionRole } from './peer-settings.js';
 
 /** What two OPENs agree on, as far as the session itself lives by it. */

@@ -4,7 +4,7 @@
  * A change of anything here needs a new session; {@link samePeerSettings} says whether there is one.
  */
 import type { Address } from '../../addr/address.js';
-import type { FamilyKey } from '../address-family.js';
+import type { FamilyKey } from '../codec/address-family.js';
 
 /** Our own side, the same for all sessions. */
 export interface LocalSpeaker {

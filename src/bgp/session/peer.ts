@@ -1,13 +1,13 @@
 /**
  * One peer at work: performs what its machines say, and is the {@link Session} for the handler while one is up.
  */
-import type { FamilyKey } from '../address-family.js';
-import { OFFLINE } from '../codec-context.js';
-import type { OpenMessage } from '../message.js';
-import { encodeMessage } from '../message-codec.js';
-import { CEASE, ERROR_CODE } from '../notification-code.js';
-import { makeNotification } from '../notification-message.js';
-import type { UpdateView } from '../update-view.js';
+import type { FamilyKey } from '../codec/address-family.js';
+import { OFFLINE } from '../codec/codec-context.js';
+import type { OpenMessage } from '../codec/message.js';
+import { encodeMessage } from '../codec/message-codec.js';
+import { CEASE, ERROR_CODE } from '../codec/notification-code.js';
+import { makeNotification } from '../codec/notification-message.js';
+import type { UpdateView } from '../codec/update-view.js';
 import { Connection, type ConnectionOwner, type TrafficCounts } from './connection.js';
 import { beginConnection, type ConnectionEnd } from './connection-machine.js';
 import { type Agreement, keptFamilies, openFor } from './open-exchange.js';

@@ -5,7 +5,7 @@
  * A peer that itself has just restarted (R bit) is not waited for, nor is one without the capability: otherwise two
  * that restart together would wait for each other. Peers that do not come are given up with the timer.
  */
-import type { FamilyKey } from '../address-family.js';
+import type { FamilyKey } from '../codec/address-family.js';
 import type { PeerRestart } from './open-exchange.js';
 
 export type DeferralState =

@@ -13,10 +13,10 @@
  *   `keepLongLived` makes it the last choice and when `sweepStale` ends it; the handler only marks and deletes.
  */
 import type { Address } from '../../addr/address.js';
-import type { FamilyKey } from '../address-family.js';
-import type { CodecContext } from '../codec-context.js';
-import type { NotificationMessage, OpenMessage } from '../message.js';
-import type { UpdateView } from '../update-view.js';
+import type { FamilyKey } from '../codec/address-family.js';
+import type { CodecContext } from '../codec/codec-context.js';
+import type { NotificationMessage, OpenMessage } from '../codec/message.js';
+import type { UpdateView } from '../codec/update-view.js';
 import type { PeerRestart } from './open-exchange.js';
 import type { PeerSettings } from './peer-settings.js';
 

@@ -11,11 +11,11 @@
  */
 import { type Address, formatAddress, sameAddress } from '../../addr/address.js';
 import { type Prefix, prefixContains } from '../../addr/prefix.js';
-import type { FamilyKey } from '../address-family.js';
-import { OFFLINE } from '../codec-context.js';
-import { encodeMessage } from '../message-codec.js';
-import { CEASE, ERROR_CODE } from '../notification-code.js';
-import { makeNotification } from '../notification-message.js';
+import type { FamilyKey } from '../codec/address-family.js';
+import { OFFLINE } from '../codec/codec-context.js';
+import { encodeMessage } from '../codec/message-codec.js';
+import { CEASE, ERROR_CODE } from '../codec/notification-code.js';
+import { makeNotification } from '../codec/notification-message.js';
 import type { Agreement } from './open-exchange.js';
 import { Peer, type PeerWorld } from './peer.js';
 import { type LocalSpeaker, type PeerSettings, samePeerSettings } from './peer-settings.js';

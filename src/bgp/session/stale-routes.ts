@@ -12,7 +12,7 @@
  *
  * Pure: timers are actions, their ends are events. What is swept no longer stands in the state.
  */
-import type { FamilyKey } from '../address-family.js';
+import type { FamilyKey } from '../codec/address-family.js';
 import type { PeerRestart } from './open-exchange.js';
 import type { GracefulRestartSettings } from './peer-settings.js';
 

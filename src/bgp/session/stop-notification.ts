@@ -1,8 +1,8 @@
 /** The NOTIFICATION that ends a session for each of our own reasons, as a hard reset where that is due. */
-import { afiOf, familyName, safiOf } from '../address-family.js';
-import type { NotificationMessage } from '../message.js';
-import { CEASE, ERROR_CODE, notificationName } from '../notification-code.js';
-import { makeNotification, makeShutdown, shutdownCommunication } from '../notification-message.js';
+import { afiOf, familyName, safiOf } from '../codec/address-family.js';
+import type { NotificationMessage } from '../codec/message.js';
+import { CEASE, ERROR_CODE, notificationName } from '../codec/notification-code.js';
+import { makeNotification, makeShutdown, shutdownCommunication } from '../codec/notification-message.js';
 import type { StopCause } from './session-handler.js';
 
 /** Reasons of the speaker itself beside those that a handler may have. */

@@ -1,6 +1,6 @@
 /** The page as a whole: who the router is, whether the page is up to date, and its panels. */
 import { useEffect, useState } from 'preact/hooks';
-import type { SummaryRecord } from '../api-records.js';
+import type { SummaryRecord } from '../web/api-records.js';
 import { Events } from './events.js';
 import { span } from './figures.js';
 import { Flows } from './flows.js';

@@ -1,6 +1,6 @@
 /** The last events, newest first, each with what it did to the flows; one can be opened. */
 import { useState } from 'preact/hooks';
-import type { LiveEvent, LiveNextHop } from '../api-records.js';
+import type { LiveEvent, LiveNextHop } from '../web/api-records.js';
 import { clock, count, counted } from './figures.js';
 import { FlowRows, useFlows } from './flows.js';
 import { markOf } from './node-marks.js';

@@ -1,6 +1,6 @@
 /** Flows that broke, newest first, with their causes; by fate. */
 import { useEffect, useState } from 'preact/hooks';
-import type { Listing, LiveFlow } from '../api-records.js';
+import type { Listing, LiveFlow } from '../web/api-records.js';
 import { count, hostPort } from './figures.js';
 
 interface Props {

@@ -3,7 +3,7 @@
  * and VIPs are asked for again when it says that they changed, and every few seconds while traffic runs through them.
  */
 import { useEffect, useReducer } from 'preact/hooks';
-import type { LiveEvent, StreamMessages, SummaryRecord, TrafficSample } from '../api-records.js';
+import type { LiveEvent, StreamMessages, SummaryRecord, TrafficSample } from '../web/api-records.js';
 
 const EVENTS_SHOWN = 60;
 const SAMPLES_SHOWN = 900;

@@ -1,6 +1,6 @@
 /** A look into the RIB: the routes to a prefix, or to all that lie inside it. */
 import { useState } from 'preact/hooks';
-import type { Listing, RouteRecord } from '../api-records.js';
+import type { Listing, RouteRecord } from '../web/api-records.js';
 import { count, span } from './figures.js';
 
 type Answer =

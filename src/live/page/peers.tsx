@@ -1,5 +1,5 @@
 /** The BGP peers: state, prefixes, for how long. */
-import type { PeerRecord } from '../api-records.js';
+import type { PeerRecord } from '../web/api-records.js';
 import { count, short, span } from './figures.js';
 
 interface Props {

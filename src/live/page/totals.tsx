@@ -1,5 +1,5 @@
 /** The figures that one looks at first: flows alive, without answer, broken. */
-import type { TrafficRecord, TrafficSample } from '../api-records.js';
+import type { TrafficRecord, TrafficSample } from '../web/api-records.js';
 import { count, percent, short, span } from './figures.js';
 
 interface Props {

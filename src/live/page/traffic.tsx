@@ -1,7 +1,7 @@
 /** Flows alive and broken over time, with a line for every event that moved or broke some. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
-import type { LiveEvent, TrafficSample } from '../api-records.js';
+import type { LiveEvent, TrafficSample } from '../web/api-records.js';
 import { clock, count } from './figures.js';
 
 interface Props {

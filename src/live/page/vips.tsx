@@ -1,5 +1,5 @@
 /** VIPs with their next hops: the table of buckets, or the regions of the hash space, coloured by node. */
-import type { FibNextHop, FibRecord, TrafficRecord, VipRecord } from '../api-records.js';
+import type { FibNextHop, FibRecord, TrafficRecord, VipRecord } from '../web/api-records.js';
 import { count, counted, percent } from './figures.js';
 import { markOf } from './node-marks.js';
 

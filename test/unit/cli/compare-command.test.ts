@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { KNOB_NAMES } from '../../../src/replay/variation.js';
+import { KNOB_NAMES } from '../../../src/what-if/variation.js';
 import { hasShared, sharedPath } from '../../support/shared.js';
 import { runCommand } from './made-io.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CfsSlices, type CfsUsage, simulateCfs } from '../../../src/control/cfs-bandwidth.js';
-import { Dice } from '../../../src/replay/dice.js';
+import { Dice } from '../../../src/what-if/dice.js';
 
 /** fibtest: one thread that never sleeps, the others wake every 10 ms for a few microseconds; quota 10 of 100 ms. */
 function fibtest(cpus: number, slices: CfsSlices, seed = 1): CfsUsage {

@@ -1,7 +1,7 @@
 /** A replay result made by hand: 12 flows, two of each sort, with hostile names where outsiders choose them. */
 import type { CaptureIndex } from '../../../src/flow/flow-columns.js';
 import { PacketIndex } from '../../../src/flow/packet-index.js';
-import type { EventRecord, Fate, FlowVerdict, ReplayResult, Summary } from '../../../src/replay/verdict.js';
+import type { EventRecord, Fate, FlowVerdict, ReplayResult, Summary } from '../../../src/verdict/verdict.js';
 
 export const HOSTILE_POD = 'p<script>alert(1)</script>\x1b[31m"&';
 export const HOSTILE_FILE = 'a</script><b>\x1b[2J.pcap';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Matrix, MatrixRow, Spread } from '../../../src/replay/compare.js';
 import { costOf, writeMatrixCsv, writeMatrixJson, writeMatrixText } from '../../../src/report/matrix.js';
 import { PLAIN, widthOf } from '../../../src/report/terminal.js';
+import type { Matrix, MatrixRow, Spread } from '../../../src/what-if/compare.js';
 
 const exactly = (mean: number, interval = 0): Spread => ({ mean, interval, min: mean, max: mean });
 

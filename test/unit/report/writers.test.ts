@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { ReplayResult } from '../../../src/replay/verdict.js';
 import { writeJson } from '../../../src/report/json.js';
 import { writeNdjson } from '../../../src/report/ndjson.js';
+import type { ReplayResult } from '../../../src/verdict/verdict.js';
 import { HOSTILE_FILE, MADE_VERDICTS, madeResult } from './made-result.js';
 
 function collect(write: (sink: (text: string) => void) => void): string {

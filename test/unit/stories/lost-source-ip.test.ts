@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readCapture } from '../../../src/flow/read-capture.js';
-import { replay } from '../../../src/replay/replay.js';
-import { readRequestHeads } from '../../../src/replay/request-heads.js';
 import { failureFor, findStory, runStory } from '../../../src/stories/run-story.js';
+import { replay } from '../../../src/verdict/replay.js';
+import { readRequestHeads } from '../../../src/verdict/request-heads.js';
 
 const CAPTURE = fileURLToPath(new URL('../../../captures/stories/http-requests.pcap.gz', import.meta.url));
 const story = findStory('lost-source-ip');

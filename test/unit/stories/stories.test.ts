@@ -2,13 +2,11 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { loadScenario } from '../../../src/cluster/load-scenario.js';
-import { printScenario } from '../../../src/cluster/print-scenario.js';
+import { loadScenario } from '../../../src/cluster/scenario/load-scenario.js';
+import { printScenario } from '../../../src/cluster/scenario/print-scenario.js';
 import type { CaptureIndex } from '../../../src/flow/flow-columns.js';
 import { flowRow } from '../../../src/flow/flow-rows.js';
 import { readCapture } from '../../../src/flow/read-capture.js';
-import { replay } from '../../../src/replay/replay.js';
-import { seeded } from '../../../src/replay/variation.js';
 import { writeStoryJson } from '../../../src/report/story-json.js';
 import { MADE_CAPTURES } from '../../../src/stories/made-captures.js';
 import { makeTraffic } from '../../../src/stories/made-traffic.js';
@@ -16,6 +14,8 @@ import { STORIES } from '../../../src/stories/registry.js';
 import { failureFor, findStory, runStory, settingOf, variantModel } from '../../../src/stories/run-story.js';
 import { FAILURE } from '../../../src/stories/story.js';
 import type { StoryFigures } from '../../../src/stories/story-figures.js';
+import { replay } from '../../../src/verdict/replay.js';
+import { seeded } from '../../../src/what-if/variation.js';
 
 const shipped = (name: string): string =>
   fileURLToPath(new URL(`../../../captures/stories/${name}.pcap.gz`, import.meta.url));

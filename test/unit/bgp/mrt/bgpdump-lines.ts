@@ -6,13 +6,13 @@ import type { Aggregator } from '../../../../src/bgp/attribute/007-aggregator.js
 import { type MpReach, nextHopTexts } from '../../../../src/bgp/attribute/014-mp-reach-nlri.js';
 import type { MpUnreach } from '../../../../src/bgp/attribute/015-mp-unreach-nlri.js';
 import type { PathAttribute } from '../../../../src/bgp/attribute/descriptor.js';
-import { MESSAGE_TYPE, type UpdateMessage } from '../../../../src/bgp/message.js';
-import { decodeMessage } from '../../../../src/bgp/message-codec.js';
+import { MESSAGE_TYPE, type UpdateMessage } from '../../../../src/bgp/codec/message.js';
+import { decodeMessage } from '../../../../src/bgp/codec/message-codec.js';
+import type { PrefixNlri } from '../../../../src/bgp/codec/nlri.js';
 import type { MrtPeer } from '../../../../src/bgp/mrt/mrt-entry.js';
 import { messageContext } from '../../../../src/bgp/mrt/mrt-json.js';
 import type { TimedEntry } from '../../../../src/bgp/mrt/read-mrt.js';
 import { mergeAs4Attributes } from '../../../../src/bgp/mrt/rib-attributes.js';
-import type { PrefixNlri } from '../../../../src/bgp/nlri.js';
 
 /** `heads` are the words bgpdump puts first for updates and for routes of a dump. */
 export function bgpdumpLines(

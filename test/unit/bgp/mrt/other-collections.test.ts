@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { bunzip2IfNeeded } from '../../../../src/bgp/bunzip2-source.js';
 import { readMrt } from '../../../../src/bgp/mrt/read-mrt.js';
+import { bunzip2IfNeeded } from '../../../../src/capture/bunzip2-source.js';
 import { sourceFromBytes } from '../../../../src/capture/byte-source.js';
 import { hasShared, sharedPath } from '../../../support/shared.js';
 

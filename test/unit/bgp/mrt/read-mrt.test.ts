@@ -1,6 +1,6 @@
 /** MRT records made by hand: every subtype, and what damage does. */
 import { describe, expect, it } from 'vitest';
-import { fromHex, toHex } from '../../../../src/bgp/hex.js';
+import { fromHex, toHex } from '../../../../src/bgp/codec/hex.js';
 import { mrtToJson } from '../../../../src/bgp/mrt/mrt-json.js';
 import { readMrt } from '../../../../src/bgp/mrt/read-mrt.js';
 import { ribAttributeSet } from '../../../../src/bgp/mrt/rib-attributes.js';

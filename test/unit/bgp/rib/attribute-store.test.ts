@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ByteWriter } from '../../../../src/bgp/byte-writer.js';
-import { OFFLINE } from '../../../../src/bgp/codec-context.js';
+import { ByteWriter } from '../../../../src/bgp/codec/byte-writer.js';
+import { OFFLINE } from '../../../../src/bgp/codec/codec-context.js';
+import { encodeAttribute, makeAttribute } from '../../../../src/bgp/codec/update-message.js';
 import { MARK } from '../../../../src/bgp/rib/attribute-columns.js';
 import { AttributeStore } from '../../../../src/bgp/rib/attribute-store.js';
 import { NextHopTable } from '../../../../src/bgp/rib/next-hop-table.js';
-import { encodeAttribute, makeAttribute } from '../../../../src/bgp/update-message.js';
 import { attributesOf, type RouteText } from '../../../support/rib-session.js';
 
 const newStore = () => {

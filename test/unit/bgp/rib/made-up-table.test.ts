@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { OFFLINE } from '../../../../src/bgp/codec-context.js';
-import { MessageFramer } from '../../../../src/bgp/message-framer.js';
-import { readUpdate } from '../../../../src/bgp/read-update.js';
+import { OFFLINE } from '../../../../src/bgp/codec/codec-context.js';
+import { MessageFramer } from '../../../../src/bgp/codec/message-framer.js';
+import { readUpdate } from '../../../../src/bgp/codec/read-update.js';
+import { UpdateView } from '../../../../src/bgp/codec/update-view.js';
 import { FEEDER_ASN, madeUpTable } from '../../../../src/bgp/rib/made-up-table.js';
-import { UpdateView } from '../../../../src/bgp/update-view.js';
-import { warmUp } from '../../../../src/live/warm-up.js';
+import { warmUp } from '../../../../src/live/router/warm-up.js';
 
 /** Prefixes announced and withdrawn, and faults found. */
 function count(stream: Uint8Array) {

@@ -2,14 +2,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parsePrefix } from '../../../../src/addr/prefix.js';
-import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/address-family.js';
-import { MESSAGE_TYPE } from '../../../../src/bgp/message.js';
-import { encodeMessage } from '../../../../src/bgp/message-codec.js';
-import { readUpdate } from '../../../../src/bgp/read-update.js';
+import { type FamilyKey, IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/codec/address-family.js';
+import { MESSAGE_TYPE } from '../../../../src/bgp/codec/message.js';
+import { encodeMessage } from '../../../../src/bgp/codec/message-codec.js';
+import { readUpdate } from '../../../../src/bgp/codec/read-update.js';
+import { makeAttribute } from '../../../../src/bgp/codec/update-message.js';
+import { UpdateView } from '../../../../src/bgp/codec/update-view.js';
 import { familyOverLimit } from '../../../../src/bgp/rib/prefix-limit.js';
 import { Rib } from '../../../../src/bgp/rib/rib.js';
-import { makeAttribute } from '../../../../src/bgp/update-message.js';
-import { UpdateView } from '../../../../src/bgp/update-view.js';
 import { attributesOf, peerSettings } from '../../../support/rib-session.js';
 
 const LOCAL = 65000;

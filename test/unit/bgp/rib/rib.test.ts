@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../../../../src/addr/address.js';
 import { parsePrefix } from '../../../../src/addr/prefix.js';
-import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/address-family.js';
+import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/codec/address-family.js';
+import { makeAttribute } from '../../../../src/bgp/codec/update-message.js';
 import { Rib, type RibSettings } from '../../../../src/bgp/rib/rib.js';
 import { findPrefix, matchAddress, prefixesInside, routesOf } from '../../../../src/bgp/rib/rib-reader.js';
-import { makeAttribute } from '../../../../src/bgp/update-message.js';
 import { peerSettings, RibSession, type RouteText } from '../../../support/rib-session.js';
 
 const LOCAL = 65000;

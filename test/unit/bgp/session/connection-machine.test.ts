@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/address-family.js';
-import { makeNotification } from '../../../../src/bgp/notification-message.js';
+import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/codec/address-family.js';
+import { makeNotification } from '../../../../src/bgp/codec/notification-message.js';
 import {
   beginConnection,
   type ConnectionAction,

@@ -1,9 +1,9 @@
 /** Peers, OPENs and agreements for tests of the session machines. */
 import { parseAddress } from '../../../../src/addr/address.js';
-import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/address-family.js';
-import type { Capability } from '../../../../src/bgp/capability.js';
-import type { OpenMessage } from '../../../../src/bgp/message.js';
-import { makeOpen } from '../../../../src/bgp/open-message.js';
+import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/codec/address-family.js';
+import type { Capability } from '../../../../src/bgp/codec/capability.js';
+import type { OpenMessage } from '../../../../src/bgp/codec/message.js';
+import { makeOpen } from '../../../../src/bgp/codec/open-message.js';
 import { type Agreement, judgeOpen, openFor } from '../../../../src/bgp/session/open-exchange.js';
 import {
   DEFAULT_PEER,

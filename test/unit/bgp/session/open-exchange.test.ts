@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/address-family.js';
-import { CAPABILITY, type Capability, ROLE } from '../../../../src/bgp/capability.js';
+import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/codec/address-family.js';
+import { CAPABILITY, type Capability, ROLE } from '../../../../src/bgp/codec/capability.js';
 import {
   hostNameOf,
   judgeOpen,

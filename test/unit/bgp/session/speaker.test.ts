@@ -2,15 +2,15 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../../src/addr/address.js';
 import { parsePrefix } from '../../../../src/addr/prefix.js';
-import { IPV4_UNICAST as V4, IPV6_UNICAST as V6 } from '../../../../src/bgp/address-family.js';
-import { OFFLINE } from '../../../../src/bgp/codec-context.js';
-import type { BgpMessage } from '../../../../src/bgp/message.js';
-import { encodeMessage, KEEPALIVE_BYTES } from '../../../../src/bgp/message-codec.js';
-import { makeNotification } from '../../../../src/bgp/notification-message.js';
+import { IPV4_UNICAST as V4, IPV6_UNICAST as V6 } from '../../../../src/bgp/codec/address-family.js';
+import { OFFLINE } from '../../../../src/bgp/codec/codec-context.js';
+import type { BgpMessage } from '../../../../src/bgp/codec/message.js';
+import { encodeMessage, KEEPALIVE_BYTES } from '../../../../src/bgp/codec/message-codec.js';
+import { makeNotification } from '../../../../src/bgp/codec/notification-message.js';
+import { UpdatePacker } from '../../../../src/bgp/codec/update-packer.js';
 import type { PeerSettings } from '../../../../src/bgp/session/peer-settings.js';
 import { MAX_RANGE_PEERS, Speaker } from '../../../../src/bgp/session/speaker.js';
 import type { Dial } from '../../../../src/bgp/session/wire.js';
-import { UpdatePacker } from '../../../../src/bgp/update-packer.js';
 import { FakeClock, type FakeWire, Notebook, wirePair } from './fake-world.js';
 import {
   GRACEFUL,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { IPV4_UNICAST as V4, IPV6_UNICAST as V6 } from '../../../../src/bgp/address-family.js';
+import { IPV4_UNICAST as V4, IPV6_UNICAST as V6 } from '../../../../src/bgp/codec/address-family.js';
 import type { PeerRestart } from '../../../../src/bgp/session/open-exchange.js';
 import {
   FRESH,

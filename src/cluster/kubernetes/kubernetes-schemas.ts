@@ -1,0 +1,191 @@
+/**
+ * The fields of Kubernetes, MetalLB and Calico objects that the model is made of, as `kubectl get -o yaml` prints
+ * them. Everything else in an object is let pass: unlike a scenario, it is not ours to judge.
+ * Sources: API reference of Kubernetes 1.31, metallb.io v1beta1/v1beta2, crd.projectcalico.org/v1.
+ */
+import { z } from 'zod';
+import { address, prefix } from '../scenario/field-schemas.js';
+import { parseDuration } from '../yaml/duration.js';
+
+const text = z.string({ error: 'expected text' });
+const flag = z.boolean({ error: 'expected true or false' });
+const number = z.number({ error: 'expected a number' });
+const texts = z.array(text, { error: 'expected a list' });
+const labels = z.record(z.string(), text, { error: 'expected a mapping of text' });
+const some = <S extends z.ZodRawShape>(shape: S) => z.looseObject(shape, { error: 'expected a mapping' });
+const many = <S extends z.ZodType>(item: S) => z.array(item, { error: 'expected a list' });
+const DURATION = 'expected a duration like 90s or 1m30s';
+const goDuration = text.transform((written, ctx) => {
+  const seconds = parseDuration(written);
+  if (seconds !== null && seconds >= 0) return seconds;
+  ctx.addIssue({ code: 'custom', message: DURATION, input: written });
+  return z.NEVER;
+});
+
+export const metadata = some({
+  name: text,
+  namespace: text.optional(),
+  labels: labels.optional(),
+  deletionTimestamp: text.optional(),
+});
+
+const condition = some({ type: text, status: text });
+
+export const nodeObject = some({
+  metadata,
+  spec: some({
+    podCIDR: prefix.optional(),
+    podCIDRs: many(prefix).optional(),
+    unschedulable: flag.optional(),
+  }).optional(),
+  status: some({
+    addresses: many(some({ type: text, address: text })).optional(),
+    conditions: many(condition).optional(),
+  }).optional(),
+});
+
+const PORT = 'expected a port from 1 to 65535';
+const portNumber = number.int({ error: PORT }).min(1, { error: PORT }).max(65535, { error: PORT });
+const protocol = z.literal(['TCP', 'UDP', 'SCTP'], { error: 'expected one of TCP, UDP, SCTP' });
+
+export const serviceObject = some({
+  metadata,
+  spec: some({
+    type: text.optional(),
+    ports: many(
+      some({
+        name: text.optional(),
+        protocol: protocol.optional(),
+        port: portNumber,
+        targetPort: z.union([portNumber, text], { error: 'expected a port or its name' }).optional(),
+      }),
+    ).optional(),
+    selector: labels.optional(),
+    loadBalancerIP: address.optional(),
+    externalIPs: many(address).optional(),
+    externalTrafficPolicy: z.literal(['Cluster', 'Local'], { error: 'expected Cluster or Local' }).optional(),
+    sessionAffinity: z.literal(['None', 'ClientIP'], { error: 'expected None or ClientIP' }).optional(),
+    sessionAffinityConfig: some({
+      clientIP: some({ timeoutSeconds: number.optional() }).optional(),
+    }).optional(),
+    loadBalancerSourceRanges: texts.optional(),
+  }),
+  status: some({
+    loadBalancer: some({
+      ingress: many(
+        some({ ip: address.optional(), hostname: text.optional(), ipMode: text.optional() }),
+      ).optional(),
+    }).optional(),
+  }).optional(),
+});
+export type ServiceObject = z.output<typeof serviceObject>;
+
+const slicePort = some({ name: text.optional(), protocol: protocol.optional(), port: portNumber.optional() });
+
+export const endpointSliceObject = some({
+  metadata,
+  addressType: text.optional(),
+  endpoints: many(
+    some({
+      addresses: texts,
+      conditions: some({
+        ready: flag.optional(),
+        serving: flag.optional(),
+        terminating: flag.optional(),
+      }).optional(),
+      nodeName: text.optional(),
+      targetRef: some({ kind: text.optional(), name: text.optional() }).optional(),
+    }),
+  ).optional(),
+  ports: many(slicePort).optional(),
+});
+export type EndpointSliceObject = z.output<typeof endpointSliceObject>;
+
+const endpointsAddress = some({
+  ip: address,
+  nodeName: text.optional(),
+  targetRef: some({ kind: text.optional(), name: text.optional() }).optional(),
+});
+
+/** core/v1 Endpoints, from before EndpointSlices */
+export const endpointsObject = some({
+  metadata,
+  subsets: many(
+    some({
+      addresses: many(endpointsAddress).optional(),
+      notReadyAddresses: many(endpointsAddress).optional(),
+      ports: many(slicePort).optional(),
+    }),
+  ).optional(),
+});
+
+export const podObject = some({
+  metadata,
+  spec: some({
+    nodeName: text.optional(),
+    containers: many(
+      some({
+        ports: many(
+          some({ name: text.optional(), protocol: protocol.optional(), containerPort: portNumber }),
+        ).optional(),
+      }),
+    ).optional(),
+  }).optional(),
+  status: some({
+    phase: text.optional(),
+    podIP: text.optional(),
+    podIPs: many(some({ ip: address })).optional(),
+    conditions: many(condition).optional(),
+  }).optional(),
+});
+export type PodObject = z.output<typeof podObject>;
+
+export const labelSelector = some({
+  matchLabels: labels.optional(),
+  matchExpressions: many(some({ key: text, operator: text, values: texts.optional() })).optional(),
+});
+export type LabelSelector = z.output<typeof labelSelector>;
+
+export const addressPoolObject = some({ metadata, spec: some({ addresses: texts.optional() }) });
+
+export const bgpPeerObject = some({
+  metadata,
+  spec: some({
+    peerAddress: address.optional(),
+    holdTime: goDuration.optional(),
+    bfdProfile: text.optional(),
+    enableGracefulRestart: flag.optional(),
+    nodeSelectors: many(labelSelector).optional(),
+  }),
+});
+
+export const bgpAdvertisementObject = some({
+  metadata,
+  spec: some({
+    ipAddressPools: texts.optional(),
+    ipAddressPoolSelectors: many(labelSelector).optional(),
+    nodeSelectors: many(labelSelector).optional(),
+    peers: texts.optional(),
+  }).optional(),
+});
+
+export const bfdProfileObject = some({
+  metadata,
+  spec: some({ detectMultiplier: number.optional(), receiveInterval: number.optional() }).optional(),
+});
+
+export const ipPoolObject = some({
+  metadata,
+  spec: some({
+    cidr: prefix,
+    blockSize: number.optional(),
+    ipipMode: text.optional(),
+    vxlanMode: text.optional(),
+    disabled: flag.optional(),
+  }),
+});
+
+export const ipamBlockObject = some({
+  metadata,
+  spec: some({ cidr: prefix, affinity: text.optional(), deleted: flag.optional() }),
+});

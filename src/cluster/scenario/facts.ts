@@ -1,0 +1,140 @@
+/**
+ * What scenario documents and Kubernetes objects say, before it is put together: names instead of rows, nothing
+ * filled in, and for each thing the place where it stands. Both dialects yield this, so that one may complete
+ * the other; resolve-model.ts makes the model of it.
+ */
+import type { Address } from '../../addr/address.js';
+import type { Prefix } from '../../addr/prefix.js';
+import type { ErrorPosition } from '../../errors.js';
+import type {
+  ConntrackSettings,
+  ConntrackTimeouts,
+  DataplaneModel,
+  EcmpSettings,
+  NodeModel,
+  RouterBgp,
+  ServiceModel,
+  ServicePort,
+} from '../model.js';
+import type { Path, SourceDocument } from '../yaml/yaml-source.js';
+import type { RawEdge } from './edge-schema.js';
+import type { RawNextHop } from './field-schemas.js';
+import type { RawTimelineEntry } from './timeline-schema.js';
+
+/** Where something stands; what came from a command line has a name of its own and no lines. */
+export interface Place {
+  readonly document: Pick<SourceDocument, 'positionOf'>;
+  readonly path: Path;
+}
+
+export function positionIn({ document, path }: Place, ...inner: Path): ErrorPosition {
+  return document.positionOf([...path, ...inner]);
+}
+
+type Stated<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+export interface NodeFacts extends Stated<Omit<NodeModel, 'name'>> {
+  readonly name: string;
+  readonly place: Place;
+}
+
+export interface EndpointFacts {
+  readonly pod: string;
+  readonly place: Place;
+  readonly node: string;
+  readonly addresses: readonly Address[];
+  readonly ready: boolean;
+  readonly serving: boolean;
+  readonly terminating: boolean;
+}
+
+export interface ServiceFacts extends Stated<Omit<ServiceModel, 'name' | 'endpoints' | 'ports'>> {
+  readonly name: string;
+  readonly place: Place;
+  readonly ports?: readonly ServicePort[] | undefined;
+  readonly endpoints?: readonly EndpointFacts[] | undefined;
+}
+
+export interface RouteFacts {
+  readonly place: Place;
+  readonly prefix: Prefix;
+  readonly nextHops: readonly RawNextHop[];
+}
+
+export interface TimelineFacts {
+  readonly place: Place;
+  readonly entry: RawTimelineEntry;
+}
+
+export interface DataplaneFacts
+  extends Stated<Omit<DataplaneModel, 'conntrack' | 'sync' | 'overlay' | 'ipvs' | 'cilium' | 'calicoEbpf'>> {
+  readonly ipvs?: Stated<DataplaneModel['ipvs']> | undefined;
+  readonly cilium?: Stated<DataplaneModel['cilium']> | undefined;
+  readonly calicoEbpf?: Stated<DataplaneModel['calicoEbpf']> | undefined;
+  readonly conntrack?: Stated<Omit<ConntrackSettings, 'timeouts'>> | undefined;
+  readonly timeouts?: Stated<ConntrackTimeouts> | undefined;
+  readonly sync?: Stated<DataplaneModel['sync']> | undefined;
+  readonly overlay?: { readonly kind: DataplaneModel['overlay']; readonly place: Place } | undefined;
+}
+
+export interface EdgeFacts {
+  readonly place: Place;
+  readonly raw: RawEdge;
+}
+
+export interface ClusterFacts {
+  readonly name?: string | undefined;
+  readonly seed?: number | undefined;
+  readonly epochNs?: bigint | undefined;
+  readonly routerAddresses?: readonly Address[] | undefined;
+  readonly ecmp?: Stated<EcmpSettings> | undefined;
+  readonly ecmpPlace?: Place | undefined;
+  readonly bgp?: Stated<RouterBgp> | undefined;
+  readonly routes?: readonly RouteFacts[];
+  readonly edge?: EdgeFacts | undefined;
+  readonly dataplane?: DataplaneFacts | undefined;
+  readonly nodes?: readonly NodeFacts[];
+  readonly services?: readonly ServiceFacts[];
+  readonly timeline?: readonly TimelineFacts[];
+}
+
+/**
+ * `strong` laid over `weak`: settings key by key, nodes and services by name, routes by prefix, timelines one
+ * after the other. Lists (addresses, ports, endpoints) are replaced whole.
+ */
+export function overlay(weak: ClusterFacts, strong: ClusterFacts): ClusterFacts {
+  return {
+    ...over(weak, strong),
+    ecmp: over(weak.ecmp, strong.ecmp),
+    bgp: over(weak.bgp, strong.bgp),
+    routes: [...(weak.routes ?? []), ...(strong.routes ?? [])],
+    dataplane: {
+      ...over(weak.dataplane, strong.dataplane),
+      conntrack: over(weak.dataplane?.conntrack, strong.dataplane?.conntrack),
+      timeouts: over(weak.dataplane?.timeouts, strong.dataplane?.timeouts),
+      sync: over(weak.dataplane?.sync, strong.dataplane?.sync),
+      ipvs: over(weak.dataplane?.ipvs, strong.dataplane?.ipvs),
+      cilium: over(weak.dataplane?.cilium, strong.dataplane?.cilium),
+      calicoEbpf: over(weak.dataplane?.calicoEbpf, strong.dataplane?.calicoEbpf),
+    },
+    nodes: byName(weak.nodes ?? [], strong.nodes ?? []),
+    services: byName(weak.services ?? [], strong.services ?? []),
+    timeline: [...(weak.timeline ?? []), ...(strong.timeline ?? [])],
+  };
+}
+
+/** The named ones of `strong` first and in their order; what only `weak` has follows. */
+function byName<T extends { readonly name: string }>(weak: readonly T[], strong: readonly T[]): T[] {
+  const weakByName = new Map(weak.map((item) => [item.name, item]));
+  const strongNames = new Set(strong.map((item) => item.name));
+  return [
+    ...strong.map((item) => over(weakByName.get(item.name), item)),
+    ...weak.filter((item) => !strongNames.has(item.name)),
+  ];
+}
+
+/** `strong`'s keys over `weak`'s; a key that is undefined says nothing. */
+export function over<T extends object>(weak: T | undefined, strong: T | undefined): T {
+  const stated = Object.entries(strong ?? {}).filter(([, value]) => value !== undefined);
+  return { ...weak, ...Object.fromEntries(stated) } as T;
+}

@@ -1,0 +1,89 @@
+/**
+ * Text to model: scenario documents and Kubernetes objects, from one file or several, in any order.
+ *
+ *   text ─► yaml-source ─► objects ─► scenario-facts / kubernetes-facts ─► overlay ─► resolve-model ─► check-model
+ *
+ * What a Scenario says wins over what objects say about the same thing; a later Scenario wins over an earlier
+ * one. Every fault names file, line and column; up to ten are found in one go.
+ */
+import { FlowfateError } from '../../errors.js';
+import { checkModel, checkNames } from '../check-model.js';
+import { kubernetesFacts } from '../kubernetes/kubernetes-facts.js';
+import type { ClusterModel } from '../model.js';
+import { Problems } from '../yaml/problems.js';
+import { readYaml, type ScenarioInput, type SourceDocument } from '../yaml/yaml-source.js';
+import { eventFacts } from './event-text.js';
+import { type ClusterFacts, overlay } from './facts.js';
+import { resolveModel } from './resolve-model.js';
+import { scenarioFacts } from './scenario-facts.js';
+import { isScenario, objectsOf } from './source-objects.js';
+
+export type { ScenarioInput } from '../yaml/yaml-source.js';
+
+export interface LoadOptions {
+  /** further events, as `--event` takes them: "5s withdraw n2" */
+  readonly events?: readonly string[];
+  /** instead of the scenario's; the router's hash seed is drawn from it, too, where none is stated */
+  readonly seed?: number;
+}
+
+export interface LoadedScenario {
+  readonly model: ClusterModel;
+  /** what was chosen, left out or looks odd: sentences for standard error or the report */
+  readonly notes: readonly string[];
+}
+
+/** Throws a {@link FlowfateError} (mostly a ScenarioError) of code `config` for whatever is wrong. */
+export function loadScenario(inputs: readonly ScenarioInput[], options: LoadOptions = {}): LoadedScenario {
+  const problems = new Problems();
+  const documents = inputs.flatMap((input) => readNonEmpty(input, problems));
+  problems.throwIfAny();
+  const objects = documents.flatMap((document) => objectsOf(document, problems));
+  const notes: string[] = [];
+  const cluster = kubernetesFacts(
+    objects.filter((object) => !isScenario(object)),
+    problems,
+    notes,
+  );
+  const scenarios = objects
+    .filter(isScenario)
+    .flatMap(({ document, path, data }) => scenarioFacts(document, path, data, problems) ?? []);
+  problems.throwIfAny();
+  const events = (options.events ?? []).map(eventFacts);
+  const seed = options.seed === undefined ? {} : { seed: options.seed };
+  const facts = [cluster, ...scenarios, { timeline: events, ...seed }].reduce(overlay, {});
+  const file = inputs[0]?.name ?? 'scenario';
+  checkNames(facts, problems);
+  problems.throwIfAny();
+  const model = resolveModel(facts, nameOf(file), problems);
+  notes.push(...orderNote(scenarios), ...checkModel(model, facts, file, problems));
+  problems.throwIfAny();
+  return { model, notes };
+}
+
+function readNonEmpty(input: ScenarioInput, problems: Problems): SourceDocument[] {
+  const before = problems.count;
+  const documents = readYaml(input, problems);
+  if (documents.length === 0 && problems.count === before) {
+    throw new FlowfateError(
+      'config',
+      `${input.name}: is empty; a scenario begins with "apiVersion: flowfate.dev/v1" and "kind: Scenario"`,
+      { file: input.name },
+    );
+  }
+  return documents;
+}
+
+/** Entries that do not stand in the order of time; those of the command line may. */
+function orderNote(scenarios: readonly ClusterFacts[]): string[] {
+  const timeline = scenarios.flatMap((facts) => facts.timeline ?? []);
+  const late = timeline.find(({ entry }, i) => i > 0 && entry.at < timeline[i - 1]!.entry.at);
+  if (late === undefined) return [];
+  return [`The timeline is not in the order of time (${late.entry.at} s stands late); it was sorted.`];
+}
+
+/** `runs/withdraw-one.yaml` is called withdraw-one. */
+function nameOf(file: string): string {
+  const base = file.split(/[/\\]/).at(-1) ?? file;
+  return base.replace(/\.(ya?ml|json)$/i, '') || file;
+}

@@ -1,0 +1,290 @@
+/**
+ * What a set of services makes of the flows of a capture before the first packet is replayed: which flows go to a
+ * VIP, which side is the client, which port answers, and how a router hashes them.
+ *
+ * Only flows towards a VIP have a row here ("f" in the engines); `row[f]` is their row in the flow table. A plan
+ * depends on VIPs and ports alone, so that scenarios which differ in anything else share it ({@link planOf}), and with
+ * it the hashes and the clients' packets.
+ */
+import { type Address, formatAddress, ipv4, ipv6 } from '../addr/address.js';
+import type { ServiceModel } from '../cluster/model.js';
+import type { CaptureIndex, FlowColumns } from '../flow/flow-columns.js';
+import type { PacketIndex } from '../flow/packet-index.js';
+import { createFlowHash, type FlowHashSettings } from '../hash/flow-hash.js';
+import { flowKey } from '../state/draw.js';
+import { foldedAddress } from '../state/endpoint-scheduler.js';
+
+interface VipRow {
+  readonly address: Address;
+  readonly service: number;
+}
+
+/** The packets that clients sent towards VIPs, in capture order: all that a replay looks at. */
+export interface ClientPackets {
+  readonly count: number;
+  /** row of the plan */
+  readonly flow: Int32Array;
+  /** as in the packet index */
+  readonly meta: Uint32Array;
+  /** nanoseconds since the capture's base */
+  readonly timeNs: Float64Array;
+}
+
+/** Ports below are bound by services and privileged clients, which take the same one again. */
+const FIRST_FREE_PORT = 1024;
+const FREE_PORTS = 65536 - FIRST_FREE_PORT;
+/** from one round's ports to the next one's: odd, and no multiple of 3 or 7, so that all 64512 are met */
+const PORT_STEP = 25147;
+
+export class FlowPlan {
+  /** flows towards a VIP */
+  readonly count: number;
+  /** their rows in the flow table, ascending */
+  readonly row: Int32Array;
+  readonly packets: ClientPackets;
+  /** by flow-table row << 1 | direction: the row here of a client's packet towards a VIP, or -1 for any other packet */
+  private readonly slot: Int32Array;
+  readonly service: Int32Array;
+  /** row in {@link vips} */
+  readonly vip: Int32Array;
+  /** 0: no rule for this port */
+  readonly targetPort: Uint16Array;
+  readonly family: Uint8Array;
+  readonly proto: Uint8Array;
+  readonly clientPort: Uint16Array;
+  /** 1 where the flow's b side is the client */
+  readonly clientIsB: Uint8Array;
+  /** see {@link flowKey} */
+  readonly key: Int32Array;
+  readonly vips: readonly VipRow[];
+  /** flows whose client port is below 1024: the ones that share the small port classes of MASQUERADE */
+  readonly lowPorts: number;
+  private readonly known = new Map<string, Uint32Array>();
+
+  private readonly flows: FlowColumns;
+
+  constructor(
+    index: CaptureIndex,
+    private readonly services: readonly ServiceModel[],
+  ) {
+    const { flows } = index;
+    this.flows = flows;
+    this.vips = services.flatMap(({ vips }, service) => vips.map((address) => ({ address, service })));
+    const found = this.find();
+    this.count = found.length;
+    this.row = Int32Array.from(found);
+    this.slot = new Int32Array(2 * flows.count).fill(-1);
+    this.service = new Int32Array(this.count);
+    this.vip = new Int32Array(this.count);
+    this.targetPort = new Uint16Array(this.count);
+    this.family = new Uint8Array(this.count);
+    this.proto = new Uint8Array(this.count);
+    this.clientPort = new Uint16Array(this.count);
+    this.clientIsB = new Uint8Array(this.count);
+    this.key = new Int32Array(this.count);
+    let lowPorts = 0;
+    for (let f = 0; f < this.count; f++) {
+      this.fill(f);
+      if (this.clientPort[f]! < 1024) lowPorts++;
+    }
+    this.lowPorts = lowPorts;
+    this.packets = this.pick(index.packets);
+  }
+
+  /**
+   * The same flows in another round of the traffic: every client takes another port, no two flows the same, and with it
+   * its hashes and draws are new. Round 0 is the capture as it is.
+   */
+  round(number: number): FlowPlan {
+    const shift = (number * PORT_STEP) % FREE_PORTS;
+    const clientPort = this.clientPort.map((port) =>
+      port < FIRST_FREE_PORT ? port : FIRST_FREE_PORT + ((port - FIRST_FREE_PORT + shift) % FREE_PORTS),
+    );
+    const key = new Int32Array(this.count);
+    const other: FlowPlan = Object.assign(Object.create(FlowPlan.prototype), this, {
+      clientPort,
+      key,
+      known: new Map(),
+    });
+    for (let f = 0; f < this.count; f++) key[f] = other.keyOf(f);
+    return other;
+  }
+
+  /** Row here of a row of the flow table, or -1. */
+  of(flowRow: number): number {
+    const a = this.slot[2 * flowRow]!;
+    return a >= 0 ? a : this.slot[2 * flowRow + 1]!;
+  }
+
+  /** The client's address folded into 32 bits, see NewConnection. */
+  foldedSource(f: number): number {
+    return foldedAddress(this.flows.addresses, 8 * this.row[f]! + (this.clientIsB[f] === 1 ? 4 : 0));
+  }
+
+  /** Address of the flow's client. */
+  clientAddress(f: number): Address {
+    return addressAt(this.flows, this.row[f]!, this.clientIsB[f] === 1 ? 4 : 0);
+  }
+
+  /** Port that the flow's client sends to. */
+  serverPort(f: number): number {
+    const row = this.row[f]!;
+    return this.clientIsB[f] === 1 ? this.flows.aPort[row]! : this.flows.bPort[row]!;
+  }
+
+  /** Key for sessionAffinity ClientIP. */
+  clientText(f: number): string {
+    return formatAddress(this.clientAddress(f));
+  }
+
+  /** Family, protocol and target port of a flow as one number: with the pod, what a translated packet goes to. */
+  target(f: number): number {
+    return (this.family[f]! * 256 + this.proto[f]!) * 65536 + this.targetPort[f]!;
+  }
+
+  /** A router's hash of each flow: as whole packets, or as fragments (ports 0). */
+  hashes(settings: FlowHashSettings, ports: 'ports' | 'fragment'): Uint32Array {
+    const name = `${settings.hash} ${settings.seed} ${settings.fields} ${ports}`;
+    const known = this.known.get(name);
+    if (known !== undefined) return known;
+    const hash = createFlowHash(settings);
+    const { flows } = this;
+    const out = new Uint32Array(this.count);
+    const whole = ports === 'ports';
+    for (let f = 0; f < this.count; f++) {
+      const row = this.row[f]!;
+      const b = this.clientIsB[f] === 1;
+      const at = 8 * row;
+      out[f] = hash.hashTuple(
+        this.family[f] as 4 | 6,
+        flows.addresses,
+        b ? at + 4 : at,
+        b ? at : at + 4,
+        this.proto[f]!,
+        whole ? this.clientPort[f]! : 0,
+        whole ? (b ? flows.aPort[row]! : flows.bPort[row]!) : 0,
+        b ? flows.labelIn[row]! : flows.labelOut[row]!,
+      );
+    }
+    // a sweep over seeds must not fill the memory
+    if (this.known.size >= 8) this.known.clear();
+    this.known.set(name, out);
+    return out;
+  }
+
+  private pick({ segments }: PacketIndex): ClientPackets {
+    const { slot } = this;
+    let count = 0;
+    for (const { count: rows, flowDir } of segments) {
+      for (let i = 0; i < rows; i++) if (slot[flowDir[i]!]! >= 0) count++;
+    }
+    const flow = new Int32Array(count);
+    const meta = new Uint32Array(count);
+    const timeNs = new Float64Array(count);
+    let at = 0;
+    for (const segment of segments) {
+      for (let i = 0; i < segment.count; i++) {
+        const f = slot[segment.flowDir[i]!]!;
+        if (f < 0) continue;
+        flow[at] = f;
+        meta[at] = segment.meta[i]!;
+        timeNs[at++] = segment.timeNs[i]!;
+      }
+    }
+    return { count, flow, meta, timeNs };
+  }
+
+  /** Rows of the flow table with a VIP on either side. */
+  private find(): number[] {
+    const { flows } = this;
+    const words = new Set(this.vips.map(({ address }) => lastWord(address)));
+    const found: number[] = [];
+    for (let row = 0; row < flows.count; row++) {
+      const at = 8 * row + (flows.family[row] === 4 ? 0 : 3);
+      if (!words.has(flows.addresses[at]!) && !words.has(flows.addresses[at + 4]!)) continue;
+      if (this.findVip(row, 4, 0) !== null || this.findVip(row, 0, 0) !== null) found.push(row);
+    }
+    return found;
+  }
+
+  private fill(f: number): void {
+    const { flows } = this;
+    const row = this.row[f]!;
+    const toB = this.findVip(row, 4, flows.bPort[row]!);
+    const found = (toB ?? this.findVip(row, 0, flows.aPort[row]!))!;
+    const clientIsB = toB === null;
+    const clientPort = clientIsB ? flows.bPort[row]! : flows.aPort[row]!;
+    this.vip[f] = found.vip;
+    this.service[f] = found.service;
+    this.targetPort[f] = found.targetPort;
+    this.family[f] = flows.family[row]!;
+    this.proto[f] = flows.proto[row]!;
+    this.clientIsB[f] = clientIsB ? 1 : 0;
+    this.clientPort[f] = clientPort;
+    this.key[f] = this.keyOf(f);
+    this.slot[2 * row + (clientIsB ? 1 : 0)] = f;
+  }
+
+  private keyOf(f: number): number {
+    const { flows } = this;
+    const row = this.row[f]!;
+    const b = this.clientIsB[f] === 1;
+    const client = 8 * row + (b ? 4 : 0);
+    const server = 8 * row + (b ? 0 : 4);
+    const vipPort = b ? flows.aPort[row]! : flows.bPort[row]!;
+    return flowKey(flows.addresses, client, server, this.clientPort[f]!, vipPort, flows.proto[row]!);
+  }
+
+  /** The VIP at word `at` of the flow's addresses: a service with this port, or else any service of the address. */
+  private findVip(
+    row: number,
+    at: number,
+    port: number,
+  ): { vip: number; service: number; targetPort: number } | null {
+    const { family, addresses, proto } = this.flows;
+    const w = 8 * row + at;
+    let bare: { vip: number; service: number; targetPort: number } | null = null;
+    for (let vip = 0; vip < this.vips.length; vip++) {
+      const { address, service } = this.vips[vip]!;
+      if (address.family !== family[row] || address.w0 !== addresses[w]) continue;
+      if (
+        address.w1 !== addresses[w + 1] ||
+        address.w2 !== addresses[w + 2] ||
+        address.w3 !== addresses[w + 3]
+      )
+        continue;
+      const entry = this.services[service]!.ports.find((p) => p.proto === proto[row] && p.port === port);
+      if (entry !== undefined) return { vip, service, targetPort: entry.targetPort };
+      bare ??= { vip, service, targetPort: 0 };
+    }
+    return bare;
+  }
+}
+
+const plans = new WeakMap<CaptureIndex, Map<string, FlowPlan>>();
+
+/** The plan for these services over this index; made once for all scenarios with the same VIPs and ports. */
+export function planOf(index: CaptureIndex, services: readonly ServiceModel[]): FlowPlan {
+  const name = JSON.stringify(services.map(({ vips, ports }) => [vips, ports]));
+  let ofIndex = plans.get(index);
+  if (ofIndex === undefined) {
+    ofIndex = new Map();
+    plans.set(index, ofIndex);
+  }
+  let plan = ofIndex.get(name);
+  if (plan === undefined) {
+    plan = new FlowPlan(index, services);
+    ofIndex.set(name, plan);
+  }
+  return plan;
+}
+
+function addressAt({ family, addresses }: FlowColumns, row: number, at: number): Address {
+  const w = 8 * row + at;
+  if (family[row] === 4) return ipv4(addresses[w]!);
+  return ipv6(addresses[w]!, addresses[w + 1]!, addresses[w + 2]!, addresses[w + 3]!);
+}
+
+function lastWord({ family, w0, w3 }: Address): number {
+  return family === 4 ? w0 : w3;
+}

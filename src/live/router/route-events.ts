@@ -1,0 +1,79 @@
+/**
+ * Changes of next hops as events: everything that one cause of one peer brings within a short while is one event
+ * (router-view.ts). Another cause, or another peer, ends the event before: so each is told while the tables are as
+ * its cause left them.
+ */
+import type { FamilyRib } from '../../bgp/rib/family-rib.js';
+import type { Rib } from '../../bgp/rib/rib.js';
+import { prefixOfRow } from '../../bgp/rib/rib-reader.js';
+import type { Clock } from '../../bgp/session/wire.js';
+import {
+  MAX_LISTED_CHANGES,
+  type NextHopView,
+  type RouteCause,
+  type RouteChange,
+  type RoutesChanged,
+} from '../router-view.js';
+
+/** how long UPDATEs of a bulk load are joined */
+const JOIN_MS = 50;
+
+export class RouteEvents {
+  #peer: string | null = null;
+  #cause: RouteCause = 'loaded';
+  #total = 0;
+  #changes: RouteChange[] = [];
+  #cancel: (() => void) | null = null;
+
+  constructor(
+    private readonly rib: Rib,
+    private readonly clock: Clock,
+    private readonly emit: (event: RoutesChanged) => void,
+    /** hears of every change at once: the FIB */
+    private readonly changed: (family: FamilyRib, prefix: number, after: number) => void,
+  ) {
+    rib.onRoute((family, prefix, before, after) => this.#changed(family, prefix, before, after));
+  }
+
+  /** What changes from now on changes because of this. */
+  because(peer: string | null, cause: RouteCause): void {
+    if (peer === this.#peer && cause === this.#cause) return;
+    this.flush();
+    this.#peer = peer;
+    this.#cause = cause;
+  }
+
+  /** Tells what has been gathered. */
+  flush(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+    if (this.#total === 0) return;
+    const changes = this.#changes;
+    const total = this.#total;
+    this.#changes = [];
+    this.#total = 0;
+    const atMs = this.clock.epochMs();
+    this.emit({ kind: 'routes', atMs, peer: this.#peer, cause: this.#cause, total, changes });
+  }
+
+  #changed(family: FamilyRib, prefix: number, before: number, after: number): void {
+    this.changed(family, prefix, after);
+    this.#total++;
+    if (this.#changes.length < MAX_LISTED_CHANGES) {
+      this.#changes.push({
+        prefix: prefixOfRow(family, prefix),
+        before: this.#hops(before),
+        after: this.#hops(after),
+      });
+    }
+    this.#cancel ??= this.clock.after(JOIN_MS, () => this.flush());
+  }
+
+  #hops(set: number): NextHopView[] {
+    return nextHopViews(this.rib, set);
+  }
+}
+
+export function nextHopViews({ hopSets, nextHops }: Rib, set: number): NextHopView[] {
+  return hopSets.hopsOf(set).map((row) => ({ address: nextHops.addresses[row]!, weight: 1 }));
+}

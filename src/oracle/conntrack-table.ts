@@ -1,0 +1,279 @@
+/**
+ * A node's connection tracking table: entries known by two tuples, as columns.
+ *
+ * A *slot* is entry << 1 | direction. Slot tuples are what packets carry: the original tuple as the opener sent
+ * it, the reply tuple as the answers come back, translated. Both slots of an entry are chained
+ * in one hash index. Entry rows are reused after removal. Time is an argument, seconds.
+ *
+ * Timeouts, early drop and what "assured" means: see timeouts.ts and tcp-states.ts; a removed entry is simply gone.
+ */
+import {
+  IGNORE,
+  INVALID,
+  nextTcpState,
+  ORIGINAL,
+  REPLY,
+  type Segment,
+  TcpState,
+} from '../conntrack/tcp-states.js';
+import { type TimeoutTable, tcpTimeouts, UDP_STREAM_AFTER_S } from '../conntrack/timeouts.js';
+import { hashTuple, sameTuple, TUPLE_WORDS, type Tuple } from '../conntrack/tuple.js';
+
+export const PROTO_TCP = 6;
+export const PROTO_UDP = 17;
+
+/** the entry has seen a packet in the reply direction */
+export const CT_REPLIED = 1;
+/** survives early drop */
+export const CT_ASSURED = 2;
+
+export interface ConntrackLimits {
+  readonly max: number;
+  readonly timeouts: TimeoutTable & { readonly icmp: number; readonly generic: number };
+}
+
+export class ConntrackTable {
+  /** living entries */
+  size = 0;
+  private capacity = 1024;
+  private tuples = new Uint32Array(this.capacity * 2 * TUPLE_WORDS);
+  private next = new Int32Array(this.capacity * 2);
+  private heads = new Int32Array(this.capacity * 2).fill(-1);
+  private state = new Uint8Array(this.capacity);
+  private marks = new Uint8Array(this.capacity);
+  private createdS = new Float64Array(this.capacity);
+  private lastS = new Float64Array(this.capacity);
+  /** order of making, for early drop: doubly linked */
+  private younger = new Int32Array(this.capacity);
+  private older = new Int32Array(this.capacity);
+  private oldest = -1;
+  private youngest = -1;
+  private readonly free: number[] = [];
+  private rows = 0;
+  private readonly tcp: Float64Array;
+
+  constructor(private readonly limits: ConntrackLimits) {
+    this.tcp = tcpTimeouts(limits.timeouts);
+  }
+
+  /** Slot whose tuple is `tuple`, or -1. An entry that has expired is removed and not found. */
+  find(tuple: Tuple, nowS: number): number {
+    const slot = this.lookUp(tuple.words);
+    if (slot < 0) return -1;
+    const entry = slot >> 1;
+    if (nowS <= this.expiresS(entry)) return slot;
+    this.remove(entry);
+    return -1;
+  }
+
+  /** As {@link find}, whether the entry has expired or not: for a table whose owner ends entries itself. */
+  peek(tuple: Tuple): number {
+    return this.lookUp(tuple.words);
+  }
+
+  /** Whether some entry already has this tuple, in either direction (NAT must then choose another port). */
+  isTaken(tuple: Tuple, nowS: number): boolean {
+    return this.find(tuple, nowS) >= 0;
+  }
+
+  /** Makes an entry. Both tuples must be free ({@link isTaken}); room must have been made. */
+  insert(original: Tuple, reply: Tuple, state: number, nowS: number): number {
+    const entry = this.free.pop() ?? this.newRow();
+    this.tuples.set(original.words, entry * 2 * TUPLE_WORDS);
+    this.tuples.set(reply.words, (entry * 2 + 1) * TUPLE_WORDS);
+    this.state[entry] = state;
+    this.marks[entry] = 0;
+    this.createdS[entry] = nowS;
+    this.lastS[entry] = nowS;
+    this.link(entry * 2);
+    this.link(entry * 2 + 1);
+    this.older[entry] = this.youngest;
+    this.younger[entry] = -1;
+    if (this.youngest >= 0) this.younger[this.youngest] = entry;
+    else this.oldest = entry;
+    this.youngest = entry;
+    this.size++;
+    return entry;
+  }
+
+  remove(entry: number): void {
+    this.unlink(entry * 2);
+    this.unlink(entry * 2 + 1);
+    const [older, younger] = [this.older[entry]!, this.younger[entry]!];
+    if (older >= 0) this.younger[older] = younger;
+    else this.oldest = younger;
+    if (younger >= 0) this.older[younger] = older;
+    else this.youngest = older;
+    this.free.push(entry);
+    this.size--;
+  }
+
+  /**
+   * Takes a TCP segment into account. Returns the new state, IGNORE, INVALID, or {@link TcpState.synSent} for a
+   * SYN that reopens a closed connection: then the entry is removed and the caller starts anew.
+   */
+  stepTcp(slot: number, segment: Segment | -1, nowS: number): number {
+    const entry = slot >> 1;
+    const state = this.state[entry] as TcpState;
+    const direction = (slot & 1) === 0 ? ORIGINAL : REPLY;
+    const next = segment < 0 ? INVALID : nextTcpState(direction, segment as Segment, state);
+    if (next >= IGNORE) return next;
+    if (next === TcpState.synSent && state >= TcpState.timeWait) {
+      this.remove(entry);
+      return next;
+    }
+    if (direction === REPLY) this.marks[entry]! |= CT_REPLIED;
+    const becameTwoWay =
+      (state === TcpState.synRecv || state === TcpState.established) && next === TcpState.established;
+    if (becameTwoWay && (this.marks[entry]! & CT_REPLIED) !== 0) this.marks[entry]! |= CT_ASSURED;
+    this.state[entry] = next;
+    // a SYN sent again does not refresh its entry (Linux 6.x, observed)
+    if (!(next === TcpState.synSent && state === TcpState.synSent)) this.lastS[entry] = nowS;
+    return next;
+  }
+
+  /** Takes any other packet (UDP, ICMP, ...) into account. */
+  stepOther(slot: number, nowS: number): void {
+    const entry = slot >> 1;
+    if ((slot & 1) === 1) this.marks[entry]! |= CT_REPLIED;
+    this.lastS[entry] = nowS;
+    if (this.isStream(entry)) this.marks[entry]! |= CT_ASSURED;
+  }
+
+  /** The connection of an entry that only ever got a RST as reply is over: kernel removes it at once. */
+  hasReplied(entry: number): boolean {
+    return (this.marks[entry]! & CT_REPLIED) !== 0;
+  }
+
+  isAssured(entry: number): boolean {
+    return (this.marks[entry]! & CT_ASSURED) !== 0;
+  }
+
+  mark(entry: number, marks: number): void {
+    this.marks[entry]! |= marks;
+  }
+
+  stateOf(entry: number): number {
+    return this.state[entry]!;
+  }
+
+  createdAtS(entry: number): number {
+    return this.createdS[entry]!;
+  }
+
+  /** The tuple of a slot, copied into `out`. */
+  readTuple(slot: number, out: Tuple): void {
+    const at = slot * TUPLE_WORDS;
+    for (let i = 0; i < TUPLE_WORDS; i++) out.words[i] = this.tuples[at + i]!;
+  }
+
+  /** Whether one more entry fits; expired ones go first, then the oldest that is not assured (early drop). */
+  makeRoom(nowS: number): boolean {
+    if (this.size < this.limits.max) return true;
+    for (let entry = this.oldest; entry >= 0; ) {
+      const next = this.younger[entry]!;
+      if (this.expiresS(entry) < nowS) this.remove(entry);
+      entry = next;
+    }
+    if (this.size < this.limits.max) return true;
+    for (let entry = this.oldest; entry >= 0; entry = this.younger[entry]!) {
+      if (this.isAssured(entry)) continue;
+      this.remove(entry);
+      return true;
+    }
+    return false;
+  }
+
+  /** Everything is forgotten: the node booted. */
+  clear(): void {
+    for (let entry = this.oldest; entry >= 0; ) {
+      const next = this.younger[entry]!;
+      this.remove(entry);
+      entry = next;
+    }
+  }
+
+  /** Rows of the living entries, oldest first. */
+  *entries(): IterableIterator<number> {
+    for (let entry = this.oldest; entry >= 0; ) {
+      const next = this.younger[entry]!;
+      yield entry;
+      entry = next;
+    }
+  }
+
+  expiresS(entry: number): number {
+    return this.lastS[entry]! + this.timeoutS(entry);
+  }
+
+  private timeoutS(entry: number): number {
+    const { timeouts } = this.limits;
+    const proto = this.tuples[entry * 2 * TUPLE_WORDS + TUPLE_WORDS - 1]! & 0xff;
+    if (proto === PROTO_TCP) {
+      const byState = this.tcp[this.state[entry]!]!;
+      const picked = this.state[entry] === TcpState.established && !this.hasReplied(entry);
+      return picked ? Math.min(byState, timeouts.unacknowledged) : byState;
+    }
+    if (proto === 1 || proto === 58) return timeouts.icmp;
+    return this.isStream(entry) ? timeouts.udpStream : timeouts.udp;
+  }
+
+  private isStream(entry: number): boolean {
+    return this.hasReplied(entry) && this.lastS[entry]! - this.createdS[entry]! > UDP_STREAM_AFTER_S;
+  }
+
+  private lookUp(words: Uint32Array): number {
+    const { tuples, next } = this;
+    const mask = this.heads.length - 1;
+    for (let slot = this.heads[hashTuple(words, 0) & mask]!; slot >= 0; slot = next[slot]!) {
+      if (sameTuple(tuples, slot * TUPLE_WORDS, words, 0)) return slot;
+    }
+    return -1;
+  }
+
+  private link(slot: number): void {
+    const bucket = hashTuple(this.tuples, slot * TUPLE_WORDS) & (this.heads.length - 1);
+    this.next[slot] = this.heads[bucket]!;
+    this.heads[bucket] = slot;
+  }
+
+  private unlink(slot: number): void {
+    const bucket = hashTuple(this.tuples, slot * TUPLE_WORDS) & (this.heads.length - 1);
+    let at = this.heads[bucket]!;
+    if (at === slot) {
+      this.heads[bucket] = this.next[slot]!;
+      return;
+    }
+    while (this.next[at] !== slot) at = this.next[at]!;
+    this.next[at] = this.next[slot]!;
+  }
+
+  private newRow(): number {
+    if (this.rows === this.capacity) this.grow();
+    return this.rows++;
+  }
+
+  private grow(): void {
+    const living = [...this.entries()];
+    this.capacity *= 2;
+    const { capacity } = this;
+    this.tuples = widen(new Uint32Array(capacity * 2 * TUPLE_WORDS), this.tuples);
+    this.state = widen(new Uint8Array(capacity), this.state);
+    this.marks = widen(new Uint8Array(capacity), this.marks);
+    this.createdS = widen(new Float64Array(capacity), this.createdS);
+    this.lastS = widen(new Float64Array(capacity), this.lastS);
+    this.younger = widen(new Int32Array(capacity), this.younger);
+    this.older = widen(new Int32Array(capacity), this.older);
+    this.next = new Int32Array(capacity * 2);
+    this.heads = new Int32Array(capacity * 2).fill(-1);
+    for (const entry of living) {
+      this.link(entry * 2);
+      this.link(entry * 2 + 1);
+    }
+  }
+}
+
+function widen<T extends { set(from: T): void }>(wider: T, column: T): T {
+  wider.set(column);
+  return wider;
+}

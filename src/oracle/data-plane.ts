@@ -1,0 +1,175 @@
+/**
+ * The whole path on bytes: client -> router -> node -> endpoint, and the answer back to the client.
+ *
+ * A packet is rewritten in place as the real hops rewrite it; what the client gets back is built in a buffer of
+ * the data plane's own ({@link DataPlane.answer}), translated back by the node the packet came through. One
+ * packet at a time; nothing is copied but the answer.
+ */
+import type { ClusterModel } from '../cluster/model.js';
+import { segmentOf } from '../conntrack/tcp-states.js';
+import { Tuple } from '../conntrack/tuple.js';
+import type { ClusterState } from '../state/cluster-state.js';
+import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
+import { EDGE_HOP, type EdgeState } from '../state/edge-state.js';
+import { buildTcpAnswer } from '../state/forge.js';
+import { Packet, PROTO_TCP } from '../state/packet.js';
+import { type ProxyPlane, proxyPlane } from '../state/proxy-plane.js';
+import type { RouterState } from '../state/router-state.js';
+import { EdgeHop } from './edge-hop.js';
+import { EndpointHop } from './endpoint-hop.js';
+import { NodeHop } from './node-hop.js';
+import { Overlay } from './overlay.js';
+import { RouterHop } from './router-hop.js';
+import { edgeTargets, ServicePorts } from './service-ports.js';
+
+export class DataPlane {
+  readonly nodes: readonly NodeHop[];
+  readonly routerHop: RouterHop;
+  /** the load balancer before the cluster, or null */
+  readonly edge: EdgeHop | null;
+  readonly endpoint: EndpointHop;
+
+  // what became of the last packet
+  outcome: Outcome = Outcome.answered;
+  reason = 0;
+  hop = 0;
+  /** node that the router chose, or -1 */
+  node = -1;
+  /** pod that the node chose, or -1 */
+  pod = -1;
+  /** what comes back to the client; see {@link answered} */
+  readonly answer = new Packet();
+  /** whether {@link answer} holds a segment */
+  answered = false;
+
+  /** what carries packets between nodes */
+  readonly overlay: Overlay;
+  private readonly plane: ProxyPlane;
+  /** under direct server return: the pod that accepted each connection last, by the tuple that came to the node */
+  private readonly acceptedBy = new Map<string, number>();
+  private readonly tuple = new Tuple();
+  private readonly answerBytes = new DataView(new ArrayBuffer(128));
+
+  constructor(
+    model: ClusterModel,
+    private readonly cluster: ClusterState,
+    private readonly router: RouterState,
+    edge: EdgeState | null = null,
+  ) {
+    const podRow = (name: string): number => cluster.podByName.get(name)!.row;
+    const behindEdge = edge === null ? [] : edgeTargets(model, edge.edge, podRow);
+    const services = new ServicePorts(model.services, behindEdge);
+    this.plane = proxyPlane(model.dataplane);
+    this.overlay = new Overlay(model);
+    this.edge = edge && new EdgeHop(edge, model, services);
+    const draws = new Map<number, number>();
+    this.nodes = model.nodes.map((_, node) => new NodeHop(node, model, cluster, services, draws));
+    this.routerHop = new RouterHop(router);
+    this.endpoint = new EndpointHop(cluster);
+  }
+
+  /** Sends one client packet; see EndpointHop.receive for `lingersUntilS`. */
+  send(packet: Packet, lingersUntilS: number, nowS: number): void {
+    this.answered = false;
+    this.pod = -1;
+    const { edge } = this;
+    if (edge?.covers(packet) === true) {
+      const segment = packet.proto === PROTO_TCP ? segmentOf(packet.tcpFlags) : -1;
+      this.node = edge.forward(packet, nowS);
+      if (this.node < 0) {
+        this.end(edge.outcome, edge.reason, EDGE_HOP);
+        return;
+      }
+      this.throughNode(packet, lingersUntilS, nowS);
+      this.answered = this.answered && edge.fromMember(this.answer);
+      edge.after(segment, packet.proto, this.outcome);
+      return;
+    }
+    this.node = this.routerHop.forward(packet, nowS);
+    if (this.node < 0) {
+      this.end(Outcome.unreachable, ReasonCode['no-route'], hopCode(HopKind.router, 0));
+      return;
+    }
+    if (this.router.isDeadEnd(this.node)) {
+      this.end(Outcome.silent, ReasonCode['next-hop-failed'], hopCode(HopKind.router, 0));
+      return;
+    }
+    this.throughNode(packet, lingersUntilS, nowS);
+  }
+
+  private throughNode(packet: Packet, lingersUntilS: number, nowS: number): void {
+    const hop = this.nodes[this.node]!;
+    const name = this.plane.answersFromVip ? '' : this.connectionName(packet);
+    if (!hop.fromOutside(packet, nowS)) {
+      this.end(hop.outcome, hop.reason, hop.hop);
+      return;
+    }
+    this.pod = hop.pod;
+    this.overlay.carry(packet, this.node, this.podNode());
+    const { endpoint } = this;
+    const entryIsNew = hop.table.createdAtS(hop.entry) === nowS;
+    endpoint.receive(packet, hop.pod, lingersUntilS, entryIsNew, nowS);
+    this.end(endpoint.outcome, endpoint.reason, endpoint.hop);
+    if (packet.proto !== 6) {
+      if (endpoint.outcome === Outcome.answered) hop.answered(hop.entry, nowS);
+      return;
+    }
+    if (endpoint.answerFlags < 0) return;
+    buildTcpAnswer(
+      packet,
+      endpoint.answerFlags,
+      endpoint.answerSeq,
+      endpoint.answerAck,
+      this.answerBytes,
+      this.answer,
+    );
+    if (!this.plane.answersFromVip && this.leavesFromPod(name)) {
+      // the client knows no connection with the pod's own address
+      this.end(Outcome.silent, ReasonCode['reset-ignored'], endpoint.hop);
+      return;
+    }
+    this.answered = hop.fromEndpoint(this.answer, nowS);
+  }
+
+  /**
+   * A connection that began before the capture: the node its packet meets, and an endpoint, know it. The packet is
+   * used up. Returns the pod, or -1 where nobody can know the connection.
+   */
+  adopt(packet: Packet, nowS: number): number {
+    const { edge } = this;
+    const node = edge?.covers(packet) === true ? edge.adopt(packet, nowS) : this.routerHop.peek(packet);
+    this.node = node;
+    if (node < 0) return -1;
+    const name = this.plane.answersFromVip ? '' : this.connectionName(packet);
+    const pod = this.nodes[node]!.adopt(packet, nowS);
+    if (pod >= 0) this.endpoint.adopt(packet, pod);
+    if (pod >= 0 && name !== '') this.acceptedBy.set(name, pod);
+    return pod;
+  }
+
+  /**
+   * Direct server return: whether a pod's RST keeps the pod's address. The pod's node knows the VIP from the SYN alone,
+   * or is the node that the packet came through.
+   */
+  private leavesFromPod(name: string): boolean {
+    const { endpoint } = this;
+    if (endpoint.outcome === Outcome.answered && endpoint.isSyn) this.acceptedBy.set(name, this.pod);
+    if (endpoint.outcome !== Outcome.reset || endpoint.isSyn || this.podNode() === this.node) return false;
+    return this.acceptedBy.get(name) !== this.pod;
+  }
+
+  private connectionName(packet: Packet): string {
+    packet.readTuple(this.tuple);
+    return this.tuple.words.join(' ');
+  }
+
+  private podNode(): number {
+    return this.cluster.pods[this.pod]!.node;
+  }
+
+  private end(outcome: Outcome, reason: number, hop: number): void {
+    this.outcome = outcome;
+    this.reason = reason;
+    this.hop = hop;
+  }
+}

@@ -1,0 +1,334 @@
+/**
+ * A node, packet by packet on bytes. A packet from outside meets these stages in this order:
+ *
+ *   1. up?          a node that is down swallows it
+ *   2. conntrack    known tuple -> state step; unknown -> NEW, or INVALID
+ *   3. nat          KUBE-SERVICES: choose an endpoint (DNAT), mark for masquerade under policy Cluster
+ *   4. filter       INVALID drop; policy Local without a local endpoint: drop; no endpoint at all: reject
+ *   5. postrouting  MASQUERADE: source address of the outgoing interface, a free source port
+ *   6. rewrite      addresses, ports, checksums
+ *
+ * A packet from an endpoint is looked up in the reply direction and translated back. Source: behaviour of Linux
+ * conntrack and kube-proxy (iptables, 1.26 and later) as measured on a running kernel.
+ */
+import type { ClusterModel } from '../cluster/model.js';
+import { portClassFirst, portClassSize } from '../conntrack/port-range.js';
+import { INVALID, nextTcpState, ORIGINAL, Segment, segmentOf, TcpState } from '../conntrack/tcp-states.js';
+import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
+import { addressOf, type ClusterState } from '../state/cluster-state.js';
+import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
+import { draw, flowKey, Stream, scale } from '../state/draw.js';
+import { foldedAddress } from '../state/endpoint-scheduler.js';
+import { isMasqueraded, masqueradeAddress } from '../state/masquerade.js';
+import { DROP_NO_LOCAL_ENDPOINT, REJECT_NO_ENDPOINT } from '../state/node-rules.js';
+import { type Packet, PROTO_TCP, PROTO_UDP } from '../state/packet.js';
+import { type ProxyPlane, proxyPlane } from '../state/proxy-plane.js';
+import { ConntrackTable, CT_ASSURED, CT_REPLIED } from './conntrack-table.js';
+import type { ServicePorts } from './service-ports.js';
+
+/** state column of entries that are not TCP */
+const NO_STATE = 0;
+
+export class NodeHop {
+  readonly table: ConntrackTable;
+  /** what the last packet's fate is, unless it was forwarded */
+  outcome: Outcome = Outcome.answered;
+  reason = 0;
+  hop = 0;
+  /** pod that the last packet was forwarded to, or -1 */
+  pod = -1;
+  /** entry it went through, or -1 */
+  entry = -1;
+  /** pod of every entry, and how often that pod had left the rules when the entry was made */
+  private podOf: number[] = [];
+  private departures: number[] = [];
+  private boot = 0;
+  private readonly tuple = new Tuple();
+  private readonly original = new Tuple();
+  private readonly reply = new Tuple();
+  private readonly here: number;
+  private readonly plane: ProxyPlane;
+  /** entries whose client has said FIN or RST, by row */
+  private ended: boolean[] = [];
+
+  constructor(
+    readonly node: number,
+    private readonly model: ClusterModel,
+    private readonly cluster: ClusterState,
+    private readonly services: ServicePorts,
+    /** how many draws a flow has had, by its key, over all nodes */
+    private readonly draws: Map<number, number>,
+  ) {
+    this.table = new ConntrackTable(model.dataplane.conntrack);
+    this.plane = proxyPlane(model.dataplane);
+    this.here = hopCode(HopKind.node, node);
+  }
+
+  /** A packet from outside. True: it was translated (in place) and goes to {@link pod}; false: see outcome. */
+  fromOutside(packet: Packet, nowS: number): boolean {
+    this.pod = -1;
+    this.entry = -1;
+    if (!this.cluster.nodeUp[this.node]) return this.end(Outcome.silent, ReasonCode['node-down']);
+    this.catchUp();
+    packet.readTuple(this.tuple);
+    const segment = packet.proto === PROTO_TCP ? segmentOf(packet.tcpFlags) : -1;
+    let slot = this.known(nowS);
+    if (slot >= 0 && packet.proto === PROTO_TCP) {
+      const state = this.table.stateOf(slot >> 1);
+      const next = this.table.stepTcp(slot, segment, nowS);
+      if (next === INVALID) {
+        this.entry = slot >> 1;
+        return this.invalid(packet, ReasonCode['invalid-dropped']);
+      }
+      if (next === TcpState.synSent && state >= TcpState.timeWait) slot = -1;
+    } else if (slot >= 0) {
+      this.table.stepOther(slot, nowS);
+    }
+    if (slot < 0) {
+      slot = this.open(packet, segment, nowS);
+      if (slot < 0) return false;
+    }
+    this.entry = slot >> 1;
+    this.pod = this.podOf[this.entry]!;
+    if (segment === Segment.fin || segment === Segment.rst) this.connectionEnds(this.entry);
+    this.translate(packet, slot);
+    return true;
+  }
+
+  /** A packet from an endpoint. True: translated back in place, it goes to the client. */
+  fromEndpoint(packet: Packet, nowS: number): boolean {
+    packet.readTuple(this.tuple);
+    const slot = this.table.find(this.tuple, nowS);
+    if (slot < 0) return false;
+    const entry = slot >> 1;
+    if (packet.proto === PROTO_TCP) {
+      const segment = segmentOf(packet.tcpFlags);
+      const isReset = segment === 4;
+      if (isReset && !this.table.hasReplied(entry)) {
+        this.table.readTuple(slot ^ 1, this.original);
+        this.table.remove(entry);
+      } else {
+        if (this.table.stepTcp(slot, segment, nowS) === INVALID) return false;
+        this.table.readTuple(slot ^ 1, this.original);
+        this.table.mark(entry, CT_REPLIED);
+      }
+    } else {
+      this.table.stepOther(slot, nowS);
+      this.table.readTuple(slot ^ 1, this.original);
+      if (packet.proto !== PROTO_UDP) this.table.mark(entry, CT_ASSURED);
+    }
+    this.tuple.invert(this.original);
+    packet.writeTuple(this.tuple);
+    return true;
+  }
+
+  /**
+   * Installs the entry of a connection that began before the capture, as its first packet finds it: established
+   * and assured, towards an endpoint drawn as a new connection would draw it. Returns the pod, the packet being
+   * translated towards it, or -1.
+   */
+  adopt(packet: Packet, nowS: number): number {
+    if (!this.cluster.nodeUp[this.node]) return -1;
+    this.catchUp();
+    packet.readTuple(this.tuple);
+    if (this.known(nowS) >= 0) return -1;
+    const pod = this.choose(nowS);
+    if (pod < 0) return -1;
+    const entry = this.insert(pod, TcpState.established, nowS);
+    if (entry < 0) return -1;
+    this.table.mark(entry, CT_REPLIED | CT_ASSURED);
+    this.entry = entry;
+    this.translate(packet, entry * 2);
+    return pod;
+  }
+
+  /** An answer without TCP's segments (UDP) passed through the entry. */
+  answered(entry: number, nowS: number): void {
+    this.table.stepOther(entry * 2 + 1, nowS);
+  }
+
+  /** The source the endpoint of entry `entry` sees: words of the reply tuple's destination. */
+  readSource(entry: number, out: Tuple): void {
+    this.table.readTuple(entry * 2 + 1, this.reply);
+    out.invert(this.reply);
+  }
+
+  /** A node that has booted since begins with an empty table. */
+  private catchUp(): void {
+    const boot = this.cluster.nodeBoot[this.node]!;
+    if (this.boot === boot) return;
+    this.boot = boot;
+    this.table.clear();
+  }
+
+  /** Slot of the packet's tuple, or -1. UDP entries whose endpoint left the rules have been flushed by kube-proxy. */
+  private known(nowS: number): number {
+    const slot = this.table.find(this.tuple, nowS);
+    if (slot < 0 || this.tuple.proto !== PROTO_UDP) return slot;
+    const entry = slot >> 1;
+    // what kube-proxy has not translated it does not flush
+    if (this.services.find(this.tuple)?.pod !== -1) return slot;
+    const departures = this.cluster.rules[this.node]!.departuresOf(this.podOf[entry]!);
+    if (departures === this.departures[entry]) return slot;
+    this.table.remove(entry);
+    return -1;
+  }
+
+  /** Rewrites a packet that came in through `slot` to what the other side expects. */
+  private translate(packet: Packet, slot: number): void {
+    this.table.readTuple(slot ^ 1, this.reply);
+    this.tuple.invert(this.reply);
+    packet.writeTuple(this.tuple);
+  }
+
+  private connectionEnds(entry: number): void {
+    if (this.ended[entry]) return;
+    this.ended[entry] = true;
+    this.cluster.rules[this.node]!.scheduler.ended(this.podOf[entry]!);
+  }
+
+  /** A segment in the middle of a connection that this node does not know, under a plane that takes up none. */
+  private refuseMidFlow(segment: Segment | -1): -1 {
+    if (this.plane.midFlow === 'drop') this.end(Outcome.silent, ReasonCode['mid-flow-dropped']);
+    else if (segment === Segment.rst) this.end(Outcome.silent, ReasonCode['no-entry-reset']);
+    else this.end(Outcome.reset, ReasonCode['no-entry-reset']);
+    return -1;
+  }
+
+  private end(outcome: Outcome, reason: number): false {
+    this.outcome = outcome;
+    this.reason = reason;
+    this.hop = this.here;
+    return false;
+  }
+
+  /**
+   * ctstate INVALID: no translation. A NodePort is the node's own address, and its stack has no such socket: RST
+   * (measured on Linux 6.18).
+   */
+  private invalid(packet: Packet, reason: number): false {
+    if (this.services.find(this.tuple)?.local === true) {
+      const isReset = segmentOf(packet.tcpFlags) === Segment.rst;
+      return this.end(isReset ? Outcome.silent : Outcome.reset, ReasonCode['invalid-refused']);
+    }
+    if (this.model.dataplane.dropInvalid) return this.end(Outcome.silent, reason);
+    return this.end(Outcome.unreachable, ReasonCode['forwarding-loop']);
+  }
+
+  /** First packet of a connection: slot of its new entry, or -1 with the outcome set. */
+  private open(packet: Packet, segment: Segment | -1, nowS: number): number {
+    let state: number = NO_STATE;
+    if (packet.proto === PROTO_TCP && segment !== Segment.syn && this.plane.midFlow !== 'conntrack') {
+      if (this.plane.midFlow !== 'schedule') return this.refuseMidFlow(segment);
+      state = TcpState.established;
+    } else if (packet.proto === PROTO_TCP) {
+      state = segment < 0 ? INVALID : nextTcpState(ORIGINAL, segment as Segment, TcpState.none);
+      if (state === INVALID) {
+        this.invalid(packet, ReasonCode['invalid-dropped']);
+        return -1;
+      }
+      if (state !== TcpState.synSent && !this.model.dataplane.conntrack.tcpLoose) {
+        this.invalid(packet, ReasonCode['loose-off']);
+        return -1;
+      }
+    }
+    if (this.services.find(this.tuple) === null) {
+      this.end(Outcome.unreachable, ReasonCode['not-a-service']);
+      return -1;
+    }
+    if (!this.table.makeRoom(nowS)) {
+      this.end(Outcome.silent, ReasonCode['conntrack-full']);
+      return -1;
+    }
+    const pod = this.choose(nowS);
+    if (pod === DROP_NO_LOCAL_ENDPOINT) {
+      this.end(Outcome.silent, ReasonCode['no-local-endpoint']);
+      return -1;
+    }
+    if (pod === REJECT_NO_ENDPOINT) {
+      this.end(Outcome.unreachable, ReasonCode['no-endpoint']);
+      return -1;
+    }
+    const entry = this.insert(pod, state, nowS);
+    if (entry < 0) {
+      this.end(Outcome.silent, ReasonCode['snat-port-exhausted']);
+      return -1;
+    }
+    return entry * 2;
+  }
+
+  /** Endpoint for the packet in {@link tuple}, or a code of node-rules.ts. */
+  private choose(nowS: number): number {
+    const found = this.services.find(this.tuple);
+    if (found === null) return REJECT_NO_ENDPOINT;
+    if (found.pod >= 0) return found.pod;
+    const key = this.key();
+    const ordinal = this.draws.get(key) ?? 0;
+    this.draws.set(key, ordinal + 1);
+    const { sessionAffinity } = this.model.services[found.service]!;
+    const client = sessionAffinity === 'ClientIP' ? this.services.clientText(this.tuple) : null;
+    const source = foldedAddress(this.tuple.words, TUPLE_SRC);
+    const connection = { key, ordinal, source, sourcePort: this.tuple.srcPort };
+    return this.cluster.rules[this.node]!.choose(found.service, client, connection, nowS);
+  }
+
+  private key(): number {
+    const { words, srcPort, dstPort, proto } = this.tuple;
+    return flowKey(words, TUPLE_SRC, TUPLE_DST, srcPort, dstPort, proto);
+  }
+
+  /** Translates to `pod` and makes the entry. -1: no source port is free. */
+  private insert(pod: number, state: number, nowS: number): number {
+    const { service, targetPort, pod: direct } = this.services.find(this.tuple)!;
+    const { addresses, node: podNode } = this.cluster.pods[pod]!;
+    const target = addressOf(addresses, this.tuple.family);
+    if (target === null) return -1;
+    this.original.copy(this.tuple);
+    this.tuple.setDestination(target, targetPort);
+    const masquerades =
+      direct < 0 &&
+      isMasqueraded(this.model, this.model.services[service]!, this.node, podNode, this.tuple.proto);
+    this.reply.invert(this.tuple);
+    if (masquerades) {
+      const source = masqueradeAddress(this.model, this.node, podNode, this.tuple.family);
+      if (source === null || !this.takePort(source, nowS)) return this.forgo();
+    } else if (this.table.isTaken(this.reply, nowS) && !this.takePort(null, nowS)) {
+      // a null binding still needs a tuple of its own
+      return this.forgo();
+    }
+    const entry = this.table.insert(this.original, this.reply, state, nowS);
+    this.tuple.copy(this.original);
+    this.podOf[entry] = pod;
+    this.ended[entry] = false;
+    this.cluster.rules[this.node]!.scheduler.opened(pod);
+    this.departures[entry] = this.cluster.rules[this.node]!.departuresOf(pod);
+    return entry;
+  }
+
+  private forgo(): -1 {
+    this.tuple.copy(this.original);
+    return -1;
+  }
+
+  /** Makes the reply tuple in {@link reply} free by choice of the source port (and address, where one is given). */
+  private takePort(
+    source: { w0: number; w1: number; w2: number; w3: number; family: 4 | 6 } | null,
+    nowS: number,
+  ): boolean {
+    const port = this.original.srcPort;
+    const first = portClassFirst(port);
+    const size = portClassSize(port);
+    if (source !== null) this.reply.setDestination(source, port);
+    const random = source !== null && this.model.dataplane.masqueradeRandomFully;
+    if (!random && !this.table.isTaken(this.reply, nowS)) return true;
+    const { words, srcPort, dstPort, proto } = this.original;
+    const key = flowKey(words, TUPLE_SRC, TUPLE_DST, srcPort, dstPort, proto);
+    const ordinal = (this.draws.get(key) ?? 1) - 1;
+    const start = scale(draw(this.model.seed, this.node, Stream.sourcePort, key, ordinal), size);
+    for (let i = 0; i < size; i++) {
+      this.reply.setPorts(this.reply.srcPort, first + ((start + i) % size));
+      if (!this.table.isTaken(this.reply, nowS)) return true;
+    }
+    return false;
+  }
+}

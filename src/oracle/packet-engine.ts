@@ -1,0 +1,346 @@
+/**
+ * The slow engine: every client packet of the index is built as bytes and sent through the real data plane
+ * (router, node, endpoint; oracle/data-plane.ts). It shares the timeline, the client's side and the verdicts with
+ * the fast engine and nothing of what decides a packet's way; a property test holds the two against each other.
+ */
+import { formatAddress } from '../addr/address.js';
+import type { ClusterModel } from '../cluster/model.js';
+import { Segment, segmentOf } from '../conntrack/tcp-states.js';
+import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
+import { type Blame, blame, blameEdge, downBy, EventLog } from '../engine/blame.js';
+import { ClientSide, SKIP } from '../engine/client-side.js';
+import { type FlowPlan, planOf } from '../engine/flow-plan.js';
+import { PathLog } from '../engine/path-log.js';
+import { Asks, Life, VerdictTracker } from '../engine/verdict-tracker.js';
+import type { CaptureIndex } from '../flow/flow-columns.js';
+import { META_FLAGS_CUT, META_PAYLOAD, META_TCP_FLAGS } from '../flow/packet-index.js';
+import { ClusterState } from '../state/cluster-state.js';
+import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
+import {
+  Availability,
+  EDGE_HOP,
+  type EdgeMember,
+  EdgePhase,
+  type EdgeState,
+  edgeStateOf,
+} from '../state/edge-state.js';
+import { type ForgedFields, forgePacket } from '../state/forge.js';
+import { Packet } from '../state/packet.js';
+import type { Pod } from '../state/pod.js';
+import { type Route, RouterState } from '../state/router-state.js';
+import { Timeline, type TimelineListener } from '../timeline/timeline.js';
+import { TCP_ACK, TCP_SYN } from '../wire/tcp.js';
+import { DataPlane } from './data-plane.js';
+
+const TCP = 6;
+const UDP = 17;
+const PAYLOAD_BYTES = 24;
+
+/** What a flow's connection is, as the data plane made it. */
+interface Home {
+  readonly node: number;
+  readonly boot: number;
+  readonly entry: number;
+  readonly createdS: number;
+  readonly pod: number;
+  readonly instance: number;
+  readonly source: string;
+  readonly guessed: boolean;
+}
+
+export class PacketEngine implements TimelineListener {
+  readonly plan: FlowPlan;
+  readonly tracker: VerdictTracker;
+  readonly paths: PathLog;
+  /** per flow: what the endpoint sees as source address, once it has accepted the connection */
+  readonly sourceAtEndpoint: (string | null)[];
+  readonly cluster: ClusterState;
+  private readonly router: RouterState;
+  private readonly timeline: Timeline;
+  private readonly edge: EdgeState | null;
+  private readonly dataPlane: DataPlane;
+  private readonly client: ClientSide;
+  private readonly log: EventLog;
+  private readonly homes: (Home | undefined)[] = [];
+  private readonly movedBy: Int32Array;
+  private readonly lastNode: Int32Array;
+  /** per flow: initial sequence number of the endpoint, as the client got it */
+  private readonly serverIsn: Uint32Array;
+  private readonly offered: boolean[];
+  private readonly packet = new Packet();
+  private readonly bytes = new DataView(new ArrayBuffer(256));
+  private readonly tuple = new Tuple();
+  private readonly fields: ForgedFields = { flags: 0, seq: 1, ack: 1, payloadBytes: 0, flowLabel: 0 };
+  /** the packet that was sent last went to the load balancer */
+  private edgeSent = false;
+  private readonly blamed: Blame = { reason: 0, event: -1, hop: 0 };
+
+  constructor(
+    private readonly index: CaptureIndex,
+    private readonly model: ClusterModel,
+  ) {
+    this.plan = planOf(index, model.services);
+    const flows = this.plan.count;
+    this.cluster = new ClusterState(model);
+    this.router = new RouterState(model, this.cluster);
+    const edge = edgeStateOf(model, this.cluster);
+    this.edge = edge;
+    this.dataPlane = new DataPlane(model, this.cluster, this.router, edge);
+    this.tracker = new VerdictTracker(flows);
+    this.client = new ClientSide(this.tracker);
+    this.paths = new PathLog(flows);
+    this.sourceAtEndpoint = new Array<string | null>(flows).fill(null);
+    this.log = new EventLog(model.nodes.length);
+    this.movedBy = new Int32Array(flows).fill(-1);
+    this.lastNode = new Int32Array(flows).fill(-2);
+    this.serverIsn = new Uint32Array(flows);
+    this.offered = model.nodes.map((_, node) => this.offers(node));
+    this.timeline = new Timeline(model, this.cluster, this.router, this, edge);
+  }
+
+  run(): void {
+    const { count, flow, meta, timeNs } = this.plan.packets;
+    const offsetNs = this.model.epochNs === null ? 0 : Number(this.index.summary.baseNs - this.model.epochNs);
+    let nowS = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < count; i++) {
+      nowS = Math.max(nowS, (timeNs[i]! + offsetNs) * 1e-9);
+      this.timeline.advance(nowS);
+      this.step(flow[i]!, meta[i]!, nowS);
+    }
+    const endS = Math.max(nowS, (offsetNs + this.index.summary.duration * 1e9) * 1e-9);
+    this.timeline.advance(endS);
+    this.client.finish();
+    this.tracker.finish(endS);
+  }
+
+  private step(f: number, meta: number, nowS: number): void {
+    if (this.plan.proto[f] === TCP) this.segment(f, meta, nowS);
+    else this.datagram(f, meta, nowS);
+  }
+
+  private segment(f: number, meta: number, nowS: number): void {
+    const { tracker, client, dataPlane } = this;
+    const flags = (meta & META_FLAGS_CUT) !== 0 ? TCP_ACK : meta & META_TCP_FLAGS;
+    const captured = segmentOf(flags);
+    const payload = meta & META_PAYLOAD;
+    if (tracker.life[f] === Life.unborn && captured !== Segment.syn) this.adopt(f, flags, nowS);
+    const segment = client.prepare(f, captured, payload, nowS);
+    const asSyn = segment === Segment.syn && captured !== Segment.syn;
+    this.build(f, asSyn ? TCP_SYN : flags, asSyn ? 0 : payload);
+    if (segment === SKIP) {
+      if (!this.viaEdge()) this.note(f, this.dataPlane.routerHop.peek(this.packet), -1, nowS);
+      return;
+    }
+    this.send(f, nowS);
+    if (dataPlane.outcome === Outcome.answered && client.asks === Asks.connection) {
+      this.connected(f, false);
+      this.serverIsn[f] = dataPlane.answer.view.getUint32(dataPlane.answer.l4 + 4);
+    }
+    const { reason, event, hop } = this.blamed;
+    tracker.packet(f, client.asks, dataPlane.outcome, reason, event, hop, nowS);
+    this.note(f, dataPlane.node, dataPlane.pod, nowS);
+  }
+
+  private datagram(f: number, meta: number, nowS: number): void {
+    const { tracker, dataPlane } = this;
+    const before = this.paths.lastPod(f);
+    this.build(f, 0, meta & META_PAYLOAD);
+    this.send(f, nowS);
+    const { reason, event, hop } = this.blamed;
+    tracker.datagram(f, dataPlane.outcome, reason, event, hop, nowS);
+    if (dataPlane.outcome === Outcome.answered) {
+      const home = this.homes[f];
+      if (home === undefined) {
+        this.connected(f, false);
+      } else if (home.pod !== dataPlane.pod && before !== dataPlane.pod) {
+        this.blameFor(f, ReasonCode['endpoint-gone'], hopCode(HopKind.endpoint, home.pod));
+        tracker.misdelivered(f, this.blamed.reason, this.blamed.event, this.blamed.hop, nowS);
+      }
+    }
+    this.note(f, dataPlane.node, dataPlane.pod, nowS);
+  }
+
+  private send(f: number, nowS: number): void {
+    const { dataPlane } = this;
+    this.edgeSent = this.viaEdge();
+    dataPlane.send(this.packet, this.client.lingerS[f]!, nowS);
+    if (!this.edgeSent) this.lastNode[f] = dataPlane.node;
+    this.blamed.event = -1;
+    if (dataPlane.outcome !== Outcome.answered) this.blameFor(f, dataPlane.reason, dataPlane.hop);
+  }
+
+  private blameFor(f: number, reason: number, hop: number): void {
+    const connecting = this.client.asks === Asks.connection && this.plan.proto[f] === TCP;
+    const home = connecting ? undefined : this.homes[f];
+    const { node } = this.dataPlane;
+    const grief = {
+      reason,
+      hop,
+      node,
+      home: home?.node ?? -1,
+      rebooted: home !== undefined && home.boot !== this.cluster.nodeBoot[home.node],
+      expired: home !== undefined && node >= 0 && !this.stillThere(home),
+      movedBy: this.movedBy[f]!,
+    };
+    blame(grief, this.log, this.blamed);
+    if (this.edgeSent) this.blameEdge(f, reason, home?.pod ?? -1);
+  }
+
+  private blameEdge(f: number, reason: number, home: number): void {
+    const { node, edge } = this.dataPlane;
+    const one = node < 0 ? undefined : this.edge!.members[edge!.member]!;
+    const unknown = one !== undefined && one.availability === Availability.unknown;
+    blameEdge(
+      {
+        refused: node < 0 ? reason : null,
+        unknownSince: unknown ? one.event : null,
+        otherPod: home >= 0 && one !== undefined && one.pod >= 0 && one.pod !== home,
+        movedBy: this.movedBy[f]!,
+      },
+      this.blamed,
+    );
+  }
+
+  /** Whether the packet that was built last goes to the load balancer. */
+  private viaEdge(): boolean {
+    return this.dataPlane.edge?.covers(this.packet) === true;
+  }
+
+  /** Whether a connection that the load balancer has just adopted may be another member's, or another endpoint's. */
+  private isGuess(endpoint: boolean): boolean {
+    const member = this.edge!.members[this.dataPlane.edge!.member]!;
+    const server = this.edge!.edge.virtualServers.findIndex(({ pool }) => pool === member.pool);
+    return this.edge!.choices(server) > 1 || (member.pod < 0 && endpoint);
+  }
+
+  /** The packet did not go through the entry of the connection, because that entry is gone. */
+  private stillThere(home: Home): boolean {
+    const hop = this.dataPlane.nodes[home.node]!;
+    return hop.entry === home.entry && hop.table.createdAtS(home.entry) === home.createdS;
+  }
+
+  private connected(f: number, guessed: boolean): void {
+    const { node, pod } = this.dataPlane;
+    const hop = this.dataPlane.nodes[node]!;
+    hop.readSource(hop.entry, this.tuple);
+    const [w0, w1, w2, w3] = this.tuple.words as unknown as [number, number, number, number];
+    const source = formatAddress({ family: this.tuple.family as 4 | 6, w0, w1, w2, w3 });
+    this.homes[f] = {
+      node,
+      boot: this.cluster.nodeBoot[node]!,
+      entry: hop.entry,
+      createdS: hop.table.createdAtS(hop.entry),
+      pod,
+      instance: this.cluster.pods[pod]!.instance,
+      source,
+      guessed,
+    };
+    this.sourceAtEndpoint[f] = guessed ? null : source;
+  }
+
+  private adopt(f: number, flags: number, nowS: number): void {
+    this.tracker.midway[f] = 1;
+    this.tracker.life[f] = Life.open;
+    this.build(f, flags, 0);
+    const { dataPlane } = this;
+    const viaEdge = this.viaEdge();
+    const pod = dataPlane.adopt(this.packet, nowS);
+    if (pod < 0) return;
+    dataPlane.pod = pod;
+    const { node } = dataPlane;
+    const guess = this.cluster.rules[node]!.choices(this.plan.service[f]!) > 1;
+    this.connected(f, viaEdge ? this.isGuess(guess) : guess);
+  }
+
+  private build(f: number, flags: number, payload: number): void {
+    const { flows } = this.index;
+    const b = this.plan.clientIsB[f] === 1;
+    const row = this.plan.row[f]!;
+    const at = 8 * row;
+    for (let i = 0; i < 4; i++) {
+      this.tuple.words[TUPLE_SRC + i] = flows.addresses[(b ? at + 4 : at) + i]!;
+      this.tuple.words[TUPLE_DST + i] = flows.addresses[(b ? at : at + 4) + i]!;
+    }
+    this.tuple.setKind(flows.family[row]!, flows.proto[row]!);
+    this.tuple.setPorts(b ? flows.bPort[row]! : flows.aPort[row]!, b ? flows.aPort[row]! : flows.bPort[row]!);
+    this.fields.flags = flags;
+    this.fields.ack = flags === TCP_SYN ? 0 : (this.serverIsn[f]! + 1) >>> 0;
+    this.fields.payloadBytes = payload === 0 ? 0 : PAYLOAD_BYTES;
+    this.fields.flowLabel = b ? flows.labelIn[row]! : flows.labelOut[row]!;
+    forgePacket(this.tuple, this.fields, this.bytes, this.packet);
+    if (this.lastNode[f] === -2 && !this.viaEdge())
+      this.lastNode[f] = this.dataPlane.routerHop.peek(this.packet);
+  }
+
+  private note(f: number, node: number, pod: number, nowS: number): void {
+    if (node >= 0) this.paths.note(f, nowS, node, pod);
+  }
+
+  // -- TimelineListener
+
+  routesChanged(_routes: readonly Route[], event: number): void {
+    this.log.routes = event;
+    for (let f = 0; f < this.plan.count; f++) {
+      if (this.lastNode[f] === -2) continue;
+      this.build(f, 0, 0);
+      const node = this.dataPlane.routerHop.peek(this.packet);
+      if (node === this.lastNode[f]) continue;
+      this.lastNode[f] = node;
+      this.movedBy[f] = event;
+    }
+  }
+
+  memberDown(member: EdgeMember, atS: number): void {
+    const { serviceDown } = this.edge!.pool(member);
+    if (serviceDown === 'none') return;
+    const hop = this.dataPlane.edge!;
+    const event = downBy(member, this.cluster.nodeUp[member.node]!, this.log);
+    for (let f = 0; f < this.plan.count; f++) {
+      this.build(f, 0, 0);
+      const entry = hop.entryTo(this.packet, member.row);
+      if (entry < 0) continue;
+      this.movedBy[f] = event;
+      if (serviceDown === 'drop') hop.setPhase(entry, EdgePhase.dropped);
+      else if (serviceDown === 'reselect') hop.setPhase(entry, EdgePhase.reselect);
+      else {
+        hop.close(entry);
+        if (this.plan.proto[f] !== TCP || !this.tracker.isOpen(f)) continue;
+        this.tracker.resetByEdge(f, ReasonCode['member-down'], event, EDGE_HOP, atS);
+      }
+    }
+  }
+
+  placesChanged(event: number): void {
+    for (let node = 0; node < this.model.nodes.length; node++) {
+      const offers = this.offers(node);
+      if (offers) this.log.emptied[node] = -1;
+      else if (this.offered[node]) this.log.emptied[node] = event;
+      this.offered[node] = offers;
+    }
+  }
+
+  podStopped(pod: Pod, event: number, atS: number): void {
+    this.log.pod[pod.row] = event;
+    for (let f = 0; f < this.plan.count; f++) {
+      const home = this.homes[f];
+      if (home === undefined || home.pod !== pod.row || home.instance !== pod.instance) continue;
+      if (this.plan.proto[f] === UDP || !this.tracker.isOpen(f) || home.guessed) continue;
+      if (!this.cluster.nodeUp[pod.node] || !this.cluster.nodeUp[home.node]) continue;
+      this.client.endpointStops(f, pod.row, event, atS);
+    }
+  }
+
+  nodeChanged(node: number, event: number): void {
+    this.log.node[node] = event;
+  }
+
+  linkChanged(node: number, event: number): void {
+    this.log.link[node] = event;
+  }
+
+  eventStarts(): void {}
+
+  private offers(node: number): boolean {
+    return this.model.services.some((_, service) => this.cluster.rules[node]!.choices(service) > 0);
+  }
+}

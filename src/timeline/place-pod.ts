@@ -1,0 +1,53 @@
+/**
+ * Where a new pod of a scale-up goes: the node that answers, has addresses left, and has the fewest pods of the service
+ * (the first of equals), with the next free address of each of the node's pod ranges.
+ */
+import { type Address, ipv4, ipv6, sameAddress } from '../addr/address.js';
+import { type Prefix, prefixBits } from '../addr/prefix.js';
+import type { ClusterModel, EndpointModel } from '../cluster/model.js';
+import type { ClusterState } from '../state/cluster-state.js';
+
+const FIRST_HOST = 10;
+const MAX_TRIES = 4096;
+
+export function placeNewPod(model: ClusterModel, cluster: ClusterState, service: number): EndpointModel {
+  const load = model.nodes.map(
+    (_, node) =>
+      cluster.members[service]!.filter(
+        (row) => cluster.pods[row]!.node === node && cluster.pods[row]!.running,
+      ).length,
+  );
+  const up = model.nodes.map((_, row) => row).filter((row) => cluster.nodeUp[row]);
+  const byLoad = up.sort((a, b) => load[a]! - load[b]!);
+  const addressesOf = (row: number): Address[] =>
+    model.nodes[row]!.podCidrs.flatMap((cidr) => freeAddress(cidr, cluster, model) ?? []);
+  const hasRoom = (row: number): boolean => addressesOf(row).length === model.nodes[row]!.podCidrs.length;
+  const node = byLoad.find(hasRoom) ?? byLoad[0] ?? 0;
+  const { name } = model.nodes[node]!;
+  let number = 0;
+  while (cluster.podByName.has(`${model.services[service]!.name}-${name}-${number}`)) number++;
+  return {
+    pod: `${model.services[service]!.name}-${name}-${number}`,
+    node,
+    addresses: addressesOf(node),
+    ready: true,
+    serving: true,
+    terminating: false,
+  };
+}
+
+function freeAddress(cidr: Prefix, cluster: ClusterState, model: ClusterModel): Address | null {
+  const taken = [
+    ...cluster.pods.flatMap((pod) => pod.addresses),
+    ...model.nodes.flatMap((node) => [...node.podGateways, ...node.tunnelAddresses, ...node.addresses]),
+  ];
+  const { family, w0, w1, w2, w3 } = cidr.address;
+  const size = Math.min(2 ** (prefixBits(family) - cidr.length), MAX_TRIES);
+  for (let n = 0; n < size; n++) {
+    // the low ones last: they are often spoken for
+    const host = (n + FIRST_HOST) % size;
+    const address = family === 4 ? ipv4(w0 + host) : ipv6(w0, w1, w2, w3 + host);
+    if (!taken.some((other) => sameAddress(other, address))) return address;
+  }
+  return null;
+}

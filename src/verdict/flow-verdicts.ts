@@ -1,0 +1,147 @@
+/**
+ * The verdict of a flow as the report has it, made from the columns of an engine when somebody asks. Asked while the
+ * traffic is still running it says what is known so far.
+ */
+import { formatAddress } from '../addr/address.js';
+import type { ClusterModel } from '../cluster/model.js';
+import type { FlowEngine } from '../engine/flow-engine.js';
+import { Asks, type Ending, FateCode, Life } from '../engine/verdict-tracker.js';
+import type { CaptureIndex } from '../flow/flow-columns.js';
+import { type FlowRow, flowRow } from '../flow/flow-rows.js';
+import { addressOf } from '../state/cluster-state.js';
+import { HopKind, hopKind, hopRow, REASON_NAMES } from '../state/disposition.js';
+import { causalChain } from './causal-chain.js';
+import type { RequestHeads } from './request-heads.js';
+import { rewrittenRequest } from './rewritten-request.js';
+import { sourceProvenance } from './source-provenance.js';
+import type { Cause, Fate, FlowVerdict, PathStep, Reason, RewrittenRequest } from './verdict.js';
+
+const FATES: Record<number, Fate> = {
+  [FateCode.reset]: 'reset',
+  [FateCode.refused]: 'refused',
+  [FateCode.timeout]: 'timeout',
+  [FateCode.endpointClosed]: 'endpoint-closed',
+  [FateCode.misdelivered]: 'misdelivered',
+};
+
+/** Reasons that hang on which endpoint has the connection. */
+const ENDPOINT_REASONS = new Set(['endpoint-gone', 'endpoint-stopped', 'stale-rules']);
+
+const UNANSWERED: Record<number, 'SYN' | 'data' | 'FIN'> = {
+  [Asks.connection]: 'SYN',
+  [Asks.answer]: 'data',
+  [Asks.close]: 'FIN',
+};
+
+const NO_HEADS: RequestHeads = new Map();
+
+export class FlowVerdicts {
+  constructor(
+    private readonly index: CaptureIndex,
+    private readonly model: ClusterModel,
+    private readonly engine: FlowEngine,
+    private readonly heads: RequestHeads = NO_HEADS,
+  ) {}
+
+  fateOf(row: number): Fate {
+    const f = this.engine.plan.of(row);
+    return f < 0 ? 'unknown' : this.fate(f);
+  }
+
+  flowVerdict(row: number): FlowVerdict {
+    const { engine, model } = this;
+    const { plan, tracker } = engine;
+    const f = plan.of(row);
+    const client = f < 0 ? null : plan.clientIsB[f] === 1 ? 'b' : 'a';
+    const flow = this.row(row, f, client);
+    if (f < 0) {
+      const nothing = { cause: null, chain: [], brokenAt: null, path: [], source: null };
+      return { ...flow, service: null, fate: 'unknown', ...nothing };
+    }
+    const fate = this.fate(f);
+    const broken = fate !== 'delivered' && fate !== 'unknown';
+    const end = tracker.ending(f);
+    const unanswered = fate === 'timeout' && end !== null ? UNANSWERED[end.unanswered] : undefined;
+    return {
+      ...flow,
+      service: model.services[plan.service[f]!]!.name,
+      fate,
+      ...(fate === 'delivered' && engine.isLatent(f) ? { latent: true as const } : {}),
+      ...(unanswered === undefined ? {} : { unanswered }),
+      cause: broken && end !== null ? this.cause(end) : null,
+      chain: broken ? causalChain(engine, model, f) : [],
+      brokenAt: broken && end !== null ? rounded(end.atS) : null,
+      path: this.path(f),
+      source: sourceProvenance(engine, model, f, this.heads),
+    };
+  }
+
+  rewrittenRequest(row: number): RewrittenRequest | null {
+    const f = this.engine.plan.of(row);
+    return f < 0 ? null : rewrittenRequest(this.engine, this.model, f, this.heads);
+  }
+
+  /** Fate of a row of the plan. */
+  fate(f: number): Fate {
+    const { tracker, walk, edge } = this.engine;
+    const end = tracker.ending(f);
+    if (end !== null) {
+      const reason = REASON_NAMES[end.reason]!;
+      // behind a load balancer the node is a guess as well
+      const hangsOnGuess =
+        edge?.carries(f) === true ? reason !== 'edge-unmatched' : ENDPOINT_REASONS.has(reason);
+      const guess = walk.guessed[f] === 1 && hangsOnGuess;
+      return guess ? 'unknown' : FATES[end.fate]!;
+    }
+    return tracker.life[f] === Life.unborn || tracker.midway[f] === 1 ? 'unknown' : 'delivered';
+  }
+
+  /** The flow table's row, seconds counted from t = 0, the client first. */
+  private row(row: number, f: number, client: 'a' | 'b' | null): FlowRow {
+    const { flows } = this.index;
+    return {
+      ...flowRow(flows, row, client),
+      ...(f < 0 ? {} : { srcPort: this.engine.plan.clientPort[f]! }),
+      start: rounded(this.engine.seconds(flows.firstNs[row]!)),
+      end: rounded(this.engine.seconds(flows.lastNs[row]!)),
+    };
+  }
+
+  private cause({ event, hop, reason }: Ending): Cause {
+    return {
+      event: event < 0 ? null : eventId(event),
+      hop: this.hopName(hop),
+      reason: REASON_NAMES[reason] as Reason,
+    };
+  }
+
+  private hopName(hop: number): string {
+    const row = hopRow(hop);
+    if (hopKind(hop) === HopKind.node) return `node ${this.model.nodes[row]!.name}`;
+    if (hopKind(hop) === HopKind.endpoint) return `endpoint ${this.engine.cluster.pods[row]!.name}`;
+    if (hopKind(hop) === HopKind.edge) return `edge ${this.model.edge?.name ?? 'edge'}`;
+    return 'router';
+  }
+
+  private path(f: number): PathStep[] {
+    const family = this.engine.plan.family[f]!;
+    return this.engine.paths.steps(f).map(({ atS, node, pod }) => {
+      const address = addressOf(this.model.nodes[node]!.addresses, family);
+      return {
+        at: rounded(atS),
+        nextHop: address === null ? null : formatAddress(address),
+        node: this.model.nodes[node]!.name,
+        endpoint: pod < 0 || this.engine.walk.guessed[f] === 1 ? null : this.engine.cluster.pods[pod]!.name,
+      };
+    });
+  }
+}
+
+export function eventId(event: number): string {
+  return `e${event + 1}`;
+}
+
+/** Nanosecond grid: keeps 5.000106 from printing as 5.0001060000000003. */
+export function rounded(s: number): number {
+  return Math.round(s * 1e9) / 1e9;
+}
