@@ -6,7 +6,7 @@ import { formatPrefix } from '../../../../src/addr/prefix.js';
 import { loadScenario } from '../../../../src/cluster/scenario/load-scenario.js';
 import { printScenario } from '../../../../src/cluster/scenario/print-scenario.js';
 
-const GOLDEN = join(import.meta.dirname, '..', '..', 'golden', 'scenario-kubernetes');
+const GOLDEN = join(import.meta.dirname, '..', '..', '..', 'golden', 'scenario-kubernetes');
 const golden = (name: string) => ({ name, text: readFileSync(join(GOLDEN, name), 'utf8') });
 const load = (...texts: string[]) => loadScenario(texts.map((text, i) => ({ name: `${i}.yaml`, text })));
 

@@ -406,7 +406,7 @@ spec:
     );
   });
 
-  const shipped = join(import.meta.dirname, '..', '..', '..', 'captures');
+  const shipped = join(import.meta.dirname, '..', '..', '..', '..', 'captures');
   const scenarios = readdirSync(shipped).filter((file) => file.endsWith('.yaml'));
   it.each(scenarios)('loads the shipped scenario %s without a note', (file) => {
     const { model, notes } = loadScenario([{ name: file, text: readFileSync(join(shipped, file), 'utf8') }]);
