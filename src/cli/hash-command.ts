@@ -1,6 +1,6 @@
 /** `flowfate hash`: the router's hash, bucket and next hop of five-tuples or of every packet of a capture. */
 import { type Command, Option } from 'commander';
-import { formatAddress, ipv4, ipv6 } from '../addr/address.js';
+import { formatAddress } from '../addr/address.js';
 import { FlowfateError } from '../errors.js';
 import { protocolName } from '../flow/flow-rows.js';
 import { type IpLayer, LAYER_DST, LAYER_SRC } from '../flow/ip-layer.js';
@@ -19,9 +19,11 @@ import { createNextHopGroup, defaultBuckets } from '../route/create-group.js';
 import { documentedRemark } from '../route/documented-resilient.js';
 import { tableSizeOf } from '../route/maglev.js';
 import { type NextHopGroup, SELECTS, type SelectName } from '../route/next-hop-group.js';
+import { addressText } from './address-text.js';
 import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
+import { IPVS_HASHES, type IpvsHashName, isIpvsHash, printIpvsHashes } from './ipvs-hash.js';
 import { type NamedNextHops, parseNextHops } from './next-hop-list.js';
 import { parseUint32, parseWhole } from './option-values.js';
 import { writeOutput } from './output.js';
@@ -29,7 +31,8 @@ import { readLines } from './read-lines.js';
 import { parseTupleLine } from './tuple-lines.js';
 
 interface HashOptions {
-  readonly hash: FlowHashName;
+  readonly hash: FlowHashName | IpvsHashName;
+  readonly withPort?: true;
   readonly seed: number;
   readonly fields: number;
   readonly select: SelectName;
@@ -41,6 +44,8 @@ interface HashOptions {
   readonly out?: string;
 }
 
+type RouterHashOptions = HashOptions & { readonly hash: FlowHashName };
+
 const EXAMPLES = `
 A line of tuples is \`proto src sport dst dport\`, with tabs or spaces between; # begins a comment. The hash is the
 one that the selection uses: for Linux after its >> 1.
@@ -49,12 +54,17 @@ Examples:
   echo tcp 198.51.100.7 40000 203.0.113.10 80 | flowfate hash --hash linux-l4 --seed 1592639710 --next-hops n1,n2,n3 -
   flowfate hash --hash linux-custom --fields 0x37 --seed 0x5eedc0de --next-hops a,b,c*2 tuples.tsv
   flowfate hash --hash linux-l4 --seed 1 --next-hops n1,n2 --capture web.pcap.gz --format ndjson
+  flowfate hash --hash ipvs-sh --next-hops 10.244.1.11:8080,10.244.2.12:8080*2 tuples.tsv
   flowfate hash --select resilient --buckets 12 --next-hops n1,n2,n3,n4 --table`;
 
 export const declare: DeclareCommand = (command: Command, io, done) => {
   command
     .argument('[tuples]', 'file of five-tuples; - is standard input')
-    .addOption(new Option('--hash <name>', 'how the router hashes').choices(FLOW_HASHES).default('linux-l4'))
+    .addOption(
+      new Option('--hash <name>', 'how the router hashes')
+        .choices([...FLOW_HASHES, ...IPVS_HASHES])
+        .default('linux-l4'),
+    )
     .option('--seed <n>', 'seed of the hash, decimal or 0x hexadecimal', parseUint32('--seed'), 0)
     .option(
       '--fields <bits>',
@@ -73,6 +83,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       (text: string) => tableSizeOf(text) ?? parseWhole('--buckets', 1)(text),
     )
     .option('--next-hops <list>', 'in the order of the router’s table, with weights: a,b,c*2')
+    .option('--with-port', 'ipvs-sh and ipvs-mh: hash the client’s port too (flags sh-port, mh-port)')
     .option('--capture <file>', 'hash every packet of a capture instead')
     .option('--table', 'print which next hop each bucket has, instead')
     .addOption(new Option('--format <format>', 'how to print').choices(['text', 'ndjson']).default('text'))
@@ -86,13 +97,23 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
           'hash takes either a file of tuples (- is standard input) or --capture',
         );
       }
-      const hash = createFlowHash(options);
-      const hops = options.nextHops === undefined ? null : hopsOf(options.nextHops, hash, options);
+      const { hash: name } = options;
+      if (isIpvsHash(name)) {
+        printIpvsHashes({ ...options, hash: name }, tuples, io);
+        done(ExitStatus.done);
+        return;
+      }
+      if (options.withPort === true) {
+        throw new FlowfateError('usage', '--with-port is for --hash ipvs-sh and ipvs-mh');
+      }
+      const settings: RouterHashOptions = { ...options, hash: name };
+      const hash = createFlowHash(settings);
+      const hops = options.nextHops === undefined ? null : hopsOf(options.nextHops, hash, settings);
       writeOutput(options.out, io, inputs, ({ write }) => {
         const out = new BufferedSink(write);
-        if (options.table === true) writeTable(hops, options, out.write);
-        else if (options.capture !== undefined) hashCapture(options.capture, options, hash, hops, out.write);
-        else hashTuples(inputs[0]!, options, hash, hops, io, out);
+        if (options.table === true) writeTable(hops, settings, out.write);
+        else if (options.capture !== undefined) hashCapture(options.capture, settings, hash, hops, out.write);
+        else hashTuples(inputs[0]!, settings, hash, hops, io, out);
         out.flush();
       });
       done(ExitStatus.done);
@@ -105,7 +126,7 @@ interface Hops {
   readonly names: NamedNextHops['names'];
 }
 
-function hopsOf(text: string, hash: FlowHash, options: HashOptions): Hops {
+function hopsOf(text: string, hash: FlowHash, options: RouterHashOptions): Hops {
   const { names, nextHops } = parseNextHops(text);
   const settings = {
     select: options.select,
@@ -124,7 +145,7 @@ function hopsOf(text: string, hash: FlowHash, options: HashOptions): Hops {
   }
 }
 
-function writeTable(hops: Hops | null, { select, format }: HashOptions, write: Sink): void {
+function writeTable(hops: Hops | null, { select, format }: RouterHashOptions, write: Sink): void {
   if (hops === null) throw new FlowfateError('usage', '--table needs --next-hops');
   const table = hops.group.table();
   if (table === null) {
@@ -147,7 +168,7 @@ function writeTable(hops: Hops | null, { select, format }: HashOptions, write: S
 
 function hashTuples(
   path: string,
-  options: HashOptions,
+  options: RouterHashOptions,
   hash: FlowHash,
   hops: Hops | null,
   io: Io,
@@ -174,7 +195,7 @@ function hashTuples(
 
 function hashCapture(
   path: string,
-  options: HashOptions,
+  options: RouterHashOptions,
   hash: FlowHash,
   hops: Hops | null,
   write: Sink,
@@ -215,18 +236,12 @@ function packetHash(settings: FlowHashSettings, hash: FlowHash, view: DataView, 
   );
 }
 
-function addressText(words: Uint32Array, at: number, family: number): string {
-  return formatAddress(
-    family === 4 ? ipv4(words[at]!) : ipv6(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!),
-  );
-}
-
 /** Writes a row a hash, in either format. */
 class HashRows {
   readonly #packets: boolean;
 
   constructor(
-    private readonly options: HashOptions,
+    private readonly options: RouterHashOptions,
     private readonly hops: Hops | null,
     of: 'tuples' | 'packets',
     private readonly sink: Sink,

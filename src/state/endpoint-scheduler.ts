@@ -6,11 +6,13 @@
  *   keeps its endpoint whichever node it comes through. The algorithm is exact, the bits are no product's.
  * - `rr`, `lc`: IPVS's own memory of what it did: in turn; fewest connections, the first of equals. A connection
  *   counts until its client sends FIN or RST.
- * - `sh`: net/netfilter/ipvs/ip_vs_sh.c: 256 buckets dealt to the endpoints in turn, asked with the client's
- *   address. `mh`: ip_vs_mh.c with the flag that kube-proxy sets (mh-port): address and port, a Maglev table.
+ * - `sh`, `mh`: IPVS's source hashing as the kernel computes it (route/ipvs-source-table.ts): `sh` is asked with the
+ *   client's address, `mh` with address and port (kube-proxy sets mh-port). kube-proxy adds a service's endpoints sorted
+ *   by their text, "address:port"; one that comes later stands first in the kernel's list, here as if added in order.
  */
+import { type Address, formatAddress } from '../addr/address.js';
+import { type IpvsDestination, IpvsSourceTable, ipvsFold } from '../route/ipvs-source-table.js';
 import { MaglevGroup } from '../route/maglev.js';
-import { mixPair } from '../route/mix.js';
 import { draw, Stream, scale } from './draw.js';
 import type { Scheduling } from './proxy-plane.js';
 
@@ -25,13 +27,6 @@ export interface NewConnection {
   readonly sourcePort: number;
 }
 
-/** net/netfilter/ipvs/ip_vs_sh.c: IP_VS_SH_TAB_BITS */
-const SH_BITS = 8;
-/** include/linux/hash.h: GOLDEN_RATIO_32 */
-const GOLDEN_RATIO_32 = 0x61c88647;
-/** ip_vs_mh.c: CONFIG_IP_VS_MH_TAB_INDEX 12 */
-const MH_TABLE = 4093;
-
 export class EndpointScheduler {
   /** per service: how many connections have been dealt out */
   private readonly turn: number[] = [];
@@ -39,6 +34,9 @@ export class EndpointScheduler {
   private active: number[] = [];
   /** Maglev tables by the candidates they were built for */
   private readonly tables = new WeakMap<readonly number[], MaglevGroup>();
+  private readonly sourceTables = new WeakMap<readonly number[], SourceTable>();
+  /** per pod row: what IPVS knows it by */
+  private readonly destinations: (IpvsDestination & { readonly text: string })[] = [];
 
   constructor(
     private readonly node: number,
@@ -47,7 +45,7 @@ export class EndpointScheduler {
     private readonly tableSize: number,
   ) {}
 
-  /** The choice hangs on the connection alone: no chance, no memory. */
+  /** The choice depends on the connection alone: no chance, no memory. */
   get isConsistent(): boolean {
     return this.scheduling === 'maglev' || this.scheduling === 'sh' || this.scheduling === 'mh';
   }
@@ -63,9 +61,10 @@ export class EndpointScheduler {
       case 'maglev':
         return this.tableOf(candidates, this.tableSize).peek(key >>> 0);
       case 'mh':
-        return this.tableOf(candidates, MH_TABLE).peek(mixPair(source, sourcePort));
-      case 'sh':
-        return candidates[(Math.imul(source, GOLDEN_RATIO_32) >>> (32 - SH_BITS)) % candidates.length]!;
+      case 'sh': {
+        const { table, rows } = this.sourceTableOf(candidates, this.scheduling);
+        return rows[table.choose(source, this.scheduling === 'mh' ? sourcePort : 0)]!;
+      }
       case 'rr': {
         const turn = this.turn[service] ?? 0;
         this.turn[service] = turn + 1;
@@ -74,6 +73,13 @@ export class EndpointScheduler {
       case 'lc':
         return this.leastConnections(candidates);
     }
+  }
+
+  /** `pod` takes connections at this address and port. */
+  know(pod: number, address: Address, port: number): void {
+    const text = `${formatAddress(address)}:${port}`;
+    if (this.destinations[pod]?.text === text) return;
+    this.destinations[pod] = { fold: ipvsFold(address), port, weight: 1, text };
   }
 
   /** A connection to `pod` was made, or has ended. */
@@ -97,6 +103,19 @@ export class EndpointScheduler {
     return best;
   }
 
+  private sourceTableOf(candidates: readonly number[], scheduler: 'sh' | 'mh'): SourceTable {
+    let known = this.sourceTables.get(candidates);
+    if (known === undefined) {
+      const of = (row: number) => this.destinations[row] ?? { fold: row, port: 0, weight: 1, text: '' };
+      const rows = [...candidates].sort((a, b) =>
+        of(a).text < of(b).text ? -1 : of(a).text > of(b).text ? 1 : a - b,
+      );
+      known = { table: new IpvsSourceTable(scheduler, rows.map(of)), rows };
+      this.sourceTables.set(candidates, known);
+    }
+    return known;
+  }
+
   private tableOf(candidates: readonly number[], size: number): MaglevGroup {
     let table = this.tables.get(candidates);
     if (table === undefined) {
@@ -107,6 +126,12 @@ export class EndpointScheduler {
     }
     return table;
   }
+}
+
+/** Destinations that stand for pod rows, in the order in which they were added. */
+interface SourceTable {
+  readonly table: IpvsSourceTable;
+  readonly rows: readonly number[];
 }
 
 /** The client's address as {@link NewConnection.source} wants it. */

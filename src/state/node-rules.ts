@@ -46,6 +46,12 @@ export class NodeRules {
 
   /** The rules that kube-proxy begins to write. `pods[service]`: the service's pods in list order. */
   drawUp(pods: readonly (readonly Pod[])[]): readonly ServiceRules[] {
+    pods.forEach((members, service) => {
+      const port = this.models[service]!.ports[0]?.targetPort ?? 0;
+      for (const { row, addresses } of members) {
+        if (addresses.length > 0) this.scheduler.know(row, addresses[0]!, port);
+      }
+    });
     return pods.map((members) => ({
       cluster: eligible(members),
       local: eligible(members.filter((pod) => pod.node === this.node)),
@@ -110,7 +116,7 @@ export class NodeRules {
     return this.models[service]!.externalTrafficPolicy === 'Local' ? rules.local : rules.cluster;
   }
 
-  /** The endpoint that this connection gets on every node that offers it; -1 where it hangs on the node or on chance. */
+  /** The endpoint that this connection gets on every node that offers it; -1 where it depends on the node or on chance. */
   everywhere(service: number, connection: NewConnection): number {
     const candidates = this.candidates(service);
     if (candidates.length === 1) return candidates[0]!;
