@@ -8,23 +8,32 @@ export interface ClientPlan {
   readonly connections: readonly PlannedConnection[];
 }
 
-/** `ok` alive at the end; `eof` the server closed first; `timeout` a request stayed unanswered; the rest as named. */
+/**
+ * `ok` alive at the end; `eof` the server closed first; `timeout` a request stayed unanswered; `stall` what the server
+ * pushes no longer comes; `udp-lost` a datagram had no answer; `misdelivered` another endpoint answered later datagrams;
+ * the rest as named.
+ */
 export type Outcome =
   | 'ok'
   | 'closed'
   | 'rst'
   | 'eof'
   | 'timeout'
+  | 'stall'
   | 'fin-unacked'
+  | 'udp-lost'
+  | 'misdelivered'
   | 'connect-timeout'
   | 'connect-refused'
   | 'connect-rst'
   | 'connect-error'
   | 'error';
 
-/** Times are seconds after t = 0. */
+/** One life of a planned connection. Times are seconds after t = 0. */
 export interface ClientResult {
   readonly id: number;
+  /** counts the connections of one source port from 0 */
+  readonly life: number;
   synS: number | null;
   establishedS: number | null;
   outcome: Outcome | null;

@@ -21,9 +21,14 @@ export const lacksNamespaces: string | null = (() => {
   return null;
 })();
 
+export interface KernelNextHop {
+  readonly gateway: string;
+  readonly weight: number;
+}
+
 export class Host {
-  readonly #processes = new Set<HostProcess>();
-  #logs = 0;
+  private readonly processes = new Set<HostProcess>();
+  private logs = 0;
 
   constructor(
     readonly name: string,
@@ -56,19 +61,21 @@ export class Host {
     if (status !== 0) throw new Error(`ip refused in ${this.name}: ${complaint}`);
   }
 
-  /** Gateways of the kernel's route to a prefix, in the order of its table. */
-  async kernelNextHops(prefix: string): Promise<string[]> {
+  /** The next hops of the kernel's route to a prefix, in the order of its table. */
+  async kernelNextHops(prefix: string): Promise<KernelNextHop[]> {
     const family = prefix.includes(':') ? '-6' : '-4';
     const routes = JSON.parse((await this.ip('-j', family, 'route', 'show', 'exact', prefix)) || '[]') as {
       gateway?: string;
-      nexthops?: { gateway: string }[];
+      nexthops?: KernelNextHop[];
     }[];
-    return routes.flatMap((r) => r.nexthops?.map((hop) => hop.gateway) ?? (r.gateway ? [r.gateway] : []));
+    return routes.flatMap(
+      (route) => route.nexthops ?? (route.gateway ? [{ gateway: route.gateway, weight: 1 }] : []),
+    );
   }
 
   /** Starts a program inside. What it writes to either stream goes to a file, so that nobody has to keep reading. */
   start(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): HostProcess {
-    const logFile = join(this.dir, `${this.name}-${this.#logs++}.log`);
+    const logFile = join(this.dir, `${this.name}-${this.logs++}.log`);
     const log = openSync(logFile, 'a');
     const child = spawn('ip', ['netns', 'exec', this.namespace, command, ...args], {
       stdio: ['ignore', log, log],
@@ -76,24 +83,24 @@ export class Host {
     });
     closeSync(log);
     const started = new HostProcess(child, logFile);
-    this.#processes.add(started);
-    void started.ended.then(() => this.#processes.delete(started));
+    this.processes.add(started);
+    void started.ended.then(() => this.processes.delete(started));
     return started;
   }
 
   async endAll(): Promise<void> {
-    await Promise.all([...this.#processes].map((p) => p.stop()));
+    await Promise.all([...this.processes].map((p) => p.stop()));
   }
 
   killAllNow(): void {
-    for (const p of this.#processes) p.killNow();
+    for (const p of this.processes) p.killNow();
   }
 }
 
 export class HostProcess {
   /** resolves with the exit status, or the signal's name */
   readonly ended: Promise<number | string>;
-  #over = false;
+  private over = false;
 
   constructor(
     readonly child: ChildProcess,
@@ -104,7 +111,7 @@ export class HostProcess {
       child.on('exit', (status, signal) => resolve(status ?? signal ?? 'unknown'));
     });
     void this.ended.then(() => {
-      this.#over = true;
+      this.over = true;
     });
   }
 
@@ -113,7 +120,7 @@ export class HostProcess {
   }
 
   get running(): boolean {
-    return !this.#over;
+    return !this.over;
   }
 
   log(): string {
@@ -121,12 +128,12 @@ export class HostProcess {
   }
 
   signal(signal: NodeJS.Signals): void {
-    if (!this.#over) this.child.kill(signal);
+    if (!this.over) this.child.kill(signal);
   }
 
   /** SIGTERM, and SIGKILL where that did not end it in time. */
   async stop(graceMs = 10_000): Promise<number | string> {
-    const family = this.#family().slice(1);
+    const family = this.family().slice(1);
     this.signal('SIGTERM');
     const timer = setTimeout(() => this.killNow(), graceMs);
     const status = await this.ended;
@@ -142,12 +149,12 @@ export class HostProcess {
   }
 
   killNow(): void {
-    if (!this.#over) killEach(this.#family());
+    if (!this.over) killEach(this.family());
   }
 
   /** the process and its descendants */
-  #family(): number[] {
-    return this.#over ? [] : [this.pid, ...descendants(this.pid)];
+  private family(): number[] {
+    return this.over ? [] : [this.pid, ...descendants(this.pid)];
   }
 }
 

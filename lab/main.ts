@@ -5,15 +5,20 @@ import { lacksNamespaces } from './host.js';
 import { NODE_NAMES } from './layout.js';
 import { replayRun, scoreText } from './replay-run.js';
 import { ROUTER_KINDS } from './router.js';
-import { type LabOptions, runLab } from './run-lab.js';
+import { runLab } from './run-lab.js';
+import type { Setting } from './setting.js';
+import { SETTINGS } from './settings.js';
 import { SCENARIOS } from './story.js';
+import { storySetting } from './story-setting.js';
 
 const HELP = `usage: npm run lab -- [options]        (root; network namespaces only, nothing of this machine is changed)
 
-Builds clients, an ECMP router, four nodes with kube-proxy's rules and their pods out of network namespaces, runs real
-TCP connections through them while the routes change, and leaves capture.pcap, scenario.yaml, truth.tsv and events.json
+Builds clients, an ECMP router, nodes with kube-proxy's rules and their pods out of network namespaces, runs real
+connections through them while the routes change, and leaves capture.pcap, scenario.yaml, truth.tsv and events.json
 behind; then replays the capture and says how many fates it gets right.
 
+  --setting NAME             a cluster and clients of their own, instead of a story (then only --seed and --out):
+                             ${[...SETTINGS.keys()].join(', ')}
   --policy Cluster|Local     externalTrafficPolicy of the service (Local)
   --scenario NAME            ${SCENARIOS.join(', ')} (withdraw)
   --router KIND              ${ROUTER_KINDS.join(', ')} (bird)
@@ -24,9 +29,10 @@ behind; then replays the capture and says how many fates it gets right.
   --pods N|n1=2,n2=1,…       pods on each node (1)
   --buckets N                of resilient groups (128)
   --idle-timer S             of resilient groups (3)
-  --out DIR                  where the files go (lab-<policy>-<scenario>-<seed> in the current directory)
+  --out DIR                  where the files go (lab-<name>-<seed> in the current directory)
 
 example: npm run lab -- --policy Local --scenario rolling --router frr
+         npm run lab -- --setting reuse-local
          flowfate replay lab-…/capture.pcap --scenario lab-…/scenario.yaml
 `;
 
@@ -34,6 +40,19 @@ example: npm run lab -- --policy Local --scenario rolling --router frr
 const randomSeed = (): number => randomBytes(4).readUInt32LE() || 1;
 
 class WrongUsage extends Error {}
+
+/** What describes a story, as it was written. */
+interface StoryValues {
+  readonly policy: string;
+  readonly scenario: string;
+  readonly router: string;
+  readonly dur?: string | undefined;
+  readonly conns: string;
+  readonly rate: string;
+  readonly pods: string;
+  readonly buckets: string;
+  readonly 'idle-timer': string;
+}
 
 function oneOf<T extends string>(name: string, text: string, allowed: readonly T[]): T {
   const found = allowed.find((value) => value.toLowerCase() === text.toLowerCase());
@@ -61,15 +80,15 @@ function podsFrom(text: string): Map<string, number> {
     const each = wholeFrom('pods', text, 1, 50);
     return new Map(NODE_NAMES.map((name) => [name, each]));
   }
-  return new Map(
-    text.split(',').map((part) => {
-      const [node = '', count = ''] = part.split('=');
-      return [oneOf('pods', node, NODE_NAMES), wholeFrom('pods', count, 0, 50)];
-    }),
-  );
+  const counts = new Map<string, number>(NODE_NAMES.map((name) => [name, 0]));
+  for (const part of text.split(',')) {
+    const [node = '', count = ''] = part.split('=');
+    counts.set(oneOf('pods', node, NODE_NAMES), wholeFrom('pods', count, 0, 50));
+  }
+  return counts;
 }
 
-function optionsFrom(args: readonly string[]): LabOptions {
+function optionsFrom(args: readonly string[]): { readonly setting: Setting; readonly outDir: string } {
   const text = (value: string) => ({ type: 'string', default: value }) as const;
   const { values } = parseArgs({
     args: [...args],
@@ -77,6 +96,7 @@ function optionsFrom(args: readonly string[]): LabOptions {
       ...{ policy: text('Local'), scenario: text('withdraw'), router: text('bird'), conns: text('400') },
       ...{ rate: text('8'), pods: text('1'), buckets: text('128'), 'idle-timer': text('3') },
       ...{ seed: { type: 'string' }, dur: { type: 'string' }, out: { type: 'string' } },
+      setting: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -84,35 +104,40 @@ function optionsFrom(args: readonly string[]): LabOptions {
     process.stdout.write(HELP);
     process.exit(0);
   }
-  const policy = oneOf('policy', values.policy, ['Cluster', 'Local']);
+  const seed = values.seed === undefined ? randomSeed() : wholeFrom('seed', values.seed, 1, 2 ** 32 - 1);
+  const setting =
+    values.setting === undefined
+      ? storyFrom(values, seed)
+      : SETTINGS.get(oneOf('setting', values.setting, [...SETTINGS.keys()]))!(seed);
+  return { setting, outDir: values.out ?? `lab-${setting.name}-${seed}` };
+}
+
+function storyFrom(values: StoryValues, seed: number): Setting {
   const scenario = oneOf('scenario', values.scenario, SCENARIOS);
   const router = oneOf('router', values.router, ROUTER_KINDS);
-  if (router === 'resilient' && scenario === 'crash') {
+  if ((router === 'resilient' || router === 'static') && scenario === 'crash') {
     throw new WrongUsage(
-      '--router resilient: no daemon runs it, so nobody would notice a crash; use bird or frr',
+      `--router ${router}: no daemon runs it, so nobody would notice a crash; use bird or frr`,
     );
   }
-  const seed = values.seed === undefined ? randomSeed() : wholeFrom('seed', values.seed, 1, 2 ** 32 - 1);
-  return {
-    ...{ policy, scenario, router, seed },
+  return storySetting({
+    ...{ policy: oneOf('policy', values.policy, ['Cluster', 'Local']), scenario, router, seed },
     durationS: values.dur === undefined ? null : numberFrom('dur', values.dur, 8, 3600),
     connections: wholeFrom('conns', values.conns, 1, 20_000),
     connectionsPerSecond: numberFrom('rate', values.rate, 0, 1000),
     podsPerNode: podsFrom(values.pods),
     buckets: wholeFrom('buckets', values.buckets, 1, 65_535),
     idleTimerS: numberFrom('idle-timer', values['idle-timer'], 0, 3600),
-    outDir: values.out ?? `lab-${policy.toLowerCase()}-${scenario}-${seed}`,
-    progress: (sentence) => process.stderr.write(`${sentence}\n`),
-  };
+  });
 }
 
 async function main(): Promise<void> {
-  const options = optionsFrom(process.argv.slice(2));
+  const { setting, outDir } = optionsFrom(process.argv.slice(2));
   if (lacksNamespaces !== null) throw new WrongUsage(`the lab ${lacksNamespaces}`);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => process.exit(130));
-  await runLab(options);
-  process.stdout.write(`${options.outDir}, seed ${options.seed}: ${scoreText(replayRun(options.outDir))}\n`);
+  await runLab({ setting, outDir, progress: (sentence) => process.stderr.write(`${sentence}\n`) });
+  process.stdout.write(`${outDir}, seed ${setting.hash.seed}: ${scoreText(replayRun(outDir))}\n`);
 }
 
 main().catch((error: Error) => {

@@ -1,62 +1,46 @@
 /**
- * Where the router really sent each flow: the destination MAC addresses of the frames that leave its node side, read
- * from a classic little-endian pcap as tcpdump writes it here. Deliberately not the project's own reader and decoder:
- * this is what they are measured against.
+ * Where the router really sent each flow, and when its client was really reset: read from the wire on either side of it.
+ * A client's process hears of a reset late on a busy machine; the wire's clock is the truth.
  */
-import { readFileSync } from 'node:fs';
+import { type Frame, framesOf, RST } from './frames.js';
 import { type Layout, ROUTER } from './layout.js';
 
 export interface PathStep {
+  /** seconds since 1970 */
   readonly atS: number;
   readonly node: string;
 }
 
-const FILE_HEADER_BYTES = 24;
-const RECORD_HEADER_BYTES = 16;
-const MAGIC_MICROSECONDS = 0xa1b2c3d4;
-const TCP = 6;
-
-/** By `src srcPort dst dstPort`, addresses as hex: a step for every change of the node. Times in seconds since 1970. */
+/** By `src srcPort dst dstPort`, addresses as hex: every packet of the flow that left the router's node side. */
 export function observedPaths(file: string, layout: Layout): Map<string, PathStep[]> {
-  const bytes = readFileSync(file);
-  if (bytes.readUInt32LE(0) !== MAGIC_MICROSECONDS) throw new Error(`${file} is not a capture of tcpdump's`);
   const nodes = new Map(layout.nodes.map(({ mac, name }) => [macHex(mac), name]));
   const routerMac = macHex(ROUTER.mac);
   const paths = new Map<string, PathStep[]>();
-  let at = FILE_HEADER_BYTES;
-  while (at + RECORD_HEADER_BYTES <= bytes.length) {
-    const atS = bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) / 1e6;
-    const end = at + RECORD_HEADER_BYTES + bytes.readUInt32LE(at + 8);
-    const frame = bytes.subarray(at + RECORD_HEADER_BYTES, end);
-    at = end;
-    const key = flowKey(frame);
+  for (const { key, atS, srcMac, dstMac } of framesOf(file)) {
     // a node that has no use for a packet may send it back: that is not the router's choice
-    if (key === null || frame.toString('hex', 6, 12) !== routerMac) continue;
-    const node = nodes.get(frame.toString('hex', 0, 6));
+    if (srcMac !== routerMac) continue;
+    const node = nodes.get(dstMac);
     if (node === undefined)
       throw new Error('the router sent a packet for the service to nobody the lab knows');
-    const steps = paths.get(key) ?? [];
-    if (steps.at(-1)?.node !== node) steps.push({ atS, node });
-    paths.set(key, steps);
+    push(paths, key, { atS, node });
   }
   return paths;
 }
 
-/** Ethernet, then IPv4 or IPv6 without extension headers, then TCP. */
-function flowKey(frame: Buffer): string | null {
-  const etherType = frame.readUInt16BE(12);
-  const ip = 14;
-  if (etherType === 0x0800 && frame[ip + 9] === TCP) {
-    return keyAt(frame, ip + 12, 4, ip + (frame[ip]! & 15) * 4);
+/** By the client's `src srcPort dst dstPort`: moments (seconds since 1970) at which a RST from the VIP came by. */
+export function observedResets(file: string, vips: ReadonlySet<string>): Map<string, number[]> {
+  const resets = new Map<string, number[]>();
+  const fromVip = ({ key }: Frame): boolean => vips.has(key.slice(0, key.indexOf(' ')));
+  for (const frame of framesOf(file)) {
+    if ((frame.tcpFlags & RST) !== 0 && fromVip(frame)) push(resets, frame.reverseKey, frame.atS);
   }
-  if (etherType === 0x86dd && frame[ip + 6] === TCP) return keyAt(frame, ip + 8, 16, ip + 40);
-  return null;
+  return resets;
 }
 
-function keyAt(frame: Buffer, addresses: number, size: number, ports: number): string {
-  const src = frame.toString('hex', addresses, addresses + size);
-  const dst = frame.toString('hex', addresses + size, addresses + 2 * size);
-  return `${src} ${frame.readUInt16BE(ports)} ${dst} ${frame.readUInt16BE(ports + 2)}`;
+function push<T>(lists: Map<string, T[]>, key: string, value: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
 }
 
 const macHex = (mac: string): string => mac.replaceAll(':', '');

@@ -1,11 +1,17 @@
-/** Replays what a run of the lab left behind, under several seeds, and scores it. */
-import { readFileSync } from 'node:fs';
+/**
+ * Replays what a run of the lab left behind, under several seeds, and scores it. Only what the clients sent is replayed:
+ * a what-if must not need the answers.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { formatAddress } from '../src/addr/address.js';
 import type { ClusterModel } from '../src/cluster/model.js';
 import { loadScenario } from '../src/cluster/scenario/load-scenario.js';
 import { readCapture } from '../src/flow/read-capture.js';
 import { replay } from '../src/verdict/replay.js';
 import type { ReplayResult } from '../src/verdict/verdict.js';
+import { addressHex, keepClientSide } from './frames.js';
 import { type LabScore, scoreLabRun } from './score.js';
 
 /** More are drawn while some connection has not gone as in any of them: two draws in a row may be needed. */
@@ -13,9 +19,20 @@ const FIRST_SEEDS = 32;
 const MOST_SEEDS = 512;
 
 export function replayRun(dir: string): LabScore {
+  const scratch = mkdtempSync(join(tmpdir(), 'flowfate-score-'));
+  try {
+    return scored(dir, scratch);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function scored(dir: string, scratch: string): LabScore {
   const file = join(dir, 'scenario.yaml');
   const { model } = loadScenario([{ name: file, text: readFileSync(file, 'utf8') }]);
-  const index = readCapture(join(dir, 'capture.pcap'));
+  const clientSide = join(scratch, 'client-side.pcap');
+  keepClientSide(join(dir, 'capture.pcap'), clientSide, vipsOf(model));
+  const index = readCapture(clientSide);
   const results: ReplayResult[] = [];
   for (let seeds = FIRST_SEEDS; ; seeds *= 2) {
     while (results.length < seeds) results.push(replay(index, withSeed(model, results.length + 1)));
@@ -31,6 +48,9 @@ function withSeed(model: ClusterModel, seed: number): ClusterModel {
   return { ...model, seed, router: { ...router, ecmp: { ...router.ecmp, timerSeed: seed } } };
 }
 
+const vipsOf = ({ services }: ClusterModel): Set<string> =>
+  new Set(services.flatMap(({ vips }) => vips.map((vip) => addressHex(formatAddress(vip)))));
+
 /** The score in sentences for a person. */
 export function scoreText(score: LabScore): string {
   const { flows, scored, nearChange, divided, shares, wrong } = score;
@@ -41,7 +61,7 @@ export function scoreText(score: LabScore): string {
     ...(divided === 0
       ? []
       : [
-          `${divided} of them hang on a draw; seen, and expected from the draws:`,
+          `${divided} of them depend on a draw; seen, and expected from the draws:`,
           ...shares.map(
             (s) => `  ${s.fate}: ${s.seen}, ${s.expected.toFixed(1)} ± ${s.deviation.toFixed(1)}`,
           ),

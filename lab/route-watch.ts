@@ -6,7 +6,7 @@
  *     [2026-11-23T06:08:09.655149] Deleted 203.0.113.10 …
  */
 import type { HostProcess } from './host.js';
-import { type Layout, VIP } from './layout.js';
+import type { Layout } from './layout.js';
 import type { LabNetwork } from './network.js';
 import { nodesOf } from './router.js';
 
@@ -18,18 +18,19 @@ export interface RouteChange {
   readonly nextHops: readonly string[];
 }
 
+const VIA = /\bvia (?:inet6? )?(\S+)(?: dev \S+)?(?: weight (\d+))?/g;
 const LINE = /^\[(\S+)\] (Deleted )?(\S+) /;
 
 export class RouteWatch {
-  readonly #process: HostProcess;
+  private readonly process: HostProcess;
 
   constructor(readonly network: LabNetwork) {
-    this.#process = network.router.start('ip', ['-ts', '-o', 'monitor', 'route'], { TZ: 'UTC' });
+    this.process = network.router.start('ip', ['-ts', '-o', 'monitor', 'route'], { TZ: 'UTC' });
   }
 
   async stop(): Promise<RouteChange[]> {
-    await this.#process.stop();
-    return parseMonitor(this.#process.log(), this.network.layout);
+    await this.process.stop();
+    return parseMonitor(this.process.log(), this.network.layout);
   }
 }
 
@@ -37,13 +38,16 @@ export function parseMonitor(text: string, layout: Layout): RouteChange[] {
   const changes: RouteChange[] = [];
   for (const line of text.split('\n')) {
     const head = LINE.exec(line);
-    const family = head?.[3] === VIP.ipv4 ? 'ipv4' : head?.[3] === VIP.ipv6 ? 'ipv6' : null;
-    if (head === null || family === null) continue;
-    const gateways = [...line.matchAll(/\bvia (?:inet6? )?(\S+)/g)].map((via) => via[1]!);
+    const vip = layout.vips.find(({ address }) => address === head?.[3]);
+    if (head === null || vip === undefined) continue;
+    const hops = [...line.matchAll(VIA)].map(([, gateway, weight]) => ({
+      gateway: gateway!,
+      weight: Number(weight ?? 1),
+    }));
     changes.push({
       atS: secondsOf(head[1]!),
-      prefix: `${VIP[family]}/${family === 'ipv4' ? 32 : 128}`,
-      nextHops: head[2] === undefined ? nodesOf(layout, gateways) : [],
+      prefix: vip.prefix,
+      nextHops: head[2] === undefined ? nodesOf(layout, hops) : [],
     });
   }
   return changes;

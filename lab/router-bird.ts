@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { FAMILIES, NODE_ASN, ROUTER, ROUTER_ASN } from './layout.js';
 import type { LabNetwork } from './network.js';
 import type { LabRouter } from './router.js';
+import type { NextHop } from './setting.js';
 import { HOLD_TIME_S, type Speakers } from './speakers.js';
 
 export class BirdRouter implements LabRouter {
@@ -12,11 +13,11 @@ export class BirdRouter implements LabRouter {
     readonly speakers: Speakers,
   ) {}
 
-  async start(announcing: readonly string[]): Promise<void> {
-    const file = (end: string): string => join(this.network.settings.dir, `router.bird.${end}`);
-    writeFileSync(file('conf'), this.#configuration());
+  async start(nextHops: readonly NextHop[]): Promise<void> {
+    const file = (end: string): string => join(this.network.dir, `router.bird.${end}`);
+    writeFileSync(file('conf'), this.configuration());
     this.network.router.start('bird', ['-f', '-c', file('conf'), '-s', file('ctl'), '-P', file('pid')]);
-    for (const node of announcing) this.speakers.start(node);
+    for (const { node } of nextHops) this.speakers.start(node);
   }
 
   async announce(node: string): Promise<void> {
@@ -27,7 +28,7 @@ export class BirdRouter implements LabRouter {
     await this.speakers.stop(node);
   }
 
-  #configuration(): string {
+  private configuration(): string {
     return [
       `router id ${ROUTER.ipv4};`,
       'protocol device { scan time 10; }',

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { FAMILIES, type Family, NODE_ASN, ROUTER, ROUTER_ASN } from './layout.js';
 import type { LabNetwork } from './network.js';
 import type { LabRouter } from './router.js';
+import type { NextHop } from './setting.js';
 import { HOLD_TIME_S, type Speakers } from './speakers.js';
 import { Hopeless, sleep, until } from './wait.js';
 
@@ -16,21 +17,21 @@ const PROGRAMS = '/usr/lib/frr';
 const BETWEEN_SPEAKERS_MS = 1200;
 
 export class FrrRouter implements LabRouter {
-  readonly #dir: string;
+  private readonly dir: string;
 
   constructor(
     readonly network: LabNetwork,
     readonly speakers: Speakers,
   ) {
-    this.#dir = join(network.settings.dir, 'frr');
+    this.dir = join(network.dir, 'frr');
   }
 
-  async start(announcing: readonly string[]): Promise<void> {
-    mkdirSync(this.#dir, { recursive: true });
-    writeFileSync(join(this.#dir, 'frr.conf'), this.#configuration());
-    spawnSync('chown', ['-R', 'frr:frr', this.#dir]);
-    for (const program of ['zebra', 'bgpd']) await this.#startProgram(program);
-    for (const node of announcing) {
+  async start(nextHops: readonly NextHop[]): Promise<void> {
+    mkdirSync(this.dir, { recursive: true });
+    writeFileSync(join(this.dir, 'frr.conf'), this.configuration());
+    spawnSync('chown', ['-R', 'frr:frr', this.dir]);
+    for (const program of ['zebra', 'bgpd']) await this.startProgram(program);
+    for (const { node } of nextHops) {
       this.speakers.start(node);
       await sleep(BETWEEN_SPEAKERS_MS);
     }
@@ -44,20 +45,20 @@ export class FrrRouter implements LabRouter {
     await this.speakers.stop(node);
   }
 
-  async #startProgram(program: string): Promise<void> {
-    const file = (name: string): string => join(this.#dir, name);
+  private async startProgram(program: string): Promise<void> {
+    const file = (name: string): string => join(this.dir, name);
     const started = this.network.router.start(join(PROGRAMS, program), [
       ...['-f', file('frr.conf'), '-i', file(`${program}.pid`), '-z', file('zserv.api')],
-      ...['--vty_socket', this.#dir, '-A', '127.0.0.1', '--log', 'stdout'],
+      ...['--vty_socket', this.dir, '-A', '127.0.0.1', '--log', 'stdout'],
     ]);
-    const vtysh = ['--vty_socket', this.#dir, '--config_dir', this.#dir, '-d', program, '-c', 'show version'];
+    const vtysh = ['--vty_socket', this.dir, '--config_dir', this.dir, '-d', program, '-c', 'show version'];
     await until(`FRR's ${program} to take commands`, async () => {
       if (!started.running) throw new Hopeless(`it ended: ${started.log().slice(-500)}`);
       return (await this.network.router.exec('vtysh', ...vtysh)).includes('FRR');
     });
   }
 
-  #configuration(): string {
+  private configuration(): string {
     const { nodes } = this.network.layout;
     const family = (own: Family): string[] => [
       ` address-family ${own} unicast`,

@@ -6,33 +6,20 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClientPlan, ClientResult } from './client-record.js';
+import { addressHex } from './frames.js';
 import type { HostProcess } from './host.js';
-import type { TrafficPolicy } from './kube-proxy.js';
-import { layoutOf, VIP } from './layout.js';
 import { LabNetwork } from './network.js';
-import { observedPaths } from './observed-paths.js';
+import { observedPaths, observedResets } from './observed-paths.js';
 import { programFile } from './program-file.js';
 import { RouteWatch } from './route-watch.js';
-import { type LabRouter, makeRouter, type RouterKind, settledRoutes } from './router.js';
-import { type ScenarioName, type Step, storyOf } from './story.js';
-import { planTraffic } from './traffic-plan.js';
+import { type LabRouter, makeRouter, settledRoutes } from './router.js';
+import type { Setting } from './setting.js';
+import type { Step } from './story.js';
 import { Hopeless, sleep, until } from './wait.js';
 import { type DoneStep, writeRun } from './write-run.js';
 
-export interface LabOptions {
-  readonly policy: TrafficPolicy;
-  readonly scenario: ScenarioName;
-  readonly router: RouterKind;
-  /** of the router's hash and of the clients' traffic */
-  readonly seed: number;
-  /** as long as the story needs where null */
-  readonly durationS: number | null;
-  readonly connections: number;
-  readonly connectionsPerSecond: number;
-  readonly podsPerNode: ReadonlyMap<string, number>;
-  /** of resilient groups */
-  readonly buckets: number;
-  readonly idleTimerS: number;
+export interface RunOptions {
+  readonly setting: Setting;
   /** made if it is not there */
   readonly outDir: string;
   /** called with a sentence for each stage */
@@ -40,15 +27,14 @@ export interface LabOptions {
 }
 
 /** The clients' process starts within this time, or says that the machine is too busy. */
-const CLIENT_START_S = 2.5;
-const CLIENT_END_S = 10;
+const CLIENT_START_S = 4;
+const CLIENT_END_S = 20;
 /** snapshot length: headers with all their options */
-const SNAP_BYTES = '96';
+const SNAP_BYTES = '120';
 
-export async function runLab(options: LabOptions): Promise<void> {
+export async function runLab(options: RunOptions): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'flowfate-lab-'));
-  const layout = layoutOf(options.podsPerNode);
-  const network = new LabNetwork(layout, { policy: options.policy, hashSeed: options.seed, dir });
+  const network = new LabNetwork(options.setting, dir);
   const clean = (): void => {
     network.remove();
     rmSync(dir, { recursive: true, force: true });
@@ -56,82 +42,78 @@ export async function runLab(options: LabOptions): Promise<void> {
   process.on('exit', clean);
   try {
     mkdirSync(options.outDir, { recursive: true });
-    await perform(options, network, dir);
+    await perform(options, network);
   } finally {
     process.off('exit', clean);
     clean();
   }
 }
 
-async function perform(options: LabOptions, network: LabNetwork, dir: string): Promise<void> {
-  const { progress, outDir } = options;
-  const story = storyOf(options.scenario);
-  const durationS = options.durationS ?? story.durationS;
+async function perform({ setting, progress, outDir }: RunOptions, network: LabNetwork): Promise<void> {
+  const { durationS, plan } = setting;
   progress('building clients, router, nodes and pods');
   await network.build();
-  const router = makeRouter(options.router, network, options);
-  await router.start(story.announcing);
-  await settledRoutes(network, story.announcing.length);
+  const router = makeRouter(network);
+  await router.start(setting.nextHops);
+  await settledRoutes(network, setting.nextHops.length);
   // a daemon may still rearrange what it has just learned
   await sleep(1500);
-  const initialRoutes = await settledRoutes(network, story.announcing.length);
+  const initialRoutes = await settledRoutes(network, setting.nextHops.length);
 
   const watch = new RouteWatch(network);
-  const rawPaths = join(dir, 'node-side.pcap');
-  const captures = await startCaptures(network, join(outDir, 'capture.pcap'), rawPaths);
-  const plan = planTraffic(
-    { connections: options.connections, perSecond: options.connectionsPerSecond, seed: options.seed },
-    story,
-    durationS,
-  );
+  const clientSide = join(outDir, 'capture.pcap');
+  const nodeSide = join(network.dir, 'node-side.pcap');
+  const captures = await startCaptures(network, clientSide, nodeSide);
   const epochS = Date.now() / 1000 + CLIENT_START_S;
   progress(`${plan.length} connections over ${durationS} s`);
-  const clients = startClients(network, dir, { epochS, durationS, connections: plan });
+  const clients = startClients(network, { epochS, durationS, connections: plan });
   const steps: DoneStep[] = [];
-  for (const step of story.steps) {
+  for (const step of setting.steps) {
     await sleep(Math.max(0, (epochS + step.atS) * 1000 - Date.now()));
     steps.push(await act(step, network, router));
-    progress(`${step.verb} ${step.node}`);
+    progress(`${step.verb} ${'node' in step ? step.node : step.pods.join(', ')}`);
   }
   const results = await resultsOf(clients, epochS + durationS);
   await stopCaptures(captures);
   const routeChanges = await watch.stop();
   await clients.process.kill();
-  const paths = observedPaths(rawPaths, network.layout);
-  const seen = { steps, routeChanges, plan, results, paths };
-  writeRun(outDir, {
-    options,
-    layout: network.layout,
-    epochS,
-    announcing: story.announcing,
-    initialRoutes,
-    ...seen,
-  });
+  const { layout } = network;
+  const vips = new Set(layout.vips.map(({ address }) => addressHex(address)));
+  const paths = observedPaths(nodeSide, layout);
+  const resets = observedResets(clientSide, vips);
+  writeRun(outDir, { setting, layout, epochS, initialRoutes, steps, routeChanges, results, paths, resets });
 }
 
 /** When its effect begins: a withdrawal or announcement is yet to spread; pods have left the rules before they stop. */
 async function act(step: Step, network: LabNetwork, router: LabRouter): Promise<DoneStep> {
   const beganS = Date.now() / 1000;
-  const done = (): DoneStep => ({ ...step, doneS: Date.now() / 1000 });
+  const done = (): DoneStep => ({ step, doneS: Date.now() / 1000 });
   switch (step.verb) {
     case 'withdraw':
       await router.withdraw(step.node);
-      return { ...step, doneS: beganS };
+      return { step, doneS: beganS };
     case 'announce':
-      await router.announce(step.node);
-      return { ...step, doneS: beganS };
-    case 'crash':
+      await router.announce(step.node, step.weight);
+      return { step, doneS: beganS };
+    case 'crash': {
       await network.cutCable(step.node);
-      return done();
+      const crashed = done();
+      if (step.noticedAfterS !== null) {
+        await sleep(step.noticedAfterS * 1000);
+        await router.withdraw(step.node);
+      }
+      return crashed;
+    }
     case 'stop-pods': {
-      await network.retirePods(step.node);
+      const pods = network.pods(step.pods);
+      await network.retirePods(pods);
       const retired = done();
-      await network.stopPods(step.node);
-      await network.clearPods(step.node);
+      await network.stopPods(pods);
+      await network.clearPods(pods);
       return retired;
     }
     case 'start-pods':
-      await network.startPods(step.node);
+      await network.startPods(network.pods(step.pods));
       return done();
   }
 }
@@ -141,17 +123,18 @@ async function startCaptures(
   clientSide: string,
   nodeSide: string,
 ): Promise<HostProcess[]> {
-  const quick = ['-B', '32768', '-Z', 'root', '-U'];
-  const hosts = `host ${VIP.ipv4} or host ${VIP.ipv6}`;
+  const quick = ['-B', '32768', '-Z', 'root', '-U', '-s', SNAP_BYTES];
+  const to = network.layout.vips.map(({ address }) => `dst host ${address}`).join(' or ');
   const captures = [
     network.router.start('tcpdump', [
-      ...['-i', 'c0', '-s', SNAP_BYTES, ...quick, '-w', clientSide],
-      `(tcp or icmp or icmp6) and (${hosts})`,
+      '-i',
+      'c0',
+      ...quick,
+      '-w',
+      clientSide,
+      to.replaceAll('dst host', 'host'),
     ]),
-    network.router.start('tcpdump', [
-      ...['-i', 'br0', '-s', SNAP_BYTES, ...quick, '-w', nodeSide],
-      `dst host ${VIP.ipv4} or dst host ${VIP.ipv6}`,
-    ]),
+    network.router.start('tcpdump', ['-i', 'br0', ...quick, '-w', nodeSide, to]),
   ];
   await until('tcpdump to listen', () => captures.every((capture) => capture.log().includes('listening on')));
   return captures;
@@ -173,9 +156,9 @@ interface Clients {
   readonly resultFile: string;
 }
 
-function startClients(network: LabNetwork, dir: string, plan: ClientPlan): Clients {
-  const planFile = join(dir, 'plan.json');
-  const resultFile = join(dir, 'clients.json');
+function startClients(network: LabNetwork, plan: ClientPlan): Clients {
+  const planFile = join(network.dir, 'plan.json');
+  const resultFile = join(network.dir, 'clients.json');
   writeFileSync(planFile, JSON.stringify(plan));
   const process_ = network.clients.start(process.execPath, [programFile('client'), planFile, resultFile]);
   return { process: process_, resultFile };

@@ -5,9 +5,9 @@
  * What the real system draws at random (which pod a node picks under Cluster, by how much a timer of a resilient group
  * is late) is not guessed: the replay is made with several seeds, and of its verdicts on a connection those count that
  * gave it the pod it really had. One of them must be what happened; they differ only where a further draw divides them
- * (a moved flow picks a dead pod or a live one). And over all connections whose fate hangs on a draw, the fates must
+ * (a moved flow picks a dead pod or a live one). And over all connections whose fate depends on a draw, the fates must
  * come as often as the draws make them; not so where pods are stopped: a client whose server closed sends nothing more,
- * so that the capture itself has drawn.
+ * so that the capture itself has drawn. Moments are the wire's, not those of a client's process.
  *
  * Left out: connections whose path changes, or that break, within 30 ms of a route change (the moment the kernel
  * announced it is a few tenths of a millisecond late) or while pods are being stopped or started (the lab rewrites rules
@@ -23,6 +23,8 @@ const NEAR_ROUTE_CHANGE_S = 0.03;
 const RULES_TAKE_S = 0.25;
 const BREAK_WITHIN_S = 0.05;
 const EXIT_S = 0.3;
+/** between the moment a process opens a connection and its first packet on the wire of a busy machine */
+const SAME_START_S = 0.3;
 /** how far a share may be from what was expected, in standard deviations */
 const SHARE_SIGMAS = 4;
 
@@ -35,11 +37,15 @@ const FATE: Readonly<Record<string, readonly string[]>> = {
   rst: ['reset'],
   eof: ['endpoint-closed'],
   timeout: ['timeout'],
+  stall: ['timeout'],
   'fin-unacked': ['timeout'],
+  'udp-lost': ['timeout', 'refused'],
+  misdelivered: ['misdelivered'],
   'connect-timeout': ['timeout'],
   'connect-refused': ['refused'],
   'connect-rst': ['refused'],
   'connect-error': ['refused'],
+  error: ['timeout', 'refused'],
 };
 
 export interface FateShare {
@@ -54,7 +60,7 @@ export interface LabScore {
   /** compared flow by flow */
   readonly scored: number;
   readonly nearChange: number;
-  /** of the scored ones, those whose fate hangs on a draw */
+  /** of the scored ones, those whose fate depends on a draw */
   readonly divided: number;
   /** fates of the divided ones */
   readonly shares: readonly FateShare[];
@@ -75,15 +81,15 @@ export function scoreLabRun(
   const wrong: string[] = [];
   const shares = new ShareCount();
   const rows = tsv(truthFile);
-  const endS = Math.max(...[...draws[0]!.values()].map((v) => v.end));
+  const endS = Math.max(...[...draws[0]!.values()].flat().map((v) => v.end));
   let scored = 0;
   let nearChange = 0;
   let divided = 0;
   for (const row of rows) {
     const key = `${row.src} ${row.sport} ${row.dst} ${row.dport}`;
-    const drawn = draws.flatMap((draw) => draw.get(key) ?? []);
-    if (drawn.length === 0) {
-      wrong.push(`${key}: no such flow in the report`);
+    const drawn = draws.flatMap((draw) => lifeOf(draw.get(key) ?? [], Number(row.t_syn)) ?? []);
+    if (drawn.length < draws.length) {
+      wrong.push(`${key} (${row.class}, life ${row.life ?? 0}): no such connection in the report`);
       continue;
     }
     if (drawn.some((v) => isNear(v, row))) {
@@ -109,13 +115,19 @@ export function scoreLabRun(
   };
 }
 
-function verdictsByFlow(result: ReplayResult): Map<string, FlowVerdict> {
-  const verdicts = new Map<string, FlowVerdict>();
+function verdictsByFlow(result: ReplayResult): Map<string, FlowVerdict[]> {
+  const verdicts = new Map<string, FlowVerdict[]>();
   for (let f = 0; f < result.flowCount; f++) {
     const v = result.flowVerdict(f);
-    verdicts.set(`${v.src} ${v.srcPort} ${v.dst} ${v.dstPort}`, v);
+    const key = `${v.src} ${v.srcPort} ${v.dst} ${v.dstPort}`;
+    verdicts.set(key, [...(verdicts.get(key) ?? []), v]);
   }
   return verdicts;
+}
+
+/** The connection of a five-tuple that began when this client's process opened one. */
+function lifeOf(lives: readonly FlowVerdict[], synS: number): FlowVerdict | undefined {
+  return lives.find(({ start }) => Math.abs(start - synS) < SAME_START_S);
 }
 
 /** Those that gave the flow the pod that first answered it; all where none did or where none answered. */
@@ -145,17 +157,24 @@ function nearChanges(model: ClusterModel): (v: FlowVerdict, row: TruthRow) => bo
   return (v, row) => {
     const moves = v.path.map((step) => step.at);
     if (moves.some((at) => nearRoute(at) || nearPods(at))) return true;
-    return nearRoute(seconds(row.t_break)) || nearStop(seconds(row.t_unanswered));
+    if (nearRoute(seconds(row.t_break)) || nearRoute(seconds(row.t_reset))) return true;
+    return nearStop(seconds(row.t_unanswered));
   };
 }
 
 function compare(row: TruthRow, v: FlowVerdict, endS: number): string | null {
   const outcome = row.outcome!;
   if (!FATE[outcome]?.includes(v.fate)) return `fate ${v.fate}, the client saw ${outcome} at ${row.t_break}`;
-  const path = v.path.map(({ node }) => node);
-  const settled = v.path.filter(({ at }) => at < endS - EXIT_S).length;
-  const isSeen = (steps: number): boolean => path.slice(0, steps).join('>') === row.node_path;
-  if (!isSeen(settled) && !isSeen(path.length)) return `path ${path.join('>')}, really ${row.node_path}`;
+  const nodesUntil = (atS: number): string =>
+    v.path
+      .filter(({ at }) => at < atS)
+      .map(({ node }) => node)
+      .filter((node, i, nodes) => node !== nodes[i - 1])
+      .join('>');
+  const whole = nodesUntil(Number.POSITIVE_INFINITY);
+  if (nodesUntil(endS - EXIT_S) !== row.node_path && whole !== row.node_path) {
+    return `path ${whole}, really ${row.node_path}`;
+  }
   if (row.t_break !== '' && v.fate !== 'delivered') {
     const moments = breakMoments(row, v);
     if (!moments.some((at) => Math.abs(v.brokenAt! - at) <= BREAK_WITHIN_S)) {
@@ -174,34 +193,35 @@ function compare(row: TruthRow, v: FlowVerdict, endS: number): string | null {
  * back by the congestion window: then it leaves with a retransmission, or never.
  */
 function breakMoments(row: TruthRow, v: FlowVerdict): number[] {
-  const breakS = Number(row.t_break);
+  const breakS = Number(row.outcome === 'rst' && row.t_reset ? row.t_reset : row.t_break);
+  if (row.outcome === 'timeout' && row.t_unanswered) return [breakS, Number(row.t_unanswered)];
   if (row.outcome !== 'fin-unacked' || !row.t_unanswered) return [breakS];
   return v.unanswered === 'FIN' ? [Math.max(breakS, v.brokenAt!)] : [Number(row.t_unanswered)];
 }
 
-/** How often each fate came among flows whose fate is a draw, and how often the draws make it come. */
+/** How often each fate came among flows whose fate depends on a draw, and how often the draws make it come. */
 class ShareCount {
-  readonly #seen = new Map<string, number>();
-  readonly #expected = new Map<string, number>();
-  readonly #variance = new Map<string, number>();
+  private readonly seen = new Map<string, number>();
+  private readonly expected = new Map<string, number>();
+  private readonly variance = new Map<string, number>();
 
   add(row: TruthRow, verdicts: readonly FlowVerdict[]): void {
     const seen = FATE[row.outcome!]?.[0] ?? row.outcome!;
-    this.#seen.set(seen, (this.#seen.get(seen) ?? 0) + 1);
+    this.seen.set(seen, (this.seen.get(seen) ?? 0) + 1);
     for (const fate of new Set(verdicts.map((v) => v.fate))) {
       const chance = verdicts.filter((v) => v.fate === fate).length / verdicts.length;
-      this.#expected.set(fate, (this.#expected.get(fate) ?? 0) + chance);
-      this.#variance.set(fate, (this.#variance.get(fate) ?? 0) + chance * (1 - chance));
+      this.expected.set(fate, (this.expected.get(fate) ?? 0) + chance);
+      this.variance.set(fate, (this.variance.get(fate) ?? 0) + chance * (1 - chance));
     }
   }
 
   all(): FateShare[] {
-    const fates = new Set([...this.#seen.keys(), ...this.#expected.keys()]);
+    const fates = new Set([...this.seen.keys(), ...this.expected.keys()]);
     return [...fates].sort().map((fate) => ({
       fate,
-      seen: this.#seen.get(fate) ?? 0,
-      expected: this.#expected.get(fate) ?? 0,
-      deviation: Math.sqrt(this.#variance.get(fate) ?? 0),
+      seen: this.seen.get(fate) ?? 0,
+      expected: this.expected.get(fate) ?? 0,
+      deviation: Math.sqrt(this.variance.get(fate) ?? 0),
     }));
   }
 
@@ -210,7 +230,7 @@ class ShareCount {
       .filter(({ seen, expected, deviation }) => Math.abs(seen - expected) > SHARE_SIGMAS * deviation + 1)
       .map(
         ({ fate, seen, expected, deviation }) =>
-          `${seen} flows came to the fate ${fate} by chance, expected were ${expected.toFixed(1)} ± ${deviation.toFixed(1)}`,
+          `by chance ${seen} flows had the fate ${fate}, expected were ${expected.toFixed(1)} ± ${deviation.toFixed(1)}`,
       );
   }
 }

@@ -1,37 +1,37 @@
 /**
- * What a run leaves behind beside its captures: scenario.yaml (contract form), truth.tsv (one row a connection, what its
- * client saw and where the router sent it), events.json (what was done, and what the kernel then said).
+ * What a run leaves behind: scenario.yaml (contract form), truth.tsv (one row a connection, what its client saw and where
+ * the router sent it), events.json (what was done, and what the kernel then said).
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Document, isCollection, visit } from 'yaml';
 import type { ClientResult } from './client-record.js';
-import { FAMILIES, type Layout, POD_PORT, ROUTER, SERVICE_PORT, VIP } from './layout.js';
+import { addressHex } from './frames.js';
+import { endpointsOf, FAMILIES, type LabService, type Layout, POD_PORT, ROUTER } from './layout.js';
 import type { PathStep } from './observed-paths.js';
 import type { RouteChange } from './route-watch.js';
 import type { KernelRoute } from './router.js';
-import type { LabOptions } from './run-lab.js';
+import type { Setting } from './setting.js';
 import type { Step } from './story.js';
-import type { PlannedConnection } from './traffic-plan.js';
 
-/** A step of the story with the moment at which its effect was complete. */
-export interface DoneStep extends Step {
+/** A step with the moment at which its effect was complete. */
+export interface DoneStep {
+  readonly step: Step;
   /** seconds since 1970 */
   readonly doneS: number;
 }
 
 export interface RunRecord {
-  readonly options: LabOptions;
+  readonly setting: Setting;
   readonly layout: Layout;
   /** seconds since 1970 of t = 0 */
   readonly epochS: number;
-  readonly announcing: readonly string[];
   readonly initialRoutes: readonly KernelRoute[];
   readonly steps: readonly DoneStep[];
   readonly routeChanges: readonly RouteChange[];
-  readonly plan: readonly PlannedConnection[];
   readonly results: readonly ClientResult[];
   readonly paths: ReadonlyMap<string, readonly PathStep[]>;
+  readonly resets: ReadonlyMap<string, readonly number[]>;
 }
 
 export function writeRun(dir: string, run: RunRecord): void {
@@ -41,60 +41,49 @@ export function writeRun(dir: string, run: RunRecord): void {
 }
 
 const seconds = (value: number): string => `${value.toFixed(6)}s`;
+const HASHES = ['linux-l3', 'linux-l4', 'linux-inner', 'linux-custom'] as const;
 
-function scenarioText({ options, layout, epochS, announcing, initialRoutes, ...run }: RunRecord): string {
+function scenarioText({ setting, layout, epochS, initialRoutes, ...run }: RunRecord): string {
   const resilient = {
-    select: 'resilient',
-    buckets: options.buckets,
-    idleTimer: `${options.idleTimerS}s`,
-    unbalancedTimer: '0s',
-    replace: 'in-place',
+    ...{ select: 'resilient', buckets: setting.buckets, idleTimer: `${setting.idleTimerS}s` },
+    ...{ unbalancedTimer: '0s', replace: 'in-place' },
   };
+  const { hash } = setting;
+  const announcing = new Set(setting.nextHops.map(({ node }) => node));
   const timeline = [
-    ...run.steps.flatMap((step) => causes(step, layout).map((cause) => ({ atS: step.doneS, cause }))),
+    ...run.steps.flatMap(({ step, doneS }) => causes(step).map((cause) => ({ atS: doneS, cause }))),
     ...run.routeChanges.map(({ atS, prefix, nextHops }) => ({ atS, cause: { route: { prefix, nextHops } } })),
   ].sort((a, b) => a.atS - b.atS);
   const document = new Document({
     apiVersion: 'flowfate.dev/v1',
     kind: 'Scenario',
-    metadata: { name: `${options.policy}-${options.scenario}-${options.router}`.toLowerCase() },
+    metadata: { name: setting.name },
     spec: {
       seed: 1,
       router: {
         address: [ROUTER.ipv4, ROUTER.ipv6],
         ecmp: {
-          hash: 'linux-l4',
-          seed: options.seed,
-          ...(options.router === 'resilient' ? resilient : { select: 'hash-threshold' }),
+          hash: HASHES[hash.policy],
+          seed: hash.seed,
+          ...(hash.fields === null ? {} : { fields: hash.fields }),
+          ...(setting.router === 'resilient' ? resilient : { select: 'hash-threshold' }),
         },
         routes: initialRoutes,
       },
       dataplane: {
-        proxy: 'iptables',
-        conntrack: { tcpLoose: true, beLiberal: false },
-        masqueradeRandomFully: true,
-        dropInvalid: true,
+        proxy: setting.proxy,
+        conntrack: { tcpLoose: true, beLiberal: false, ...setting.conntrack },
+        masqueradeRandomFully: setting.masqueradeRandomFully,
+        dropInvalid: setting.dropInvalid,
       },
       nodes: layout.nodes.map((node) => ({
         name: node.name,
         address: [node.ipv4, node.ipv6],
         podCIDR: FAMILIES.map((family) => node.podCidr[family]),
         podGateway: FAMILIES.map((family) => node.podGateway[family]),
-        announces: announcing.includes(node.name),
+        announces: announcing.has(node.name),
       })),
-      services: [
-        {
-          name: 'web',
-          vip: [VIP.ipv4, VIP.ipv6],
-          ports: [{ protocol: 'TCP', port: SERVICE_PORT, targetPort: POD_PORT }],
-          externalTrafficPolicy: options.policy,
-          endpoints: layout.pods.map((pod) => ({
-            pod: pod.name,
-            node: pod.node,
-            address: [pod.ipv4, pod.ipv6],
-          })),
-        },
-      ],
+      services: setting.services.map((service) => serviceEntry(service, layout)),
       epoch: epochS,
       timeline: timeline.map(({ atS, cause }) => ({ at: seconds(atS - epochS), ...cause })),
     },
@@ -109,50 +98,76 @@ function scenarioText({ options, layout, epochS, announcing, initialRoutes, ...r
   return document.toString({ lineWidth: 0 });
 }
 
-function causes({ verb, node }: Step, layout: Layout): Record<string, string>[] {
-  const pods = layout.pods.filter((pod) => pod.node === node).map(({ name }) => name);
-  switch (verb) {
+function serviceEntry(service: LabService, layout: Layout): object {
+  const affinity = { sessionAffinity: 'ClientIP', sessionAffinityTimeout: `${service.affinityS}s` };
+  return {
+    name: service.name,
+    vip: FAMILIES.flatMap((family) => service.vip[family] ?? []),
+    ports: [{ protocol: service.protocol.toUpperCase(), port: service.port, targetPort: POD_PORT }],
+    externalTrafficPolicy: service.policy,
+    ...(service.affinityS === null ? {} : affinity),
+    endpoints: endpointsOf(service, layout.pods).map((pod) => ({
+      pod: pod.name,
+      node: pod.node,
+      address: [pod.ipv4, pod.ipv6],
+    })),
+  };
+}
+
+function causes(step: Step): Record<string, string>[] {
+  switch (step.verb) {
     case 'withdraw':
-      return [{ withdraw: node }];
+      return [{ withdraw: step.node }];
     case 'announce':
-      return [{ announce: node }];
+      return [{ announce: step.node }];
     case 'crash':
-      return [{ nodeDown: node }];
+      return [{ nodeDown: step.node }];
     case 'stop-pods':
-      return pods.map((pod) => ({ endpointGone: pod }));
+      return step.pods.map((pod) => ({ endpointGone: pod }));
     case 'start-pods':
-      return pods.map((pod) => ({ endpointReady: pod }));
+      return step.pods.map((pod) => ({ endpointReady: pod }));
   }
 }
 
 function events({ epochS, steps, routeChanges }: RunRecord): object[] {
   const at = (atS: number) => ({ t: Number((atS - epochS).toFixed(6)), t_abs: atS });
   return [
-    ...steps.map(({ doneS, verb, node }) => ({ ...at(doneS), type: 'action', action: verb, node })),
+    ...steps.map(({ step: { verb, atS: _, ...what }, doneS }) => ({
+      ...at(doneS),
+      type: 'action',
+      action: verb,
+      ...what,
+    })),
     ...routeChanges.map(({ atS, prefix, nextHops }) => ({ ...at(atS), type: 'route', prefix, nextHops })),
   ].sort((a, b) => a.t - b.t);
 }
 
 const COLUMNS = [
-  ...['id', 'class', 'family', 'proto', 'src', 'sport', 'dst', 'dport', 't_syn', 't_established'],
-  ...['node_first', 'node_last', 'node_path', 'pod', 'pod_node', 'pod_other', 'outcome', 't_break', 'errno'],
+  ...['id', 'life', 'class', 'family', 'proto', 'src', 'sport', 'dst', 'dport', 't_syn', 't_established'],
+  ...['node_path', 'pod', 'outcome', 't_break', 't_reset', 'errno'],
   ...['source_seen', 'source_seen_port', 'source_preserved', 'replies', 't_last_reply', 't_unanswered'],
 ];
+/** a client's process looks at its clock a little before its first packet leaves */
+const SYN_MARGIN_S = 0.01;
 
-function truthText({ layout, plan, results, paths }: RunRecord): string {
-  const planned = new Map(plan.map((connection) => [connection.id, connection]));
-  const podNode = new Map(layout.pods.map(({ name, node }) => [name, node]));
+function truthText({ setting, epochS, results, paths, resets }: RunRecord): string {
+  const planned = new Map(setting.plan.map((connection) => [connection.id, connection]));
+  const time = (value: number | null | undefined): string => value?.toFixed(6) ?? '';
   const rows = results.map((result) => {
     const c = planned.get(result.id)!;
-    const steps = paths.get(`${addressHex(c.src)} ${c.srcPort} ${addressHex(c.dst)} ${c.dstPort}`) ?? [];
-    const [pod = '', otherPod = ''] = result.pods;
+    const key = `${addressHex(c.src)} ${c.srcPort} ${addressHex(c.dst)} ${c.dstPort}`;
+    const fromS = epochS + result.synS! - SYN_MARGIN_S;
+    const untilS = epochS + nextSynS(results, result) - SYN_MARGIN_S;
+    const own = <T>(moments: readonly T[] | undefined, atS: (one: T) => number): T[] =>
+      (moments ?? []).filter((one) => atS(one) >= fromS && atS(one) < untilS);
+    const steps = own(paths.get(key), ({ atS }) => atS).map(({ node }) => node);
+    const [reset] = own(resets.get(key), (atS) => atS);
     const [source = '', sourcePort = ''] = result.sources[0]?.split(' ') ?? [];
-    const time = (value: number | null): string => value?.toFixed(6) ?? '';
     return [
-      ...[c.id, c.class, c.family === 'ipv4' ? 4 : 6, 'tcp', c.src, c.srcPort, c.dst, c.dstPort],
-      ...[time(result.synS), time(result.establishedS)],
-      ...[steps[0]?.node ?? '', steps.at(-1)?.node ?? '', steps.map(({ node }) => node).join('>')],
-      ...[pod, podNode.get(pod) ?? '', otherPod, result.outcome, time(result.breakS), result.errno],
+      ...[c.id, result.life, c.class, c.family === 'ipv4' ? 4 : 6, c.protocol],
+      ...[c.src, c.srcPort, c.dst, c.dstPort, time(result.synS), time(result.establishedS)],
+      ...[steps.filter((node, i) => node !== steps[i - 1]).join('>'), result.pods[0] ?? '', result.outcome],
+      ...[time(result.breakS), time(reset === undefined ? null : reset - epochS), result.errno],
       ...[source, sourcePort, source === '' ? '' : Number(source === c.src)],
       ...[result.replies, time(result.lastReplyS), time(result.unansweredS)],
     ];
@@ -160,17 +175,8 @@ function truthText({ layout, plan, results, paths }: RunRecord): string {
   return `${[COLUMNS, ...rows].map((row) => row.join('\t')).join('\n')}\n`;
 }
 
-/** As the bytes stand in a packet. The lab's own addresses only: one `::` at most, no embedded IPv4. */
-function addressHex(address: string): string {
-  if (!address.includes(':')) {
-    return address
-      .split('.')
-      .map((part) => Number(part).toString(16).padStart(2, '0'))
-      .join('');
-  }
-  const [head = '', tail = ''] = address
-    .split('::')
-    .map((half) => half.split(':').filter(Boolean)) as unknown as [string[], string[]];
-  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0');
-  return [...head, ...zeros, ...tail].map((part) => part.padStart(4, '0')).join('');
+/** Seconds after t = 0 at which the next life of the same port began. */
+function nextSynS(results: readonly ClientResult[], { id, life }: ClientResult): number {
+  const next = results.find((other) => other.id === id && other.life === life + 1);
+  return next?.synS ?? Number.POSITIVE_INFINITY;
 }

@@ -7,13 +7,15 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
-import type { TrafficPolicy } from '../../lab/kube-proxy.js';
-import { NODE_NAMES } from '../../lab/layout.js';
+import { NODE_NAMES, type TrafficPolicy } from '../../lab/layout.js';
 import { programFile } from '../../lab/program-file.js';
 import { replayRun } from '../../lab/replay-run.js';
 import type { RouterKind } from '../../lab/router.js';
-import { type LabOptions, runLab } from '../../lab/run-lab.js';
+import { runLab } from '../../lab/run-lab.js';
+import type { Setting } from '../../lab/setting.js';
+import { SETTINGS } from '../../lab/settings.js';
 import type { ScenarioName } from '../../lab/story.js';
+import { storySetting } from '../../lab/story-setting.js';
 import { hasProgram, lacks } from '../support/daemons.js';
 
 /**
@@ -47,29 +49,45 @@ function lacksLab(router: RouterKind): string | null {
   return missing === undefined ? null : `needs ${missing[0]} (Debian package ${missing[1]})`;
 }
 
+/** Makes a run under a fresh seed and scores it; `replayable` says how to make it again. */
+async function scoreFresh(setting: Setting) {
+  const outDir = mkdtempSync(join(tmpdir(), 'flowfate-fresh-'));
+  try {
+    await runLab({ setting, outDir, progress: () => {} });
+    return replayRun(outDir);
+  } finally {
+    rmSync(outDir, { recursive: true, force: true });
+  }
+}
+
+const freshSeed = (): number => randomBytes(4).readUInt32LE() || 1;
+
 describe.concurrent('the replay of a fresh run says what every connection saw', { timeout: 180_000 }, () => {
   test.for(RUNS)('%s under %s, routed by %s', async ([scenario, policy, router], { skip, expect }) => {
     const lack = lacksLab(router);
     if (lack !== null) skip(lack);
-    const seed = randomBytes(4).readUInt32LE() || 1;
-    const outDir = mkdtempSync(join(tmpdir(), 'flowfate-fresh-'));
-    const options: LabOptions = {
-      ...{ scenario, policy, router, seed, outDir, durationS: null },
+    const seed = freshSeed();
+    const setting = storySetting({
+      ...{ scenario, policy, router, seed, durationS: null },
       ...{ connections: 300, connectionsPerSecond: 8, buckets: 128, idleTimerS: 2 },
       podsPerNode: new Map(NODE_NAMES.map((name) => [name, 1])),
-      progress: () => {},
-    };
-    try {
-      await runLab(options);
-      const score = replayRun(outDir);
-      const run = `npm run lab -- --policy ${policy} --scenario ${scenario} --router ${router} --conns 300 --idle-timer 2 --seed ${seed}`;
-      const said = [run, ...score.wrong].join('\n');
-      // which pod a client of a Cluster service got is drawn, and with pods stopped in turn the capture holds the draw
-      const drawn = scenario === 'rolling' && policy === 'Cluster' ? Math.ceil(score.scored / 100) : 0;
-      expect(score.wrong.length, said).toBeLessThanOrEqual(drawn);
-      expect(score.scored, run).toBeGreaterThan(score.flows / 2);
-    } finally {
-      rmSync(outDir, { recursive: true, force: true });
-    }
+    });
+    const score = await scoreFresh(setting);
+    const run = `npm run lab -- --policy ${policy} --scenario ${scenario} --router ${router} --conns 300 --idle-timer 2 --seed ${seed}`;
+    const said = [run, ...score.wrong].join('\n');
+    // which pod a client of a Cluster service got is drawn, and with pods stopped in turn the capture holds the draw
+    const drawn = scenario === 'rolling' && policy === 'Cluster' ? Math.ceil(score.scored / 100) : 0;
+    expect(score.wrong.length, said).toBeLessThanOrEqual(drawn);
+    expect(score.scored, run).toBeGreaterThan(score.flows / 2);
+  });
+
+  test.for([...SETTINGS])('%s', async ([name, settingOf], { skip, expect }) => {
+    const lack = lacksLab('static');
+    if (lack !== null) skip(lack);
+    const setting = settingOf(freshSeed());
+    const score = await scoreFresh(setting);
+    const run = `npm run lab -- --setting ${name} --seed ${setting.hash.seed}`;
+    expect(score.wrong, [run, ...score.wrong].join('\n')).toEqual([]);
+    expect(score.scored, run).toBeGreaterThan(score.flows / 2);
   });
 });
