@@ -26,9 +26,11 @@ export interface KernelNextHop {
   readonly weight: number;
 }
 
+/** counts the logs of all hosts: one that comes again under the same name must not find what the last one wrote */
+let logs = 0;
+
 export class Host {
   private readonly processes = new Set<HostProcess>();
-  private logs = 0;
 
   constructor(
     readonly name: string,
@@ -75,7 +77,7 @@ export class Host {
 
   /** Starts a program inside. What it writes to either stream goes to a file, so that nobody has to keep reading. */
   start(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): HostProcess {
-    const logFile = join(this.dir, `${this.name}-${this.logs++}.log`);
+    const logFile = join(this.dir, `${this.name}-${logs++}.log`);
     const log = openSync(logFile, 'a');
     const child = spawn('ip', ['netns', 'exec', this.namespace, command, ...args], {
       stdio: ['ignore', log, log],

@@ -63,6 +63,8 @@ export interface NodePlan {
   readonly ipv4: string;
   readonly ipv6: string;
   readonly mac: string;
+  /** of the bridge that its pods are attached to */
+  readonly bridgeMac: string;
   readonly podCidr: Readonly<Record<Family, string>>;
   readonly podGateway: Readonly<Record<Family, string>>;
   readonly pods: readonly PodPlan[];
@@ -91,6 +93,7 @@ export function layoutOf(podsPerNode: ReadonlyMap<string, number>, services: rea
         ipv6: `fd00:a::${hex}`,
         mac: `02:00:0a:00:00:${hex2(index)}`,
       },
+      bridgeMac: `02:00:cc:00:00:${hex2(index)}`,
       podCidr: { ipv4: `10.244.${index}.0/24`, ipv6: `fd00:244:${hex}::/64` },
       podGateway: { ipv4: `10.244.${index}.1`, ipv6: `fd00:244:${hex}::1` },
       pods: Array.from({ length: pods }, (_, j) => podOf(name, index, j)),

@@ -205,7 +205,8 @@ export class LabNetwork {
       `address add ${node.ipv6}/64 dev eth0 nodad`,
       `route add default via ${ROUTER.ipv4}`,
       `route add default via ${ROUTER.ipv6}`,
-      'link add cni0 type bridge',
+      // a bridge takes the lowest address of its members, unless it has its own: then pods may come and go
+      `link add cni0 address ${node.bridgeMac} type bridge`,
       'link set cni0 up',
       `address add ${node.podGateway.ipv4}/24 dev cni0`,
       `address add ${node.podGateway.ipv6}/64 dev cni0 nodad`,

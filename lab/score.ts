@@ -148,9 +148,7 @@ function nearChanges(model: ClusterModel): (v: FlowVerdict, row: TruthRow) => bo
     return (at) => changes.some((t) => t - beforeS <= at && at <= t + afterS);
   };
   const nearRoute = near(['route', 'nodeDown'], NEAR_ROUTE_CHANGE_S, NEAR_ROUTE_CHANGE_S);
-  // under Local only the pods' own node sees the change, and the lab lets it withdraw before
-  const shared = model.services.some(({ externalTrafficPolicy }) => externalTrafficPolicy === 'Cluster');
-  const nearPods = near(shared ? POD_CHANGES : [], RULES_TAKE_S, NEAR_ROUTE_CHANGE_S);
+  const nearPods = near(POD_CHANGES, RULES_TAKE_S, NEAR_ROUTE_CHANGE_S);
   // a request that has reached a process as it stops is unread: the kernel then closes with RST, not FIN
   const nearStop = near(['endpointGone'], NEAR_ROUTE_CHANGE_S, NEAR_ROUTE_CHANGE_S);
   const seconds = (text: string | undefined): number => (text ? Number(text) : Number.NaN);

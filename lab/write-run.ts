@@ -149,6 +149,8 @@ const COLUMNS = [
 ];
 /** a client's process looks at its clock a little before its first packet leaves */
 const SYN_MARGIN_S = 0.01;
+/** between a reset on the wire and the moment a client's process hears of it on a busy machine */
+const HEARD_WITHIN_S = 0.1;
 
 function truthText({ setting, epochS, results, paths, resets }: RunRecord): string {
   const planned = new Map(setting.plan.map((connection) => [connection.id, connection]));
@@ -162,12 +164,19 @@ function truthText({ setting, epochS, results, paths, resets }: RunRecord): stri
       (moments ?? []).filter((one) => atS(one) >= fromS && atS(one) < untilS);
     const steps = own(paths.get(key), ({ atS }) => atS).map(({ node }) => node);
     const [reset] = own(resets.get(key), (atS) => atS);
+    const resetS = reset === undefined ? null : reset - epochS;
+    // libuv tells of a reset that comes right after data as of the end of the stream
+    const wasReset = result.outcome === 'eof' && resetS !== null && resetS - result.breakS! <= HEARD_WITHIN_S;
     const [source = '', sourcePort = ''] = result.sources[0]?.split(' ') ?? [];
     return [
       ...[c.id, result.life, c.class, c.family === 'ipv4' ? 4 : 6, c.protocol],
       ...[c.src, c.srcPort, c.dst, c.dstPort, time(result.synS), time(result.establishedS)],
-      ...[steps.filter((node, i) => node !== steps[i - 1]).join('>'), result.pods[0] ?? '', result.outcome],
-      ...[time(result.breakS), time(reset === undefined ? null : reset - epochS), result.errno],
+      ...[
+        steps.filter((node, i) => node !== steps[i - 1]).join('>'),
+        result.pods[0] ?? '',
+        wasReset ? 'rst' : result.outcome,
+      ],
+      ...[time(result.breakS), time(resetS), result.errno],
       ...[source, sourcePort, source === '' ? '' : Number(source === c.src)],
       ...[result.replies, time(result.lastReplyS), time(result.unansweredS)],
     ];
