@@ -11,6 +11,7 @@ const MAY_IMPORT = {
   flow: ['addr', 'hash', 'wire', 'capture'],
   conntrack: ['addr', 'hash', 'wire'],
   cluster: ['addr', 'hash', 'route', 'control'],
+  input: ['addr', 'cluster'],
   bgp: ['addr', 'route', 'capture', 'flow'],
   state: [...GROUND, 'cluster'],
   explain: [...GROUND, 'cluster', 'state'],

@@ -63,7 +63,7 @@ async function compareCapture(capture: string, options: CompareOptions, io: Io):
   const { parseVariation } = await import('../what-if/variation.js');
   const { writeMatrixCsv, writeMatrixJson, writeMatrixText } = await import('../report/matrix.js');
   const variations = options.vary.map(parseVariation);
-  const scenario = scenarioFor(options, io);
+  const scenario = await scenarioFor(options, io);
   const index = readWithProgress(capture, io, {});
   const { model } = await scenario(index);
   const progress = new Progress(io, 'comparing');

@@ -43,11 +43,11 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .addOption(new Option('--format <format>', 'how to print').choices(['text', 'ndjson']).default('text'))
     .option('--out <file>', 'write to a file instead of standard output')
     .addHelpText('after', EXAMPLES)
-    .action((capture: string, options: ExplainOptions) => {
+    .action(async (capture: string, options: ExplainOptions) => {
       if (capture === '-') {
         throw new FlowfateError('usage', 'explain reads the capture twice; save it to a file first');
       }
-      const model = statedScenario(options, io)?.model ?? null;
+      const model = (await statedScenario(options, io))?.model ?? null;
       const index = readWithProgress(capture, io, {});
       const originS = model === null ? 0 : originOf(model, index);
       const events = model === null ? [] : timelineOf(model, index);

@@ -38,7 +38,11 @@ export function addLiveOptions(command: Command): Command {
 }
 
 /** Null without --capture. Reads the capture, so this takes its time. */
-export function liveTraffic(options: LiveOptions, ecmp: EcmpSettings, io: Io): TrafficSettings | null {
+export async function liveTraffic(
+  options: LiveOptions,
+  ecmp: EcmpSettings,
+  io: Io,
+): Promise<TrafficSettings | null> {
   const { capture, loop, speed = 1, scenario = [] } = options;
   if (capture === undefined) {
     const given =
@@ -54,7 +58,7 @@ export function liveTraffic(options: LiveOptions, ecmp: EcmpSettings, io: Io): T
     return null;
   }
   // configuration first: a typing error must not cost the reading of a large capture
-  const stated = statedScenario({ scenario, cluster: [], event: [] }, io);
+  const stated = await statedScenario({ scenario, cluster: [], event: [] }, io);
   if (stated !== null && stated.model.edge !== null) {
     throw new FlowfateError(
       'config',

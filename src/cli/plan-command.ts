@@ -44,7 +44,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .allowExcessArguments(false)
     .addHelpText('after', EXAMPLES)
     .action(async (capture: string, options: DrainCommandOptions) => {
-      const scenario = scenarioFor(options, io);
+      const scenario = await scenarioFor(options, io);
       const index = readWithProgress(capture, io, {});
       const { model } = await scenario(index);
       const progress = new Progress(io, 'planning');

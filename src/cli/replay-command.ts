@@ -93,7 +93,7 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
     throw new FlowfateError('usage', '--pcapng reads the capture twice; save it to a file first');
   }
   // Configuration first: a typing error must not cost the reading of a large capture.
-  const scenario = scenarioFor(options, io);
+  const scenario = await scenarioFor(options, io);
   const index = readWithProgress(capture, io, {});
   const chosen = await scenario(index);
   const { model, notes } = await withBgp(chosen, capture, index, options);

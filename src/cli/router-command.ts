@@ -18,7 +18,7 @@ import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
 import { addLiveOptions, type LiveOptions, liveTraffic } from './live-input.js';
 import { parseUint32 } from './option-values.js';
-import { readInput } from './scenario-input.js';
+import { readInput } from './read-text.js';
 import { signalled } from './signalled.js';
 import { packageVersion } from './version.js';
 
@@ -78,7 +78,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
 async function runRouter(options: Options, io: Io): Promise<ExitStatus> {
   const read = (): RouterConfig => readConfig(options, io);
   const config = read();
-  const traffic = liveTraffic(options, config.ecmp, io);
+  const traffic = await liveTraffic(options, config.ecmp, io);
   const ended = signalled(['SIGTERM', 'SIGINT']);
   warmUp();
   const program = await RouterProgram.start(config, (line) => io.err(`${printable(line)}\n`));

@@ -1,14 +1,13 @@
 /** The scenario that a command runs: from files and options. */
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { ClusterModel } from '../cluster/model.js';
-import { type LoadedScenario, loadScenario, type ScenarioInput } from '../cluster/scenario/load-scenario.js';
+import { type LoadedScenario, loadScenario, type SourceFile } from '../cluster/scenario/load-scenario.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
+import { readSources } from '../input/read-sources.js';
 import type { Io } from './io.js';
 import { parseUint32 } from './option-values.js';
 import { warn } from './read-input.js';
-import { readLines } from './read-lines.js';
 
 export interface ScenarioOptions {
   readonly scenario: readonly string[];
@@ -23,8 +22,8 @@ export function addScenarioOptions(command: Command): Command {
   return command
     .option('--scenario <file>', 'scenario in YAML; may be repeated', gather, [])
     .option(
-      '--cluster <file>',
-      'Kubernetes objects as `kubectl get -o yaml` prints them; may be repeated',
+      '--cluster <path>',
+      'Kubernetes objects: what kubectl, flowfate collect or must-gather wrote, as a file, folder or archive; may be repeated',
       gather,
       [],
     )
@@ -33,17 +32,21 @@ export function addScenarioOptions(command: Command): Command {
 }
 
 /** What the files and options say, or null where there is no file. Throws on whatever is wrong with them. */
-export function statedScenario(options: ScenarioOptions, io: Io): LoadedScenario | null {
-  const files = [...options.scenario, ...options.cluster];
-  if (files.length === 0) return null;
-  if (files.filter((file) => file === '-').length > 1) {
+export async function statedScenario(options: ScenarioOptions, io: Io): Promise<LoadedScenario | null> {
+  const paths = [...options.scenario, ...options.cluster];
+  if (paths.length === 0) return null;
+  if (paths.filter((path) => path === '-').length > 1) {
     throw new FlowfateError('usage', 'only one of --scenario and --cluster can be standard input');
   }
-  const loaded = loadScenario(
-    files.map((file) => readInput(file, io)),
-    { events: options.event, ...(options.seed === undefined ? {} : { seed: options.seed }) },
-  );
-  return loaded;
+  const files: SourceFile[] = [];
+  for (const path of options.scenario)
+    files.push(...(await readSources(path, { stdin: io.stdin, many: false })));
+  for (const path of options.cluster)
+    files.push(...(await readSources(path, { stdin: io.stdin, many: true })));
+  return loadScenario(files, {
+    events: options.event,
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
+  });
 }
 
 /** The scenario that a command runs over a capture, stated or made. */
@@ -55,11 +58,11 @@ export interface ChosenScenario extends LoadedScenario {
  * Judges what the user states at once, so that a mistake costs no reading, and returns what yields the scenario
  * once the capture is read: the stated one, or else one made from the capture. Notes go to standard error.
  */
-export function scenarioFor(
+export async function scenarioFor(
   options: ScenarioOptions,
   io: Io,
-): (index: CaptureIndex) => Promise<ChosenScenario> {
-  const stated = statedScenario(options, io);
+): Promise<(index: CaptureIndex) => Promise<ChosenScenario>> {
+  const stated = await statedScenario(options, io);
   const chosen = (scenario: ChosenScenario): ChosenScenario => {
     for (const note of scenario.notes) warn(io, note);
     return { ...scenario, model: reseeded(scenario.model, options.seed) };
@@ -82,21 +85,4 @@ function reseeded(model: ClusterModel, seed: number | undefined): ClusterModel {
 /** t = 0 in seconds after the capture's first record. */
 export function originOf({ epochNs }: ClusterModel, { summary }: CaptureIndex): number {
   return epochNs === null ? 0 : Number(epochNs - summary.baseNs) / 1e9;
-}
-
-/** A whole text file; `-` is standard input. */
-export function readInput(file: string, io: Io): ScenarioInput {
-  if (file === '-') return { name: 'standard input', text: [...readLines('-', io)].join('\n') };
-  try {
-    return { name: file, text: readFileSync(file, 'utf8') };
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    const why =
-      code === 'ENOENT'
-        ? 'does not exist: check the path'
-        : code === 'EISDIR'
-          ? 'is a directory: name a file in it'
-          : `cannot be read (${code})`;
-    throw new FlowfateError('config', `${file} ${why}`, { file });
-  }
 }

@@ -15,7 +15,7 @@ import type { DeclareCommand } from './declare-command.js';
 import { errorSentence } from './error-sentence.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
-import { readInput } from './scenario-input.js';
+import { readInput } from './read-text.js';
 import { signalled } from './signalled.js';
 
 const ACTIONS = [...VIP_COMMANDS, 'status'] as const;

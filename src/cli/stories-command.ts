@@ -99,7 +99,7 @@ function list(options: StoriesOptions, io: Io): ExitStatus {
 
 async function tell(name: string, options: StoriesOptions, io: Io): Promise<ExitStatus> {
   const story = findStory(name);
-  const stated = statedScenario(options, io);
+  const stated = await statedScenario(options, io);
   if (stated === null && options.event.length > 0) {
     throw new FlowfateError(
       'usage',

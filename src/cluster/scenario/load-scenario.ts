@@ -1,7 +1,7 @@
 /**
  * Text to model: scenario documents and Kubernetes objects, from one file or several, in any order.
  *
- *   text ─► yaml-source ─► objects ─► scenario-facts / kubernetes-facts ─► overlay ─► resolve-model ─► check-model
+ *   text ─► document-reader ─► objects ─► scenario-facts / kubernetes-facts ─► overlay ─► resolve-model ─► check-model
  *
  * What a Scenario says wins over what objects say about the same thing; a later Scenario wins over an earlier
  * one. Every fault names file, line and column; up to ten are found in one go.
@@ -10,15 +10,25 @@ import { FlowfateError } from '../../errors.js';
 import { checkModel, checkNames } from '../check-model.js';
 import { kubernetesFacts } from '../kubernetes/kubernetes-facts.js';
 import type { ClusterModel } from '../model.js';
+import { type ReadFile, readDocuments } from '../yaml/document-reader.js';
 import { Problems } from '../yaml/problems.js';
-import { readYaml, type ScenarioInput, type SourceDocument } from '../yaml/yaml-source.js';
+import type { ScenarioInput } from '../yaml/yaml-source.js';
 import { eventFacts } from './event-text.js';
 import { type ClusterFacts, overlay } from './facts.js';
 import { resolveModel } from './resolve-model.js';
 import { scenarioFacts } from './scenario-facts.js';
-import { isScenario, objectsOf } from './source-objects.js';
+import { isScenario, objectsOf, type SourceObject } from './source-objects.js';
 
 export type { ScenarioInput } from '../yaml/yaml-source.js';
+
+/** A file that was read already, of whatever form (`input/read-sources.ts`). */
+export interface SourceFile extends ReadFile {
+  readonly name: string;
+  /** what is wrong with it */
+  readonly problems: Problems;
+  /** it was found in a folder or an archive: what is no Kubernetes object there is passed over with a note */
+  readonly isFound: boolean;
+}
 
 export interface LoadOptions {
   /** further events, as `--event` takes them: "5s withdraw n2" */
@@ -34,12 +44,16 @@ export interface LoadedScenario {
 }
 
 /** Throws a {@link FlowfateError} (mostly a ScenarioError) of code `config` for whatever is wrong. */
-export function loadScenario(inputs: readonly ScenarioInput[], options: LoadOptions = {}): LoadedScenario {
+export function loadScenario(
+  inputs: readonly (ScenarioInput | SourceFile)[],
+  options: LoadOptions = {},
+): LoadedScenario {
   const problems = new Problems();
-  const documents = inputs.flatMap((input) => readNonEmpty(input, problems));
-  problems.throwIfAny();
-  const objects = documents.flatMap((document) => objectsOf(document, problems));
   const notes: string[] = [];
+  const files = inputs.map((input) => ('text' in input ? readText(input) : input));
+  for (const file of files) refuseEmpty(file, problems);
+  problems.throwIfAny();
+  const objects = files.flatMap((file) => objectsIn(file, problems, notes));
   const cluster = kubernetesFacts(
     objects.filter((object) => !isScenario(object)),
     problems,
@@ -61,17 +75,35 @@ export function loadScenario(inputs: readonly ScenarioInput[], options: LoadOpti
   return { model, notes };
 }
 
-function readNonEmpty(input: ScenarioInput, problems: Problems): SourceDocument[] {
-  const before = problems.count;
-  const documents = readYaml(input, problems);
-  if (documents.length === 0 && problems.count === before) {
-    throw new FlowfateError(
-      'config',
-      `${input.name}: is empty; a scenario begins with "apiVersion: flowfate.dev/v1" and "kind: Scenario"`,
-      { file: input.name },
-    );
-  }
-  return documents;
+function readText(input: ScenarioInput): SourceFile {
+  const problems = new Problems();
+  return { name: input.name, problems, isFound: false, ...readDocuments(input, problems) };
+}
+
+function refuseEmpty({ name, problems: own, isFound, isEmpty }: SourceFile, problems: Problems): void {
+  if (isFound) return;
+  problems.addAll(own);
+  if (!isEmpty) return;
+  throw new FlowfateError(
+    'config',
+    `${name}: is empty; a scenario begins with "apiVersion: flowfate.dev/v1" and "kind: Scenario"`,
+    { file: name },
+  );
+}
+
+/** Of a file that was named, all or a fault; of one that was found in a dump, what can be read of it. */
+function objectsIn(
+  { documents, problems: own, isFound }: SourceFile,
+  problems: Problems,
+  notes: string[],
+): SourceObject[] {
+  if (!isFound) return documents.flatMap((document) => objectsOf(document, problems));
+  const damage = own.firstSentence();
+  if (damage !== null) notes.push(`${damage}; the rest of this file was left out.`);
+  return documents.flatMap((document) => {
+    const others = new Problems();
+    return objectsOf(document, others);
+  });
 }
 
 /** Entries that do not stand in the order of time; those of the command line may. */

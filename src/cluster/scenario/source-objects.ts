@@ -1,11 +1,14 @@
-/** The objects that documents hold: each by itself, or inside a `kind: List` as kubectl prints several. */
-
+/**
+ * The objects that documents hold: each by itself, in a list as `jq .items` leaves one, or inside a `kind: List` as
+ * kubectl prints several. Secrets are dropped here, before anybody looks into them.
+ */
 import { API_VERSION } from '../limits.js';
 import { nearest } from '../yaml/nearest.js';
 import type { Problems } from '../yaml/problems.js';
 import { described } from '../yaml/schema-issues.js';
 import type { Path, SourceDocument } from '../yaml/yaml-source.js';
 import { positionIn } from './facts.js';
+import { type TypeMeta, typeFromPath } from './type-by-path.js';
 
 export interface SourceObject {
   readonly document: SourceDocument;
@@ -30,11 +33,6 @@ export function isScenario({ group, kind }: SourceObject): boolean {
   return group === OUR_GROUP && kind === 'Scenario';
 }
 
-interface TypeMeta {
-  readonly apiVersion: string;
-  readonly kind: string;
-}
-
 function unpack(
   document: SourceDocument,
   path: Path,
@@ -44,12 +42,15 @@ function unpack(
   depth: number,
 ): SourceObject[] {
   const position = positionIn({ document, path });
+  if (Array.isArray(data) && isListOfObjects(data) && depth < MAX_DEPTH) {
+    return data.flatMap((item, i) => unpack(document, [...path, i], item, listType, problems, depth + 1));
+  }
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
-    problems.add(position, `expected an object with apiVersion and kind, found ${described(data)}`);
+    problems.add(position, `expected an object with apiVersion and kind, found ${found(data)}`);
     return [];
   }
   const object = data as Record<string, unknown>;
-  const type = typeOf(object, listType);
+  const type = typeOf(object, listType, document.file);
   if (typeof type === 'string') {
     problems.add(position, type);
     return [];
@@ -63,6 +64,7 @@ function unpack(
       unpack(document, [...path, 'items', i], item, itemType, problems, depth + 1),
     );
   }
+  if (kind === 'Secret') return [];
   const slash = apiVersion.indexOf('/');
   const group = slash < 0 ? '' : apiVersion.slice(0, slash);
   const refusal = group === OUR_GROUP ? refuseOurs(apiVersion, kind) : null;
@@ -74,15 +76,46 @@ function unpack(
 }
 
 /** apiVersion and kind, or the sentence that says why there are none. */
-function typeOf(object: Readonly<Record<string, unknown>>, listType: TypeMeta | null): TypeMeta | string {
+function typeOf(
+  object: Readonly<Record<string, unknown>>,
+  listType: TypeMeta | null,
+  file: string,
+): TypeMeta | string {
   const apiVersion = object.apiVersion ?? listType?.apiVersion;
   const kind = object.kind ?? listType?.kind;
+  if (apiVersion === undefined && kind === undefined) {
+    if (Array.isArray(object.items)) return listByPath(file);
+    const byPath = isNamed(object) ? typeFromPath(file) : null;
+    if (byPath !== null) return byPath;
+  }
   if (typeof apiVersion === 'string' && typeof kind === 'string') return { apiVersion, kind };
   const missing = [
     ...(typeof apiVersion === 'string' ? [] : ['apiVersion']),
     ...(typeof kind === 'string' ? [] : ['kind']),
   ].join(' and ');
   return `${missing} missing; a scenario begins with "apiVersion: ${API_VERSION}" and "kind: Scenario"`;
+}
+
+function isListOfObjects(list: readonly unknown[]): boolean {
+  return list.length > 0 && list.every((item) => typeof item === 'object' && item !== null);
+}
+
+function isNamed({ metadata }: Readonly<Record<string, unknown>>): boolean {
+  return typeof metadata === 'object' && metadata !== null && 'name' in metadata;
+}
+
+/** A list without a kind: of what its path says, or of objects that say it themselves. */
+function listByPath(file: string): TypeMeta {
+  const type = typeFromPath(file);
+  return type === null ? { apiVersion: 'v1', kind: 'List' } : { ...type, kind: `${type.kind}List` };
+}
+
+/** `described`, and what kubectl prints unless told otherwise. */
+function found(data: unknown): string {
+  if (typeof data === 'string' && /^(NAME|NAMESPACE) /.test(data)) {
+    return "a table of kubectl's: run the command again with -o yaml or -o json";
+  }
+  return described(data);
 }
 
 function refuseOurs(apiVersion: string, kind: string): string | null {

@@ -39,6 +39,16 @@ export class Problems {
     this.found.push({ position, sentence });
   }
 
+  addAll(others: Problems): void {
+    this.found.push(...others.found);
+  }
+
+  /** The first of them as a sentence with its place, or null. */
+  firstSentence(): string | null {
+    const first = this.found[0];
+    return first === undefined ? null : `${placeText(first.position)}${first.sentence}`;
+  }
+
   /** Throws a {@link ScenarioError} where anything was added. */
   throwIfAny(): void {
     if (this.found.length === 0) return;

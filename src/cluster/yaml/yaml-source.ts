@@ -1,5 +1,5 @@
 /**
- * YAML text (and JSON, which is YAML too) as plain data with a position for every key and value.
+ * YAML text as plain data with a position for every key and value.
  *
  * Nothing in the text is trusted: size, aliases that multiply, tags, duplicate and non-text keys are faults with
  * a line, never an exception from the library.
@@ -30,11 +30,23 @@ export interface ScenarioInput {
 /** Keys and list indices from the root of a document. */
 export type Path = readonly (string | number)[];
 
-const MAX_BYTES = 64 * 1024 * 1024;
+export const MAX_YAML_BYTES = 64 * 1024 * 1024;
 /** How many nodes all aliases together may stand for before the text is refused (the "billion laughs"). */
 const MAX_ALIASES = 1000;
 
-export class SourceDocument {
+/** One document of a file: its data, and where in the file each part of it stands. */
+export interface SourceDocument {
+  readonly file: string;
+  readonly data: unknown;
+  /** Where the value at `path` stands; where there is none, its nearest ancestor. */
+  positionOf(path: Path): ErrorPosition;
+  /** Where the last key of `path` stands. */
+  keyPositionOf(path: Path): ErrorPosition;
+  /** A scalar as it is written (numbers lose digits when they are read), or null. */
+  sourceTextOf(path: Path): string | null;
+}
+
+class YamlDocument implements SourceDocument {
   constructor(
     readonly file: string,
     readonly data: unknown,
@@ -42,18 +54,15 @@ export class SourceDocument {
     private readonly lines: LineCounter,
   ) {}
 
-  /** Where the value at `path` stands; where there is none, its nearest ancestor. */
   positionOf(path: Path): ErrorPosition {
     return this.at(this.walk(path).node);
   }
 
-  /** Where the last key of `path` stands. */
   keyPositionOf(path: Path): ErrorPosition {
     const { key, node } = this.walk(path);
     return this.at(key ?? node);
   }
 
-  /** A scalar as it is written (numbers lose digits when they are read), or null. */
   sourceTextOf(path: Path): string | null {
     const { node, whole } = this.walk(path);
     return whole && isScalar(node) && typeof node.source === 'string' ? node.source : null;
@@ -107,13 +116,13 @@ export function readYaml({ name, text }: ScenarioInput, problems: Problems): Sou
     }
     if (faults.length > 0) continue;
     const data = toPlain(document, name, lines, problems);
-    if (data !== null && data !== undefined) documents.push(new SourceDocument(name, data, document, lines));
+    if (data !== null && data !== undefined) documents.push(new YamlDocument(name, data, document, lines));
   }
   return documents;
 }
 
 function refuseUnreadable(name: string, text: string): void {
-  if (text.length > MAX_BYTES) {
+  if (text.length > MAX_YAML_BYTES) {
     throw new FlowfateError(
       'config',
       `${name}: is larger than 64 MiB; give only the objects that matter (Nodes, Services, EndpointSlices, Pods)`,

@@ -10,36 +10,38 @@ const CAPTURES = join(import.meta.dirname, '..', '..', '..', 'captures');
 const CAPTURE = join(CAPTURES, 'cluster-withdraw.pcap.gz');
 const SCENARIO = join(CAPTURES, 'cluster-withdraw.yaml');
 
-function traffic(options: LiveOptions) {
+async function traffic(options: LiveOptions) {
   const io = madeIo();
-  const settings = liveTraffic(options, ECMP, io);
+  const settings = await liveTraffic(options, ECMP, io);
   return { settings, said: io.errText() };
 }
 
 describe('traffic of a live router', () => {
-  test('is none without a capture, and then nothing may be said of it', () => {
-    expect(traffic({}).settings).toBeNull();
-    expect(() => traffic({ loop: true })).toThrow('--loop needs traffic: name a capture with --capture');
-    expect(() => traffic({ speed: 2 })).toThrow('--speed needs traffic');
-    expect(() => traffic({ scenario: [SCENARIO] })).toThrow('--scenario needs traffic');
+  test('is none without a capture, and then nothing may be said of it', async () => {
+    expect((await traffic({})).settings).toBeNull();
+    await expect(traffic({ loop: true })).rejects.toThrow(
+      '--loop needs traffic: name a capture with --capture',
+    );
+    await expect(traffic({ speed: 2 })).rejects.toThrow('--speed needs traffic');
+    await expect(traffic({ scenario: [SCENARIO] })).rejects.toThrow('--scenario needs traffic');
   });
 
-  test('has every server of the capture for a VIP where no scenario is given', () => {
-    const { settings, said } = traffic({ capture: CAPTURE, loop: true, speed: 10 });
+  test('has every server of the capture for a VIP where no scenario is given', async () => {
+    const { settings, said } = await traffic({ capture: CAPTURE, loop: true, speed: 10 });
     expect(settings).toMatchObject({ made: true, loop: true, speed: 10 });
     expect(settings!.model.services.flatMap(({ vips }) => vips)).toHaveLength(2);
     expect(said).toContain('every next hop a node with one endpoint of each');
   });
 
-  test('takes a scenario without its timeline and router, and says so', () => {
-    const { settings, said } = traffic({ capture: CAPTURE, scenario: [SCENARIO] });
+  test('takes a scenario without its timeline and router, and says so', async () => {
+    const { settings, said } = await traffic({ capture: CAPTURE, scenario: [SCENARIO] });
     expect(settings).toMatchObject({ made: false, loop: false, speed: 1 });
     expect(settings!.model.nodes.map(({ name }) => name)).toEqual(['n1', 'n2', 'n3', 'n4']);
     expect(said).toContain("The scenario's timeline does not act here (3 events)");
     expect(said).not.toContain('spec.router.ecmp');
   });
 
-  test('refuses a load balancer before the router', () => {
+  test('refuses a load balancer before the router', async () => {
     const file = join(tmpdir(), `flowfate-live-input-${process.pid}.yaml`);
     writeFileSync(
       file,
@@ -58,6 +60,8 @@ spec:
       endpoints: [{ pod: p, node: n1, address: 10.244.1.10 }]
 `,
     );
-    expect(() => traffic({ capture: CAPTURE, scenario: [file] })).toThrow(/is not part of live traffic/);
+    await expect(traffic({ capture: CAPTURE, scenario: [file] })).rejects.toThrow(
+      /is not part of live traffic/,
+    );
   });
 });
