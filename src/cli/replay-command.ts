@@ -106,7 +106,7 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
   const { isHashUnknown } = await import('../verdict/certainty.js');
   const { replay } = await import('../verdict/replay.js');
   const sweep = isHashUnknown(model) ? [await sweepNote(index, model)] : [];
-  const heads = await readHeads(capture, index, model.services, io);
+  const heads = await readHeads(capture, index, model, io);
   const result = replay(index, model, { madeFromCapture, notes: [...notes, ...sweep], heads });
   const wallS = (performance.now() - startMs) / 1000;
   const timing = options.timing === true ? { wallS, packetsPerS: index.summary.packets / wallS } : null;

@@ -120,7 +120,7 @@ async function tell(name: string, options: StoriesOptions, io: Io): Promise<Exit
     return statusOfDamage(index, io);
   }
   const failure = stated?.model ?? failureFor(story, index, options.seed).model;
-  const heads = await readHeads(capture, index, failure.services, io);
+  const heads = await readHeads(capture, index, failure, io);
   const progress = new Progress(io, 'running');
   const result = runStory(story, index, {
     seeds: options.seeds,

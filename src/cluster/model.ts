@@ -27,6 +27,18 @@ export interface ClusterModel {
   readonly epochNs: bigint | null;
   /** sorted by time, stable */
   readonly timeline: readonly TimelineEvent[];
+  /** every setting that changes paths and that nobody stated */
+  readonly assumed?: readonly Assumption[];
+  /** objects and fields that were given, bear on paths, and were not used: sentences that begin with kind and name */
+  readonly unread?: readonly string[];
+}
+
+/** What was taken because nobody said it. */
+export interface Assumption {
+  /** the scenario's own path: dataplane.proxy, router.ecmp.seed */
+  readonly what: string;
+  readonly value: string;
+  readonly because: string;
 }
 
 export interface RouterModel {
@@ -156,15 +168,30 @@ export interface NodeModel {
   /** of tunl0 or vxlan.calico, one a node and family; the first address of its pod ranges where nobody says */
   readonly tunnelAddresses: readonly Address[];
   readonly rack: string | null;
+  /** label topology.kubernetes.io/zone, which zone hints of endpoints name */
+  readonly zone?: string | undefined;
   /** true: its speaker announces every VIP; false: none at t = 0; 'auto': as MetalLB decides by policy and endpoints */
   readonly announces: boolean | 'auto';
 }
 
 export interface ServiceModel {
   readonly name: string;
+  /** addresses that a router has routes to: the load balancer's, and external IPs */
   readonly vips: readonly Address[];
+  /** those of {@link vips} that are external IPs, which no source ranges guard */
+  readonly externalIPs?: readonly Address[] | undefined;
+  /** clusterIPs: what pods and nodes call it by; nobody announces them */
+  readonly clusterAddresses?: readonly Address[] | undefined;
   readonly ports: readonly ServicePort[];
   readonly externalTrafficPolicy: 'Cluster' | 'Local';
+  /** for the cluster addresses; absent: Cluster */
+  readonly internalTrafficPolicy?: 'Cluster' | 'Local' | undefined;
+  /** who may come in by the load balancer's addresses; absent or empty: everybody */
+  readonly sourceRanges?: readonly Prefix[] | undefined;
+  /** a pod that runs is an endpoint, whatever its probes say */
+  readonly publishNotReady?: boolean | undefined;
+  /** who announces its VIPs, by row in `nodes` and with what preference; absent: as the nodes say */
+  readonly announcers?: readonly ServiceAnnouncer[] | undefined;
   readonly sessionAffinity: 'None' | 'ClientIP';
   readonly affinityTimeoutS: number;
   /** how kubelet probes the service's pods, or null: nobody looks */
@@ -184,14 +211,31 @@ export interface ServicePort {
   readonly nodePort?: number;
 }
 
+/** A node that announces a service's VIPs, as long as it has an endpoint to offer. */
+export interface ServiceAnnouncer {
+  /** row in `nodes` */
+  readonly node: number;
+  /** the VIPs it announces; absent: every one */
+  readonly vips?: readonly Address[] | undefined;
+  /** LOCAL_PREF: of several, the highest alone get traffic */
+  readonly preference: number;
+}
+
 export interface EndpointModel {
   readonly pod: string;
-  /** row in `nodes` */
+  /** row in `nodes`; -1: outside the cluster, or on no node that there is */
   readonly node: number;
   readonly addresses: readonly Address[];
   readonly ready: boolean;
   readonly serving: boolean;
   readonly terminating: boolean;
+  /** by row of the service's ports: where it listens, null = its slice does not serve that port; absent: as the ports say */
+  readonly targetPorts?: readonly (number | null)[] | undefined;
+  /** hints of its slice: zones and nodes whose traffic it is for */
+  readonly zoneHints?: readonly string[] | undefined;
+  readonly nodeHints?: readonly string[] | undefined;
+  /** listed, but its node is no more: nothing answers at its address */
+  readonly gone?: boolean | undefined;
 }
 
 /** A container under CPU bandwidth control, and what its threads do there. */

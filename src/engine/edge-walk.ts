@@ -170,13 +170,15 @@ export class EdgeWalk {
 
   private assign(f: number, servers: EdgeServers): void {
     const { plan } = this;
+    // what begins on a node never comes to the load balancer
+    if (plan.entry[f]! >= 0) return;
     const vip = plan.vips[plan.vip[f]!]!.address;
     const found: EdgeServer | null = servers.of(
       vip,
       plan.service[f]!,
       plan.proto[f]!,
       plan.serverPort(f),
-      plan.targetPort[f] !== 0,
+      plan.port[f]! >= 0,
       this.state.edge,
     );
     if (found === null) return;

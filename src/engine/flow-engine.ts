@@ -114,7 +114,7 @@ export class FlowEngine implements TimelineListener {
     private readonly model: ClusterModel,
     world: EngineWorld | null = null,
   ) {
-    this.plan = world?.plan ?? planOf(index, model.services);
+    this.plan = world?.plan ?? planOf(index, model);
     const flows = this.plan.count;
     this.cluster = world?.cluster ?? new ClusterState(model);
     this.router = world?.router ?? new RouterState(model, this.cluster);
@@ -310,9 +310,9 @@ export class FlowEngine implements TimelineListener {
     if (walk.outcome !== Outcome.reset) this.counts.dropped(this.blamed.event);
   }
 
-  /** The router's way to the node is broken; what comes by the edge does not take it. */
+  /** The router's way to the node is broken; what comes by the edge, or begins on a node, does not take it. */
   private isDeadEnd(f: number, node: number): boolean {
-    return this.router.isDeadEnd(node) && this.edge?.carries(f) !== true;
+    return this.router.isDeadEnd(node) && this.plan.entry[f]! < 0 && this.edge?.carries(f) !== true;
   }
 
   private blameFor(f: number, node: number, reason: number, hop: number): void {
@@ -387,6 +387,11 @@ export class FlowEngine implements TimelineListener {
 
   /** Node that the router sends this packet of the flow to, or -1. */
   private route(f: number, meta: number, nowS: number): number {
+    const entry = this.plan.entry[f]!;
+    if (entry >= 0) {
+      this.nextHop[f] = entry;
+      return entry;
+    }
     const group = this.groupOfVip[this.plan.vip[f]!]!;
     if ((meta & META_FRAGMENT) !== 0) {
       this.fragmentHashes ??= this.plan.hashes(this.router.ecmp, 'fragment');
@@ -401,6 +406,7 @@ export class FlowEngine implements TimelineListener {
   }
 
   private stamp(f: number, nowS: number): void {
+    if (this.plan.entry[f]! >= 0) return;
     this.groupOfVip[this.plan.vip[f]!]?.choose(this.hashes[f]!, nowS);
   }
 
@@ -421,7 +427,7 @@ export class FlowEngine implements TimelineListener {
     this.lookUpGroups();
     this.log.routes = event;
     for (let f = 0; f < this.plan.count; f++) {
-      if (this.nextHop[f] === NOT_STARTED) continue;
+      if (this.nextHop[f] === NOT_STARTED || this.plan.entry[f]! >= 0) continue;
       const group = this.groupOfVip[this.plan.vip[f]!]!;
       const node = group === null ? NO_ROUTE : group.peek(this.hashes[f]!);
       if (node === this.nextHop[f]) continue;
@@ -468,7 +474,7 @@ export class FlowEngine implements TimelineListener {
   }
 
   private offers(node: number): boolean {
-    return this.model.services.some((_, service) => this.cluster.rules[node]!.choices(service) > 0);
+    return this.cluster.rules[node]!.offersAnything();
   }
 
   podStopped(pod: Pod, event: number, atS: number): void {
@@ -478,7 +484,7 @@ export class FlowEngine implements TimelineListener {
       const e = connectedBy[f]!;
       if (e < 0 || entries.pod[e] !== pod.row || connectedTo[f] !== pod.instance) continue;
       if (this.plan.proto[f] !== TCP || !this.tracker.isOpen(f)) continue;
-      if (!this.cluster.nodeUp[pod.node] || !this.cluster.nodeUp[entries.node[e]!]) continue;
+      if (!this.cluster.isUp(pod.node) || !this.cluster.nodeUp[entries.node[e]!]) continue;
       if (this.walk.guessed[f] === 0) this.client.endpointStops(f, pod.row, event, atS);
     }
   }

@@ -2,17 +2,18 @@
  * What a set of services makes of the flows of a capture before the first packet is replayed: which flows go to a
  * VIP, which side is the client, which port answers, and how a router hashes them.
  *
- * Only flows towards a VIP have a row here ("f" in the engines); `row[f]` is their row in the flow table. A plan
- * depends on VIPs and ports alone, so that scenarios which differ in anything else share it ({@link planOf}), and with
- * it the hashes and the clients' packets.
+ * Only flows towards a service have a row here ("f" in the engines); `row[f]` is their row in the flow table. A plan
+ * depends on addresses and ports alone, so that scenarios which differ in anything else share it ({@link planOf}), and
+ * with it the hashes and the clients' packets.
  */
 import { type Address, formatAddress, ipv4, ipv6 } from '../addr/address.js';
-import type { ServiceModel } from '../cluster/model.js';
+import type { ClusterModel, ServiceModel } from '../cluster/model.js';
 import type { CaptureIndex, FlowColumns } from '../flow/flow-columns.js';
 import type { PacketIndex } from '../flow/packet-index.js';
 import { createFlowHash, type FlowHashSettings } from '../hash/flow-hash.js';
 import { flowKey } from '../state/draw.js';
 import { foldedAddress } from '../state/endpoint-scheduler.js';
+import { type Door, DoorKind, fixedNode, Origin, ServiceDoors } from '../state/service-doors.js';
 
 interface VipRow {
   readonly address: Address;
@@ -45,10 +46,17 @@ export class FlowPlan {
   /** by flow-table row << 1 | direction: the row here of a client's packet towards a VIP, or -1 for any other packet */
   private readonly slot: Int32Array;
   readonly service: Int32Array;
+  /** row in the service's ports; -1: no rule for this port */
+  readonly port: Int32Array;
+  /** which of the service's ways in it takes, and where its client stands (service-doors.ts) */
+  readonly door: Uint8Array;
+  readonly origin: Uint8Array;
+  /** the node that translates it whatever the router says, or -1 */
+  readonly entry: Int32Array;
+  /** 1: the service's source ranges turn its client away */
+  readonly barred: Uint8Array;
   /** row in {@link vips} */
   readonly vip: Int32Array;
-  /** 0: no rule for this port */
-  readonly targetPort: Uint16Array;
   readonly family: Uint8Array;
   readonly proto: Uint8Array;
   readonly clientPort: Uint16Array;
@@ -56,27 +64,41 @@ export class FlowPlan {
   readonly clientIsB: Uint8Array;
   /** see {@link flowKey} */
   readonly key: Int32Array;
-  readonly vips: readonly VipRow[];
+  /** VIPs of the services; after them the other addresses that flows go to */
+  readonly vips: VipRow[];
+  /** how many of {@link vips} are VIPs */
+  readonly vipCount: number;
   /** flows whose client port is below 1024: the ones that share the small port classes of MASQUERADE */
   readonly lowPorts: number;
   private readonly known = new Map<string, Uint32Array>();
 
   private readonly flows: FlowColumns;
+  private readonly doors: ServiceDoors;
+  /** rows of {@link vips}, by service and address */
+  private readonly vipRows = new Map<string, number>();
 
   constructor(
     index: CaptureIndex,
     private readonly services: readonly ServiceModel[],
+    nodes: ClusterModel['nodes'] = [],
   ) {
     const { flows } = index;
     this.flows = flows;
+    this.doors = new ServiceDoors(services, nodes);
     this.vips = services.flatMap(({ vips }, service) => vips.map((address) => ({ address, service })));
+    this.vipCount = this.vips.length;
+    for (const [row, vip] of this.vips.entries()) this.vipRows.set(vipName(vip), row);
     const found = this.find();
     this.count = found.length;
     this.row = Int32Array.from(found);
     this.slot = new Int32Array(2 * flows.count).fill(-1);
     this.service = new Int32Array(this.count);
     this.vip = new Int32Array(this.count);
-    this.targetPort = new Uint16Array(this.count);
+    this.port = new Int32Array(this.count);
+    this.door = new Uint8Array(this.count);
+    this.origin = new Uint8Array(this.count);
+    this.entry = new Int32Array(this.count);
+    this.barred = new Uint8Array(this.count);
     this.family = new Uint8Array(this.count);
     this.proto = new Uint8Array(this.count);
     this.clientPort = new Uint16Array(this.count);
@@ -137,9 +159,15 @@ export class FlowPlan {
     return formatAddress(this.clientAddress(f));
   }
 
-  /** Family, protocol and target port of a flow as one number: with the pod, what a translated packet goes to. */
+  /** Family, protocol and service port of a flow as one number: with the pod, what a translated packet goes to. */
   target(f: number): number {
-    return (this.family[f]! * 256 + this.proto[f]!) * 65536 + this.targetPort[f]!;
+    return (this.family[f]! * 256 + this.proto[f]!) * 65536 + this.targetPort(f);
+  }
+
+  /** Where the service's pods listen, as its port says; 0: no rule for this port. */
+  targetPort(f: number): number {
+    const port = this.port[f]!;
+    return port < 0 ? 0 : this.services[this.service[f]!]!.ports[port]!.targetPort;
   }
 
   /** A router's hash of each flow: as whole packets, or as fragments (ports 0). */
@@ -194,35 +222,58 @@ export class FlowPlan {
     return { count, flow, meta, timeNs };
   }
 
-  /** Rows of the flow table with a VIP on either side. */
+  /** Rows of the flow table with a way into a service on either side. */
   private find(): number[] {
     const { flows } = this;
-    const words = new Set(this.vips.map(({ address }) => lastWord(address)));
+    const { lastWords } = this.doors;
     const found: number[] = [];
     for (let row = 0; row < flows.count; row++) {
       const at = 8 * row + (flows.family[row] === 4 ? 0 : 3);
-      if (!words.has(flows.addresses[at]!) && !words.has(flows.addresses[at + 4]!)) continue;
-      if (this.findVip(row, 4, 0) !== null || this.findVip(row, 0, 0) !== null) found.push(row);
+      if (!lastWords.has(flows.addresses[at]!) && !lastWords.has(flows.addresses[at + 4]!)) continue;
+      if (this.doorAt(row, 'b') !== null || this.doorAt(row, 'a') !== null) found.push(row);
     }
     return found;
   }
 
   private fill(f: number): void {
-    const { flows } = this;
+    const { flows, doors } = this;
     const row = this.row[f]!;
-    const toB = this.findVip(row, 4, flows.bPort[row]!);
-    const found = (toB ?? this.findVip(row, 0, flows.aPort[row]!))!;
-    const clientIsB = toB === null;
+    const [toA, toB] = [this.doorAt(row, 'a'), this.doorAt(row, 'b')];
+    // an address alone says less than an address with its port
+    const clientIsB = toB === null || (toB.port < 0 && toA !== null && toA.port >= 0);
+    const found = (clientIsB ? toA : toB)!;
     const clientPort = clientIsB ? flows.bPort[row]! : flows.aPort[row]!;
-    this.vip[f] = found.vip;
+    const clientAt = 8 * row + (clientIsB ? 4 : 0);
+    const sender = doors.senderOf(flows.family[row]!, flows.addresses, clientAt);
     this.service[f] = found.service;
-    this.targetPort[f] = found.targetPort;
+    this.port[f] = found.port;
+    this.door[f] = found.kind;
+    this.entry[f] = fixedNode(found, sender);
+    // a node that calls another node's port is a client like any other there
+    const isOwn = sender.origin !== Origin.node || sender.node === this.entry[f];
+    this.origin[f] = isOwn ? sender.origin : Origin.outside;
+    if (doors.isGuarded(found)) {
+      this.barred[f] = doors.admits(found, addressAt(flows, row, clientIsB ? 4 : 0)) ? 0 : 1;
+    }
+    this.vip[f] = this.vipOf(found, row, clientIsB ? 0 : 4);
     this.family[f] = flows.family[row]!;
     this.proto[f] = flows.proto[row]!;
     this.clientIsB[f] = clientIsB ? 1 : 0;
     this.clientPort[f] = clientPort;
     this.key[f] = this.keyOf(f);
     this.slot[2 * row + (clientIsB ? 1 : 0)] = f;
+  }
+
+  /** Row in {@link vips} of the address that a door is. */
+  private vipOf({ kind, service }: Door, row: number, at: number): number {
+    const vip = { address: addressAt(this.flows, row, at), service };
+    const name = vipName(vip);
+    const known = this.vipRows.get(name);
+    if (known !== undefined) return known;
+    if (kind < DoorKind.cluster) throw new RangeError(`flow plan: ${name} is a VIP without a row`);
+    this.vips.push(vip);
+    this.vipRows.set(name, this.vips.length - 1);
+    return this.vips.length - 1;
   }
 
   private keyOf(f: number): number {
@@ -235,37 +286,36 @@ export class FlowPlan {
     return flowKey(flows.addresses, client, server, this.clientPort[f]!, vipPort, flows.proto[row]!);
   }
 
-  /** The VIP at word `at` of the flow's addresses: a service with this port, or else any service of the address. */
-  private findVip(
-    row: number,
-    at: number,
-    port: number,
-  ): { vip: number; service: number; targetPort: number } | null {
-    const { family, addresses, proto } = this.flows;
-    const w = 8 * row + at;
-    let bare: { vip: number; service: number; targetPort: number } | null = null;
-    for (let vip = 0; vip < this.vips.length; vip++) {
-      const { address, service } = this.vips[vip]!;
-      if (address.family !== family[row] || address.w0 !== addresses[w]) continue;
-      if (
-        address.w1 !== addresses[w + 1] ||
-        address.w2 !== addresses[w + 2] ||
-        address.w3 !== addresses[w + 3]
-      )
-        continue;
-      const entry = this.services[service]!.ports.find((p) => p.proto === proto[row] && p.port === port);
-      if (entry !== undefined) return { vip, service, targetPort: entry.targetPort };
-      bare ??= { vip, service, targetPort: 0 };
-    }
-    return bare;
+  private doorAt(row: number, side: 'a' | 'b'): Door | null {
+    const { family, addresses, proto, aPort, bPort } = this.flows;
+    const at = 8 * row + (side === 'b' ? 4 : 0);
+    const port = side === 'b' ? bPort[row]! : aPort[row]!;
+    return this.doors.find(family[row]!, addresses, at, proto[row]!, port);
   }
 }
 
 const plans = new WeakMap<CaptureIndex, Map<string, FlowPlan>>();
+/** the plan that was asked for last, by the very lists that it was made of: a comparison asks thousands of times */
+const latest = new WeakMap<CaptureIndex, { services: unknown; nodes: unknown; plan: FlowPlan }>();
 
-/** The plan for these services over this index; made once for all scenarios with the same VIPs and ports. */
-export function planOf(index: CaptureIndex, services: readonly ServiceModel[]): FlowPlan {
-  const name = JSON.stringify(services.map(({ vips, ports }) => [vips, ports]));
+/** The plan of a cluster over this index; made once for all scenarios with the same addresses and ports. */
+export function planOf(
+  index: CaptureIndex,
+  { services, nodes }: Pick<ClusterModel, 'services' | 'nodes'>,
+): FlowPlan {
+  const last = latest.get(index);
+  if (last?.services === services && last.nodes === nodes) return last.plan;
+  const name = JSON.stringify([
+    services.map(({ vips, externalIPs, clusterAddresses, sourceRanges, ports, endpoints }) => [
+      vips,
+      externalIPs,
+      clusterAddresses,
+      sourceRanges,
+      ports,
+      endpoints.map(({ node, addresses }) => [node, addresses]),
+    ]),
+    nodes.map(({ addresses, podCidrs }) => [addresses, podCidrs]),
+  ]);
   let ofIndex = plans.get(index);
   if (ofIndex === undefined) {
     ofIndex = new Map();
@@ -273,18 +323,19 @@ export function planOf(index: CaptureIndex, services: readonly ServiceModel[]): 
   }
   let plan = ofIndex.get(name);
   if (plan === undefined) {
-    plan = new FlowPlan(index, services);
+    plan = new FlowPlan(index, services, nodes);
     ofIndex.set(name, plan);
   }
+  latest.set(index, { services, nodes, plan });
   return plan;
+}
+
+function vipName({ address: { family, w0, w1, w2, w3 }, service }: VipRow): string {
+  return `${service} ${family} ${w0} ${w1} ${w2} ${w3}`;
 }
 
 function addressAt({ family, addresses }: FlowColumns, row: number, at: number): Address {
   const w = 8 * row + at;
   if (family[row] === 4) return ipv4(addresses[w]!);
   return ipv6(addresses[w]!, addresses[w + 1]!, addresses[w + 2]!, addresses[w + 3]!);
-}
-
-function lastWord({ family, w0, w3 }: Address): number {
-  return family === 4 ? w0 : w3;
 }

@@ -6,7 +6,8 @@
  * running kernel. The stages stand in the order in which a packet meets them: node, entry, rules, endpoint.
  */
 
-import type { ClusterModel } from '../cluster/model.js';
+import { sameAddress } from '../addr/address.js';
+import type { ClusterModel, ServiceModel } from '../cluster/model.js';
 import { portClassSize } from '../conntrack/port-range.js';
 import {
   IGNORE,
@@ -22,8 +23,14 @@ import type { ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
 import type { NewConnection } from '../state/endpoint-scheduler.js';
 import { isMasqueraded } from '../state/masquerade.js';
-import { DROP_NO_LOCAL_ENDPOINT, REJECT_NO_ENDPOINT } from '../state/node-rules.js';
+import {
+  DROP_NO_LOCAL_ENDPOINT,
+  type NodeRules,
+  type Policy,
+  REJECT_NO_ENDPOINT,
+} from '../state/node-rules.js';
 import { type ProxyPlane, proxyPlane } from '../state/proxy-plane.js';
+import { DoorKind, isMarked, listFor, Origin } from '../state/service-doors.js';
 import type { EdgeWalk } from './edge-walk.js';
 import {
   DEAD,
@@ -139,15 +146,11 @@ export class NodeWalk implements EntryLife {
    * where there is one choice; otherwise one is drawn, and {@link guessed} says so.
    */
   adopt(f: number, node: number, nowS: number): void {
-    if (!this.cluster.nodeUp[node] || this.plan.targetPort[f] === 0) return;
-    const service = this.plan.service[f]!;
+    if (!this.cluster.nodeUp[node] || this.plan.port[f]! < 0) return;
     const rules = this.cluster.rules[node]!;
     const direct = this.directPod(f);
     const ordinal = direct >= 0 ? 0 : this.nextOrdinal(f);
-    const pod =
-      direct >= 0
-        ? direct
-        : rules.choose(service, this.affinityClient(f), this.connectionOf(f, ordinal), nowS);
+    const pod = direct >= 0 ? direct : this.choose(f, rules, ordinal, nowS);
     if (pod < 0) return;
     const snat = direct < 0 && this.isMasqueraded(f, node, pod) ? ENTRY_SNAT : 0;
     const e = this.add(
@@ -161,7 +164,7 @@ export class NodeWalk implements EntryLife {
     );
     this.connectedBy[f] = e;
     this.connectedTo[f] = this.cluster.pods[pod]!.instance;
-    this.guessed[f] = direct < 0 && rules.choices(service) > 1 ? 1 : 0;
+    this.guessed[f] = direct < 0 && this.offered(f, rules).length > 1 ? 1 : 0;
   }
 
   /** Whether a data packet sent now would be answered; changes nothing. For flows that stay silent after a change. */
@@ -172,9 +175,8 @@ export class NodeWalk implements EntryLife {
       // picked up anew: survives only where the same pod is the only choice and sees the same source
       const by = this.connectedBy[f]!;
       if (by < 0 || this.plan.proto[f] !== TCP || !this.takesUp()) return true;
-      const service = this.plan.service[f]!;
       const pod = this.entries.pod[by]!;
-      const again = this.cluster.rules[node]!.everywhere(service, this.connectionOf(f, this.draws[f]!));
+      const again = this.everywhere(f, node);
       const seesTheSame = (this.entries.marks[by]! & ENTRY_SNAT) === 0 && !this.isMasqueraded(f, node, pod);
       return !(again === pod && seesTheSame && this.wouldAnswer(f, pod));
     }
@@ -187,7 +189,7 @@ export class NodeWalk implements EntryLife {
     return (
       running &&
       !shadowed.includes(this.plan.family[f]!) &&
-      this.cluster.nodeUp[node]! &&
+      this.cluster.isUp(node) &&
       this.connectedTo[f] === instance
     );
   }
@@ -256,7 +258,7 @@ export class NodeWalk implements EntryLife {
   }
 
   private affinityClient(f: number): string | null {
-    const { sessionAffinity } = this.model.services[this.plan.service[f]!]!;
+    const { sessionAffinity } = this.serviceOf(f);
     return sessionAffinity === 'ClientIP' ? (this.edge?.sourceText(f) ?? this.plan.clientText(f)) : null;
   }
 
@@ -281,10 +283,17 @@ export class NodeWalk implements EntryLife {
     this.hop = hop;
   }
 
+  /** No endpoint anywhere: the service is rejected before its source ranges are looked at. */
+  private isEmpty(f: number, rules: NodeRules): boolean {
+    return rules.isEmpty(this.plan.service[f]!, this.plan.port[f]!);
+  }
+
   /** ctstate INVALID: no translation. KUBE-FORWARD drops it; without that rule it loops until its TTL ends. */
   private invalid(f: number, node: number, segment: Segment | -1, reason: number): void {
     const hop = hopCode(HopKind.node, node);
-    if (this.edge?.carries(f) === true && this.directPod(f) < 0) {
+    const viaEdge = this.edge?.carries(f) === true;
+    const isOwnAddress = viaEdge ? this.directPod(f) < 0 : this.plan.door[f] === DoorKind.nodePort;
+    if (isOwnAddress) {
       // a NodePort is the node's own address: its stack has no such socket
       const outcome = segment === Segment.rst ? Outcome.silent : Outcome.reset;
       this.settle(outcome, ReasonCode['invalid-refused'], hop);
@@ -320,8 +329,39 @@ export class NodeWalk implements EntryLife {
   }
 
   private isMasqueraded(f: number, node: number, pod: number): boolean {
-    const service = this.model.services[this.plan.service[f]!]!;
-    return isMasqueraded(this.model, service, node, this.cluster.pods[pod]!.node, this.plan.proto[f]!);
+    const { plan, cluster } = this;
+    const { node: podNode, addresses } = cluster.pods[pod]!;
+    const origin = plan.origin[f] as Origin;
+    if (origin === Origin.pod && addresses.some((own) => sameAddress(own, plan.clientAddress(f))))
+      return true;
+    const marked = isMarked(this.serviceOf(f), plan.door[f] as DoorKind, origin);
+    return isMasqueraded(this.model, marked, origin, node, podNode, plan.proto[f]!);
+  }
+
+  private serviceOf(f: number): ServiceModel {
+    return this.model.services[this.plan.service[f]!]!;
+  }
+
+  /** Which of a node's lists the flow's connections take. */
+  private policyOf(f: number): Policy {
+    return listFor(this.serviceOf(f), this.plan.door[f] as DoorKind, this.plan.origin[f] as Origin);
+  }
+
+  private offered(f: number, rules: NodeRules): readonly number[] {
+    return rules.offered(this.plan.service[f]!, this.plan.port[f]!, this.policyOf(f));
+  }
+
+  private choose(f: number, rules: NodeRules, ordinal: number, nowS: number): number {
+    const { service, port } = this.plan;
+    const connection = this.connectionOf(f, ordinal);
+    return rules.choose(service[f]!, port[f]!, this.policyOf(f), this.affinityClient(f), connection, nowS);
+  }
+
+  /** The pod that the flow's next connection gets on every node that offers it, or -1. */
+  private everywhere(f: number, node: number): number {
+    const { service, port } = this.plan;
+    const connection = this.connectionOf(f, this.draws[f]!);
+    return this.cluster.rules[node]!.everywhere(service[f]!, port[f]!, this.policyOf(f), connection);
   }
 
   private connectionOf(f: number, ordinal: number): NewConnection {
@@ -335,8 +375,7 @@ export class NodeWalk implements EntryLife {
   /** ctstate NEW: kube-proxy's rules choose an endpoint and translate. */
   private open(f: number, node: number, state: number, nowS: number): number {
     const hop = hopCode(HopKind.node, node);
-    const service = this.plan.service[f]!;
-    if (this.plan.targetPort[f] === 0) {
+    if (this.plan.port[f]! < 0) {
       // no rule for this port: forwarded back to the router until the TTL ends
       this.settle(Outcome.unreachable, ReasonCode['not-a-service'], hop);
       return -1;
@@ -348,8 +387,12 @@ export class NodeWalk implements EntryLife {
     const direct = this.directPod(f);
     if (direct >= 0) return this.add(f, node, direct, 0, state, 0, nowS);
     const rules = this.cluster.rules[node]!;
+    if (this.plan.barred[f] === 1 && this.edge?.carries(f) !== true && !this.isEmpty(f, rules)) {
+      this.settle(Outcome.silent, ReasonCode['source-range'], hop);
+      return -1;
+    }
     const ordinal = this.nextOrdinal(f);
-    const pod = rules.choose(service, this.affinityClient(f), this.connectionOf(f, ordinal), nowS);
+    const pod = this.choose(f, rules, ordinal, nowS);
     if (pod === DROP_NO_LOCAL_ENDPOINT) {
       this.settle(Outcome.silent, ReasonCode['no-local-endpoint'], hop);
       return -1;
@@ -402,7 +445,7 @@ export class NodeWalk implements EntryLife {
     const pod = this.cluster.pods[entries.pod[e]!]!;
     this.pod = pod.row;
     const endpointHop = hopCode(HopKind.endpoint, pod.row);
-    if (!this.cluster.nodeUp[pod.node]) {
+    if (!this.cluster.isUp(pod.node)) {
       this.settle(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, pod.node));
       return;
     }

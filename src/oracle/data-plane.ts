@@ -45,6 +45,7 @@ export class DataPlane {
   /** what carries packets between nodes */
   readonly overlay: Overlay;
   private readonly plane: ProxyPlane;
+  private readonly services: ServicePorts;
   /** under direct server return: the pod that accepted each connection last, by the tuple that came to the node */
   private readonly acceptedBy = new Map<string, number>();
   private readonly tuple = new Tuple();
@@ -58,7 +59,8 @@ export class DataPlane {
   ) {
     const podRow = (name: string): number => cluster.podByName.get(name)!.row;
     const behindEdge = edge === null ? [] : edgeTargets(model, edge.edge, podRow);
-    const services = new ServicePorts(model.services, behindEdge);
+    this.services = new ServicePorts(model, behindEdge);
+    const { services } = this;
     this.plane = proxyPlane(model.dataplane);
     this.overlay = new Overlay(model);
     this.edge = edge && new EdgeHop(edge, model, services);
@@ -73,6 +75,12 @@ export class DataPlane {
     this.answered = false;
     this.pod = -1;
     const { edge } = this;
+    const entry = this.entryOf(packet);
+    if (entry >= 0) {
+      this.node = entry;
+      this.throughNode(packet, lingersUntilS, nowS);
+      return;
+    }
     if (edge?.covers(packet) === true) {
       const segment = packet.proto === PROTO_TCP ? segmentOf(packet.tcpFlags) : -1;
       this.node = edge.forward(packet, nowS);
@@ -95,6 +103,22 @@ export class DataPlane {
       return;
     }
     this.throughNode(packet, lingersUntilS, nowS);
+  }
+
+  /** Whether the packet goes to the load balancer. */
+  viaEdge(packet: Packet): boolean {
+    return this.edge?.covers(packet) === true && this.entryOf(packet) < 0;
+  }
+
+  /** Node that the packet would go to now, the load balancer aside; changes nothing. */
+  peek(packet: Packet): number {
+    const entry = this.entryOf(packet);
+    return entry >= 0 ? entry : this.routerHop.peek(packet);
+  }
+
+  private entryOf(packet: Packet): number {
+    packet.readTuple(this.tuple);
+    return this.services.entryOf(this.tuple);
   }
 
   private throughNode(packet: Packet, lingersUntilS: number, nowS: number): void {
@@ -137,7 +161,7 @@ export class DataPlane {
    */
   adopt(packet: Packet, nowS: number): number {
     const { edge } = this;
-    const node = edge?.covers(packet) === true ? edge.adopt(packet, nowS) : this.routerHop.peek(packet);
+    const node = this.viaEdge(packet) ? edge!.adopt(packet, nowS) : this.peek(packet);
     this.node = node;
     if (node < 0) return -1;
     const name = this.plane.answersFromVip ? '' : this.connectionName(packet);

@@ -49,7 +49,7 @@ export class EndpointHop {
     const { node, running, crashed, shadowed, instance } = this.cluster.pods[pod]!;
     const here = hopCode(HopKind.endpoint, pod);
     this.answerFlags = NO_ANSWER;
-    if (!this.cluster.nodeUp[node]) {
+    if (!this.cluster.isUp(node)) {
       this.end(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, node));
       return;
     }

@@ -11,6 +11,7 @@
  * A packet from an endpoint is looked up in the reply direction and translated back. Source: behaviour of Linux
  * conntrack and kube-proxy (iptables, 1.26 and later) as measured on a running kernel.
  */
+import { sameAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { portClassFirst, portClassSize } from '../conntrack/port-range.js';
 import { INVALID, nextTcpState, ORIGINAL, Segment, segmentOf, TcpState } from '../conntrack/tcp-states.js';
@@ -23,8 +24,9 @@ import { isMasqueraded, masqueradeAddress } from '../state/masquerade.js';
 import { DROP_NO_LOCAL_ENDPOINT, REJECT_NO_ENDPOINT } from '../state/node-rules.js';
 import { type Packet, PROTO_TCP, PROTO_UDP } from '../state/packet.js';
 import { type ProxyPlane, proxyPlane } from '../state/proxy-plane.js';
+import { isMarked, listFor, Origin } from '../state/service-doors.js';
 import { ConntrackTable, CT_ASSURED, CT_REPLIED } from './conntrack-table.js';
-import type { ServicePorts } from './service-ports.js';
+import type { ServicePort, ServicePorts } from './service-ports.js';
 
 /** state column of entries that are not TCP */
 const NO_STATE = 0;
@@ -232,12 +234,17 @@ export class NodeHop {
         return -1;
       }
     }
-    if (this.services.find(this.tuple) === null) {
+    const found = this.services.find(this.tuple);
+    if (found === null) {
       this.end(Outcome.unreachable, ReasonCode['not-a-service']);
       return -1;
     }
     if (!this.table.makeRoom(nowS)) {
       this.end(Outcome.silent, ReasonCode['conntrack-full']);
+      return -1;
+    }
+    if (this.isBarred(found)) {
+      this.end(Outcome.silent, ReasonCode['source-range']);
       return -1;
     }
     const pod = this.choose(nowS);
@@ -265,11 +272,27 @@ export class NodeHop {
     const key = this.key();
     const ordinal = this.draws.get(key) ?? 0;
     this.draws.set(key, ordinal + 1);
-    const { sessionAffinity } = this.model.services[found.service]!;
+    const service = this.model.services[found.service]!;
+    const { sessionAffinity } = service;
     const client = sessionAffinity === 'ClientIP' ? this.services.clientText(this.tuple) : null;
     const source = foldedAddress(this.tuple.words, TUPLE_SRC);
     const connection = { key, ordinal, source, sourcePort: this.tuple.srcPort };
-    return this.cluster.rules[this.node]!.choose(found.service, client, connection, nowS);
+    const policy = listFor(service, found.kind, this.origin());
+    const rules = this.cluster.rules[this.node]!;
+    return rules.choose(found.service, found.port, policy, client, connection, nowS);
+  }
+
+  /** Where the sender of {@link tuple} stands, as this node sees it. */
+  private origin(): Origin {
+    const { family, words } = this.tuple;
+    const { origin, node } = this.services.doors.senderOf(family, words, TUPLE_SRC);
+    return origin === Origin.node && node !== this.node ? Origin.outside : origin;
+  }
+
+  /** A service with endpoints whose source ranges do not have the client. */
+  private isBarred(found: ServicePort): boolean {
+    if (this.cluster.rules[this.node]!.isEmpty(found.service, found.port)) return false;
+    return !this.services.doors.admits(found, this.services.client(this.tuple));
   }
 
   private key(): number {
@@ -279,15 +302,18 @@ export class NodeHop {
 
   /** Translates to `pod` and makes the entry. -1: no source port is free. */
   private insert(pod: number, state: number, nowS: number): number {
-    const { service, targetPort, pod: direct } = this.services.find(this.tuple)!;
+    const { service, port, kind, pod: direct } = this.services.find(this.tuple)!;
     const { addresses, node: podNode } = this.cluster.pods[pod]!;
     const target = addressOf(addresses, this.tuple.family);
     if (target === null) return -1;
+    const origin = this.origin();
+    const isItself = origin === Origin.pod && sameAddress(target, this.services.client(this.tuple));
     this.original.copy(this.tuple);
-    this.tuple.setDestination(target, targetPort);
+    this.tuple.setDestination(target, this.cluster.targetPort(service, port, pod));
+    const marked = isMarked(this.model.services[service]!, kind, origin);
     const masquerades =
       direct < 0 &&
-      isMasqueraded(this.model, this.model.services[service]!, this.node, podNode, this.tuple.proto);
+      (isItself || isMasqueraded(this.model, marked, origin, this.node, podNode, this.tuple.proto));
     this.reply.invert(this.tuple);
     if (masquerades) {
       const source = masqueradeAddress(this.model, this.node, podNode, this.tuple.family);

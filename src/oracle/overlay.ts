@@ -45,7 +45,7 @@ export class Overlay {
    */
   carry(packet: Packet, from: number, to: number): boolean {
     this.outerBytes = 0;
-    if (from === to || !isTunnelled(this.model, packet.family)) return false;
+    if (from === to || to < 0 || !isTunnelled(this.model, packet.family)) return false;
     const [here, there] = [this.model.nodes[from]!, this.model.nodes[to]!];
     const family = addressOf(here.addresses, 4) && addressOf(there.addresses, 4) ? 4 : 6;
     const source = addressOf(here.addresses, family);

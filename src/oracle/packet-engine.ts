@@ -28,6 +28,7 @@ import { type ForgedFields, forgePacket } from '../state/forge.js';
 import { Packet } from '../state/packet.js';
 import type { Pod } from '../state/pod.js';
 import { type Route, RouterState } from '../state/router-state.js';
+import { type DoorKind, listFor, type Origin } from '../state/service-doors.js';
 import { Timeline, type TimelineListener } from '../timeline/timeline.js';
 import { TCP_ACK, TCP_SYN } from '../wire/tcp.js';
 import { DataPlane } from './data-plane.js';
@@ -79,7 +80,7 @@ export class PacketEngine implements TimelineListener {
     private readonly index: CaptureIndex,
     private readonly model: ClusterModel,
   ) {
-    this.plan = planOf(index, model.services);
+    this.plan = planOf(index, model);
     const flows = this.plan.count;
     this.cluster = new ClusterState(model);
     this.router = new RouterState(model, this.cluster);
@@ -128,7 +129,7 @@ export class PacketEngine implements TimelineListener {
     const asSyn = segment === Segment.syn && captured !== Segment.syn;
     this.build(f, asSyn ? TCP_SYN : flags, asSyn ? 0 : payload);
     if (segment === SKIP) {
-      if (!this.viaEdge()) this.note(f, this.dataPlane.routerHop.peek(this.packet), -1, nowS);
+      if (!this.viaEdge()) this.note(f, this.dataPlane.peek(this.packet), -1, nowS);
       return;
     }
     this.send(f, nowS);
@@ -203,7 +204,7 @@ export class PacketEngine implements TimelineListener {
 
   /** Whether the packet that was built last goes to the load balancer. */
   private viaEdge(): boolean {
-    return this.dataPlane.edge?.covers(this.packet) === true;
+    return this.dataPlane.viaEdge(this.packet);
   }
 
   /** Whether a connection that the load balancer has just adopted may be another member's, or another endpoint's. */
@@ -248,7 +249,10 @@ export class PacketEngine implements TimelineListener {
     if (pod < 0) return;
     dataPlane.pod = pod;
     const { node } = dataPlane;
-    const guess = this.cluster.rules[node]!.choices(this.plan.service[f]!) > 1;
+    const { plan, model } = this;
+    const service = plan.service[f]!;
+    const policy = listFor(model.services[service]!, plan.door[f] as DoorKind, plan.origin[f] as Origin);
+    const guess = this.cluster.choices(service, plan.port[f]!, policy, node) > 1;
     this.connected(f, viaEdge ? this.isGuess(guess) : guess);
   }
 
@@ -268,8 +272,7 @@ export class PacketEngine implements TimelineListener {
     this.fields.payloadBytes = payload === 0 ? 0 : PAYLOAD_BYTES;
     this.fields.flowLabel = b ? flows.labelIn[row]! : flows.labelOut[row]!;
     forgePacket(this.tuple, this.fields, this.bytes, this.packet);
-    if (this.lastNode[f] === -2 && !this.viaEdge())
-      this.lastNode[f] = this.dataPlane.routerHop.peek(this.packet);
+    if (this.lastNode[f] === -2 && !this.viaEdge()) this.lastNode[f] = this.dataPlane.peek(this.packet);
   }
 
   private note(f: number, node: number, pod: number, nowS: number): void {
@@ -283,7 +286,7 @@ export class PacketEngine implements TimelineListener {
     for (let f = 0; f < this.plan.count; f++) {
       if (this.lastNode[f] === -2) continue;
       this.build(f, 0, 0);
-      const node = this.dataPlane.routerHop.peek(this.packet);
+      const node = this.dataPlane.peek(this.packet);
       if (node === this.lastNode[f]) continue;
       this.lastNode[f] = node;
       this.movedBy[f] = event;
@@ -325,7 +328,7 @@ export class PacketEngine implements TimelineListener {
       const home = this.homes[f];
       if (home === undefined || home.pod !== pod.row || home.instance !== pod.instance) continue;
       if (this.plan.proto[f] === UDP || !this.tracker.isOpen(f) || home.guessed) continue;
-      if (!this.cluster.nodeUp[pod.node] || !this.cluster.nodeUp[home.node]) continue;
+      if (!this.cluster.isUp(pod.node) || !this.cluster.nodeUp[home.node]) continue;
       this.client.endpointStops(f, pod.row, event, atS);
     }
   }
@@ -341,6 +344,6 @@ export class PacketEngine implements TimelineListener {
   eventStarts(): void {}
 
   private offers(node: number): boolean {
-    return this.model.services.some((_, service) => this.cluster.rules[node]!.choices(service) > 0);
+    return this.cluster.rules[node]!.offersAnything();
   }
 }

@@ -1,58 +1,75 @@
-/** Which service a destination belongs to: KUBE-SERVICES' match on address, protocol and port. */
+/** Which service a destination belongs to, on bytes: KUBE-SERVICES' match on address, protocol and port. */
 import { type Address, formatAddress } from '../addr/address.js';
 import { type EdgeModel, nodePortOf } from '../cluster/edge-model.js';
-import type { ClusterModel, ServiceModel } from '../cluster/model.js';
+import type { ClusterModel } from '../cluster/model.js';
 import { TUPLE_DST, TUPLE_SRC, type Tuple } from '../conntrack/tuple.js';
+import { DoorKind, fixedNode, ServiceDoors } from '../state/service-doors.js';
 
 export interface ServicePort {
   readonly service: number;
-  readonly targetPort: number;
+  /** row in the service's ports */
+  readonly port: number;
   /** the address is one of the node's own, its NodePort: what is not translated reaches the node's stack */
   readonly local: boolean;
   /** the address is this pod's (row), which a load balancer sends to directly; -1: kube-proxy chooses */
   readonly pod: number;
+  readonly kind: DoorKind;
 }
 
-export interface ServiceRow extends ServicePort {
+export interface ServiceRow extends Omit<ServicePort, 'kind'> {
   readonly vip: Address;
   readonly proto: number;
-  readonly port: number;
+  readonly number: number;
 }
 
 export class ServicePorts {
-  private readonly rows: readonly ServiceRow[];
+  readonly doors: ServiceDoors;
 
   /** `behindEdge`: see {@link edgeTargets}. */
-  constructor(services: readonly ServiceModel[], behindEdge: readonly ServiceRow[] = []) {
-    const vips = services.flatMap(({ vips, ports }, service) =>
-      ports.flatMap(({ proto, port, targetPort }) =>
-        vips.map((vip) => ({ vip, proto, port, service, targetPort, local: false, pod: -1 })),
-      ),
-    );
-    this.rows = [...vips, ...behindEdge];
+  constructor(
+    { services, nodes }: Pick<ClusterModel, 'services' | 'nodes'>,
+    private readonly behindEdge: readonly ServiceRow[] = [],
+  ) {
+    this.doors = new ServiceDoors(services, nodes);
   }
 
   /** The service that the destination of `tuple` belongs to, or null. */
   find(tuple: Tuple): ServicePort | null {
     const { words, proto, dstPort, family } = tuple;
-    for (const row of this.rows) {
+    for (const row of this.behindEdge) {
       const { vip } = row;
-      if (row.port !== dstPort || row.proto !== proto || vip.family !== family) continue;
+      if (row.number !== dstPort || row.proto !== proto || vip.family !== family) continue;
       if (vip.w0 !== words[TUPLE_DST] || vip.w1 !== words[TUPLE_DST + 1]) continue;
-      if (vip.w2 === words[TUPLE_DST + 2] && vip.w3 === words[TUPLE_DST + 3]) return row;
+      if (vip.w2 !== words[TUPLE_DST + 2] || vip.w3 !== words[TUPLE_DST + 3]) continue;
+      return { ...row, kind: DoorKind.nodePort };
     }
-    return null;
+    const door = this.doors.find(family, words, TUPLE_DST, proto, dstPort);
+    if (door === null || door.port < 0) return null;
+    return { ...door, local: door.kind === DoorKind.nodePort, pod: -1 };
+  }
+
+  /** The node that translates the packet of this tuple whatever the router says, or -1. */
+  entryOf(tuple: Tuple): number {
+    const { words, proto, dstPort, family } = tuple;
+    const door = this.doors.find(family, words, TUPLE_DST, proto, dstPort);
+    return door === null ? -1 : fixedNode(door, this.doors.senderOf(family, words, TUPLE_SRC));
+  }
+
+  /** The client of `tuple`. */
+  client({ family, words }: Tuple): Address {
+    const at = TUPLE_SRC;
+    return {
+      family: family as 4 | 6,
+      w0: words[at]!,
+      w1: words[at + 1]!,
+      w2: words[at + 2]!,
+      w3: words[at + 3]!,
+    };
   }
 
   /** The client's address as text, the key of sessionAffinity ClientIP. */
-  clientText({ family, words }: Tuple): string {
-    const [w0, w1, w2, w3] = words.subarray(TUPLE_SRC, TUPLE_SRC + 4) as unknown as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    return formatAddress({ family: family as 4 | 6, w0, w1, w2, w3 });
+  clientText(tuple: Tuple): string {
+    return formatAddress(this.client(tuple));
   }
 }
 
@@ -65,15 +82,15 @@ export function edgeTargets(
   return virtualServers.flatMap(({ service, pool }) => {
     const { ports, endpoints } = services[service]!;
     return ports.flatMap(({ proto, targetPort }, row): ServiceRow[] => {
-      const to = { proto, service, targetPort };
+      const to = { proto, service, port: row };
       if (pools[pool]!.target === 'nodePort') {
-        const port = nodePortOf(services, service, row);
+        const number = nodePortOf(services, service, row);
         return nodes.flatMap(({ addresses }) =>
-          addresses.map((vip) => ({ ...to, vip, port, local: true, pod: -1 })),
+          addresses.map((vip) => ({ ...to, vip, number, local: true, pod: -1 })),
         );
       }
       return endpoints.flatMap(({ pod, addresses }) =>
-        addresses.map((vip) => ({ ...to, vip, port: targetPort, local: false, pod: podRow(pod) })),
+        addresses.map((vip) => ({ ...to, vip, number: targetPort, local: false, pod: podRow(pod) })),
       );
     });
   });

@@ -40,6 +40,7 @@ export const REASON_NAMES = [
   'no-entry-reset',
   'mid-flow-dropped',
   'reset-ignored',
+  'source-range',
 ] as const;
 export type ReasonName = (typeof REASON_NAMES)[number];
 

@@ -163,10 +163,10 @@ export class EdgeState {
     if (pod >= 0) return cluster.pods[pod]!.running;
     const server = this.edge.virtualServers.find((one) => one.pool === member.pool);
     if (server === undefined) return true;
-    const rows = cluster.rules[node]!.offered(server.service).map((row) => cluster.pods[row]!);
+    const rows = cluster.offered(server.service, node).map((row) => cluster.pods[row]!);
     // kube-proxy's health check answers 503 where only terminating endpoints remain
     if (this.pool(member).monitor?.check === 'healthCheckNodePort') return rows.some((one) => one.ready);
-    return rows.some((one) => one.running && cluster.nodeUp[one.node]);
+    return rows.some((one) => one.running && cluster.isUp(one.node));
   }
 
   /** Share of `ratio` that a member takes part with now. */

@@ -28,7 +28,7 @@ export interface NewConnection {
 }
 
 export class EndpointScheduler {
-  /** per service: how many connections have been dealt out */
+  /** per rule: how many connections have been dealt out */
   private readonly turn: number[] = [];
   /** per pod row: connections that this node opened and that have not ended */
   private active: number[] = [];
@@ -51,7 +51,7 @@ export class EndpointScheduler {
   }
 
   /** One of `candidates` (pod rows, not empty). */
-  pick(service: number, candidates: readonly number[], connection: NewConnection): number {
+  pick(rule: number, candidates: readonly number[], connection: NewConnection): number {
     const { key, ordinal, source, sourcePort } = connection;
     switch (this.scheduling) {
       case 'random': {
@@ -66,8 +66,8 @@ export class EndpointScheduler {
         return rows[table.choose(source, this.scheduling === 'mh' ? sourcePort : 0)]!;
       }
       case 'rr': {
-        const turn = this.turn[service] ?? 0;
-        this.turn[service] = turn + 1;
+        const turn = this.turn[rule] ?? 0;
+        this.turn[rule] = turn + 1;
         return candidates[turn % candidates.length]!;
       }
       case 'lc':

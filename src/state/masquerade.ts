@@ -1,21 +1,30 @@
 /** Whose source address changes on a node, and which address MASQUERADE takes. */
 import type { Address } from '../addr/address.js';
-import type { ClusterModel, ServiceModel } from '../cluster/model.js';
+import type { ClusterModel } from '../cluster/model.js';
 import { addressOf } from './cluster-state.js';
 import { proxyPlane } from './proxy-plane.js';
+import { Origin } from './service-doors.js';
 
 const TCP = 6;
 
-/** Whether a connection to a pod on `podNode` is masqueraded on `node`; `proto` is its protocol number. */
+/**
+ * Whether a connection to a pod on `podNode` is masqueraded on `node`, a pod that gets itself aside.
+ *
+ * @param marked whether kube-proxy would mark it (service-doors.ts)
+ * @param origin who sends; eBPF planes translate what pods and nodes send at their sockets, and mask nobody
+ * @param proto its protocol number
+ */
 export function isMasqueraded(
   { dataplane }: Pick<ClusterModel, 'dataplane'>,
-  { externalTrafficPolicy }: Pick<ServiceModel, 'externalTrafficPolicy'>,
+  marked: boolean,
+  origin: Origin,
   node: number,
   podNode: number,
   proto: number,
 ): boolean {
-  if (externalTrafficPolicy !== 'Cluster') return false;
-  switch (proxyPlane(dataplane).masquerades) {
+  const { masquerades } = proxyPlane(dataplane);
+  if (!marked || (masquerades !== 'all' && origin !== Origin.outside)) return false;
+  switch (masquerades) {
     case 'all':
       return true;
     case 'to-remote-pods':
@@ -42,7 +51,7 @@ export function masqueradeAddress(
   const { addresses, podGateways, tunnelAddresses } = model.nodes[node]!;
   const own = addressOf(addresses, family);
   if (node === podNode) return addressOf(podGateways, family) ?? own;
-  return isTunnelled(model, family) ? (addressOf(tunnelAddresses, family) ?? own) : own;
+  return podNode >= 0 && isTunnelled(model, family) ? (addressOf(tunnelAddresses, family) ?? own) : own;
 }
 
 /** Whether packets of this family between nodes travel in a tunnel: IPIP carries IPv4 only. */

@@ -1,78 +1,88 @@
 /**
- * One node's kube-proxy rules (iptables mode, 1.26 and later): for each service the endpoints a new connection
- * may get, under externalTrafficPolicy Cluster (KUBE-SVC) and Local (KUBE-SVL), and the choice among them.
+ * One node's kube-proxy rules (iptables mode, 1.26 and later): for each port of a service the endpoints that a new
+ * connection may get, under policy Cluster (KUBE-SVC) and Local (KUBE-SVL), and the choice among them.
  *
- * Endpoints that are ready count; where a list has none, those that are serving and terminating do, decided
- * separately for the two lists (KEP-1669). iptables gives endpoint i of n the probability 1/(n-i) in turn,
- * which is one uniform draw; other data planes choose otherwise (endpoint-scheduler.ts). sessionAffinity ClientIP is the `recent` module: the endpoint that this client
- * address last got on this node, for `affinityTimeoutS` after its last connection.
+ * A rule is a port of a service ({@link RuleRows}). iptables gives endpoint i of n the probability 1/(n-i) in turn,
+ * which is one uniform draw; other data planes choose otherwise (endpoint-scheduler.ts). sessionAffinity ClientIP is the
+ * `recent` module: the endpoint that this client address last got on this node and port, for `affinityTimeoutS` after
+ * its last connection.
  */
-import type { DataplaneModel, ServiceModel } from '../cluster/model.js';
+import type { DataplaneModel, NodeModel, ServiceModel } from '../cluster/model.js';
+import type { PortLists } from './endpoint-lists.js';
 import { EndpointScheduler, type NewConnection } from './endpoint-scheduler.js';
-import type { Pod } from './pod.js';
 import { proxyPlane } from './proxy-plane.js';
 
 /** What a choice yields instead of a pod row. */
 export const DROP_NO_LOCAL_ENDPOINT = -1;
 export const REJECT_NO_ENDPOINT = -2;
 
-export interface ServiceRules {
-  cluster: readonly number[];
-  local: readonly number[];
-}
+export type Policy = 'Cluster' | 'Local';
+
+/** What a node writes, or has written: the lists of every rule. Shared by all nodes that read the same state. */
+export type Rules = readonly PortLists[];
 
 interface Affinity {
   pod: number;
   lastS: number;
 }
 
+/** Rules by row: every port of every service, in order. */
+export class RuleRows {
+  readonly count: number;
+  private readonly first: number[] = [];
+
+  constructor(services: readonly Pick<ServiceModel, 'ports'>[]) {
+    let count = 0;
+    for (const { ports } of services) {
+      this.first.push(count);
+      count += ports.length;
+    }
+    this.count = count;
+  }
+
+  of(service: number, port: number): number {
+    return this.first[service]! + port;
+  }
+}
+
 export class NodeRules {
   readonly scheduler: EndpointScheduler;
-  private services: ServiceRules[];
+  private rules: Rules;
   private readonly affinity = new Map<string, Affinity>();
   /** per pod row: how often it left this node's rules; UDP entries made before are flushed by kube-proxy */
   private readonly departures: number[] = [];
 
   constructor(
-    readonly node: number,
+    readonly row: number,
     seed: number,
-    private readonly models: readonly ServiceModel[],
+    private readonly node: Pick<NodeModel, 'name' | 'zone'>,
+    private readonly services: readonly ServiceModel[],
+    private readonly rows: RuleRows,
     dataplane: DataplaneModel,
+    drawnUp: Rules,
   ) {
     const { scheduling } = proxyPlane(dataplane);
-    this.scheduler = new EndpointScheduler(node, seed, scheduling, dataplane.cilium.tableSize);
-    this.services = models.map(() => ({ cluster: [], local: [] }));
-  }
-
-  /** The rules that kube-proxy begins to write. `pods[service]`: the service's pods in list order. */
-  drawUp(pods: readonly (readonly Pod[])[]): readonly ServiceRules[] {
-    pods.forEach((members, service) => {
-      const port = this.models[service]!.ports[0]?.targetPort ?? 0;
-      for (const { row, addresses } of members) {
-        if (addresses.length > 0) this.scheduler.know(row, addresses[0]!, port);
-      }
-    });
-    return pods.map((members) => ({
-      cluster: eligible(members),
-      local: eligible(members.filter((pod) => pod.node === this.node)),
-    }));
+    this.scheduler = new EndpointScheduler(row, seed, scheduling, dataplane.cilium.tableSize);
+    this.rules = drawnUp;
   }
 
   /** The rules that were drawn up hold from now on. Returns whether they differ from those before. */
-  program(drawnUp: readonly ServiceRules[]): boolean {
+  program(drawnUp: Rules): boolean {
+    const before = this.rules;
+    if (before === drawnUp) return false;
     let changed = false;
-    for (let service = 0; service < this.services.length; service++) {
-      const next = drawnUp[service]!;
-      const before = this.services[service]!;
-      if (sameRows(before.cluster, next.cluster) && sameRows(before.local, next.local)) continue;
-      for (const row of new Set([...before.cluster, ...before.local])) {
-        if (!next.cluster.includes(row) && !next.local.includes(row)) {
-          this.departures[row] = (this.departures[row] ?? 0) + 1;
-        }
-      }
-      this.services[service] = next;
-      changed = true;
+    const departed = new Set<number>();
+    for (let rule = 0; rule < drawnUp.length; rule++) {
+      if (before[rule] === drawnUp[rule]) continue;
+      const gone = new Set(this.reachable(before[rule]));
+      const left = this.reachable(drawnUp[rule]);
+      if (!sameRows([...gone], left)) changed = true;
+      else if (!sameRows(this.local(before[rule]), this.local(drawnUp[rule]))) changed = true;
+      for (const pod of left) gone.delete(pod);
+      for (const pod of gone) departed.add(pod);
     }
+    for (const pod of departed) this.departures[pod] = (this.departures[pod] ?? 0) + 1;
+    this.rules = drawnUp;
     return changed;
   }
 
@@ -81,14 +91,22 @@ export class NodeRules {
     return this.departures[pod] ?? 0;
   }
 
-  /** How many endpoints a new connection from outside could get here. */
-  choices(service: number): number {
-    return this.candidates(service).length;
+  /** Pod rows that a new connection could get here. */
+  offered(service: number, port: number, policy: Policy): readonly number[] {
+    const lists = this.rules[this.rows.of(service, port)]!;
+    return policy === 'Local' ? lists.local(this.row) : lists.cluster(this.node);
   }
 
-  /** Pod rows that a new connection from outside could get here. */
-  offered(service: number): readonly number[] {
-    return this.candidates(service);
+  /** Whether the port has no endpoint anywhere. */
+  isEmpty(service: number, port: number): boolean {
+    return this.rules[this.rows.of(service, port)]!.all.length === 0;
+  }
+
+  /** Whether a new connection from outside to any service could get an endpoint here. */
+  offersAnything(): boolean {
+    return this.services.some(({ ports, externalTrafficPolicy }, service) =>
+      ports.some((_, port) => this.offered(service, port, externalTrafficPolicy).length > 0),
+    );
   }
 
   /**
@@ -96,39 +114,45 @@ export class NodeRules {
    *
    * @param client key of the client's address, used with sessionAffinity ClientIP only
    */
-  choose(service: number, client: string | null, connection: NewConnection, nowS: number): number {
-    const candidates = this.candidates(service);
+  choose(
+    service: number,
+    port: number,
+    policy: Policy,
+    client: string | null,
+    connection: NewConnection,
+    nowS: number,
+  ): number {
+    const candidates = this.offered(service, port, policy);
+    const rule = this.rows.of(service, port);
     if (candidates.length === 0) {
-      return this.services[service]!.cluster.length === 0 ? REJECT_NO_ENDPOINT : DROP_NO_LOCAL_ENDPOINT;
+      return this.isEmpty(service, port) ? REJECT_NO_ENDPOINT : DROP_NO_LOCAL_ENDPOINT;
     }
-    if (client === null) return this.scheduler.pick(service, candidates, connection);
-    const id = `${service} ${client}`;
+    if (client === null) return this.scheduler.pick(rule, candidates, connection);
+    const id = `${rule} ${client}`;
     const last = this.affinity.get(id);
-    const timeoutS = this.models[service]!.affinityTimeoutS;
+    const timeoutS = this.services[service]!.affinityTimeoutS;
     const sticks = last !== undefined && nowS - last.lastS <= timeoutS && candidates.includes(last.pod);
-    const pod = sticks ? last.pod : this.scheduler.pick(service, candidates, connection);
+    const pod = sticks ? last.pod : this.scheduler.pick(rule, candidates, connection);
     this.affinity.set(id, { pod, lastS: nowS });
     return pod;
   }
 
-  private candidates(service: number): readonly number[] {
-    const rules = this.services[service]!;
-    return this.models[service]!.externalTrafficPolicy === 'Local' ? rules.local : rules.cluster;
-  }
-
   /** The endpoint that this connection gets on every node that offers it; -1 where it depends on the node or on chance. */
-  everywhere(service: number, connection: NewConnection): number {
-    const candidates = this.candidates(service);
+  everywhere(service: number, port: number, policy: Policy, connection: NewConnection): number {
+    const candidates = this.offered(service, port, policy);
     if (candidates.length === 1) return candidates[0]!;
     if (candidates.length === 0 || !this.scheduler.isConsistent) return -1;
-    return this.scheduler.pick(service, candidates, connection);
+    return this.scheduler.pick(this.rows.of(service, port), candidates, connection);
   }
-}
 
-function eligible(pods: readonly Pod[]): number[] {
-  const ready = pods.filter((pod) => pod.ready);
-  const chosen = ready.length > 0 ? ready : pods.filter((pod) => pod.serving && pod.terminating);
-  return chosen.map((pod) => pod.row);
+  private reachable(lists: PortLists | undefined): number[] {
+    if (lists === undefined) return [];
+    return [...new Set([...lists.cluster(this.node), ...lists.local(this.row)])];
+  }
+
+  private local(lists: PortLists | undefined): readonly number[] {
+    return lists?.local(this.row) ?? [];
+  }
 }
 
 function sameRows(a: readonly number[], b: readonly number[]): boolean {

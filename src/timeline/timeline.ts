@@ -384,7 +384,7 @@ export class Timeline implements EventSource {
 
   private drain(node: number, gracePeriodS: number, event: number, atS: number): void {
     const turn = ++this.nodeTurn[node]!;
-    for (const pod of this.cluster.podsOn(node)) terminate(pod);
+    for (const pod of this.cluster.podsOn(node)) this.cluster.terminate(pod);
     this.endpointsChanged(event, atS);
     const goneS = atS + gracePeriodS;
     this.schedule(goneS, event, () => {
@@ -426,7 +426,7 @@ export class Timeline implements EventSource {
     if (kind === 'endpointReady') this.cluster.startPod(pod);
     else if (kind === 'endpointUnready') this.cluster.unlist(pod);
     else if (kind === 'endpointCrashed') this.crash(pod, event, atS);
-    else terminate(pod);
+    else this.cluster.terminate(pod);
     this.endpointsChanged(event, atS);
   }
 
@@ -451,7 +451,7 @@ export class Timeline implements EventSource {
     const running = members.map((row) => this.cluster.pods[row]!).filter((pod) => pod.running);
     const surplus = running.slice(replicas);
     for (let missing = replicas - running.length; missing > 0; missing--) {
-      const idle = members.map((row) => this.cluster.pods[row]!).find((pod) => !pod.running);
+      const idle = members.map((row) => this.cluster.pods[row]!).find((pod) => !pod.running && pod.node >= 0);
       if (idle !== undefined) this.cluster.startPod(idle);
       else this.cluster.addPod(service, placeNewPod(this.model, this.cluster, service));
     }
@@ -504,7 +504,7 @@ export class Timeline implements EventSource {
     state.scheduled = false;
     state.tokens = Math.max(0, state.tokens - 1);
     state.lastRunS = atS;
-    const drawnUp = this.cluster.drawUp(node);
+    const drawnUp = this.cluster.drawUp();
     const { durationS } = this.model.dataplane.sync;
     const program = (): void => {
       if (this.cluster.program(node, drawnUp)) this.listener.placesChanged(event);
@@ -554,13 +554,6 @@ const ENDPOINT_DETAIL = {
   endpointGone: 'stops and is gone',
   endpointCrashed: 'crashes: its address refuses connections',
 } as const;
-
-function terminate(pod: Pod): void {
-  if (!pod.running) return;
-  pod.ready = false;
-  pod.serving = true;
-  pod.terminating = true;
-}
 
 function comesLater(a: Effect, b: Effect): boolean {
   return a.atS - b.atS > 0 || (a.atS === b.atS && (a.order - b.order || a.sequence - b.sequence) > 0);

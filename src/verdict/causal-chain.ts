@@ -148,6 +148,8 @@ const SENTENCES: Record<string, (node: string, pod: string | null) => string> = 
   'mid-flow-dropped': (node) => `${node} dropped the middle of a connection that it does not know`,
   'reset-ignored': (_, pod) =>
     `${pod ?? 'an endpoint'} does not know the connection; its RST left with its own address, and the client ignored it`,
+  'source-range': (node) =>
+    `${node} dropped the packet: the source ranges of the service do not have the client`,
   'stale-rules': (node, pod) => `the rules on ${node} still named ${pod ?? 'an endpoint'}, which was gone`,
 };
 

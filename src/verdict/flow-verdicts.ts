@@ -13,7 +13,7 @@ import { HopKind, hopKind, hopRow, REASON_NAMES } from '../state/disposition.js'
 import { causalChain } from './causal-chain.js';
 import type { RequestHeads } from './request-heads.js';
 import { rewrittenRequest } from './rewritten-request.js';
-import { sourceProvenance } from './source-provenance.js';
+import { endpointText, sourceProvenance } from './source-provenance.js';
 import type { Cause, Fate, FlowVerdict, PathStep, Reason, RewrittenRequest } from './verdict.js';
 
 const FATES: Record<number, Fate> = {
@@ -127,13 +127,23 @@ export class FlowVerdicts {
     const family = this.engine.plan.family[f]!;
     return this.engine.paths.steps(f).map(({ atS, node, pod }) => {
       const address = addressOf(this.model.nodes[node]!.addresses, family);
+      const known = pod >= 0 && this.engine.walk.guessed[f] === 0;
       return {
         at: rounded(atS),
         nextHop: address === null ? null : formatAddress(address),
         node: this.model.nodes[node]!.name,
-        endpoint: pod < 0 || this.engine.walk.guessed[f] === 1 ? null : this.engine.cluster.pods[pod]!.name,
+        endpoint: known ? this.engine.cluster.pods[pod]!.name : null,
+        target: known ? this.target(f, pod) : null,
       };
     });
+  }
+
+  /** Where the flow's packets go at a pod. */
+  private target(f: number, pod: number): string | null {
+    const { plan, cluster } = this.engine;
+    const address = addressOf(cluster.pods[pod]!.addresses, plan.family[f]!);
+    if (address === null || plan.port[f]! < 0) return null;
+    return endpointText(formatAddress(address), cluster.targetPort(plan.service[f]!, plan.port[f]!, pod));
   }
 }
 

@@ -5,7 +5,7 @@
  * A head that is cut short by the snap length yields the fields that are there. Flows that speak something else
  * (TLS, for a start) have no head; neither have flows whose beginning is not in the capture.
  */
-import type { ServiceModel } from '../cluster/model.js';
+import type { ClusterModel, ServiceModel } from '../cluster/model.js';
 import { planOf } from '../engine/flow-plan.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { FlowLookup } from '../flow/flow-lookup.js';
@@ -40,9 +40,10 @@ export function wantsRequestHeads(services: readonly ServiceModel[]): boolean {
 export function readRequestHeads(
   path: string,
   index: CaptureIndex,
-  services: readonly ServiceModel[],
+  model: Pick<ClusterModel, 'services' | 'nodes'>,
 ): RequestHeads {
-  const plan = planOf(index, services);
+  const { services } = model;
+  const plan = planOf(index, model);
   const wanted = new Uint8Array(index.flows.count);
   for (let f = 0; f < plan.count; f++) {
     if (plan.proto[f] === TCP && services[plan.service[f]!]!.l7Proxy !== null) wanted[plan.row[f]!] = 1;

@@ -179,6 +179,6 @@ function recoverableBy({ client, proxy }: AddressPath, { request, fault }: Appli
   return request.announced !== null && sameAddress(request.announced, client) ? 'proxy-protocol' : null;
 }
 
-function endpointText(address: string, port: number): string {
+export function endpointText(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

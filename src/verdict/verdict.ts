@@ -47,6 +47,7 @@ export const REASONS = {
   'tunnel-address-collision': "the pod has the address of the node's tunnel",
   'no-entry-reset': 'the node has the VIP itself and no such connection: its own stack resets',
   'mid-flow-dropped': 'the node drops the middle of a connection that it does not know',
+  'source-range': 'the source ranges of the service (loadBalancerSourceRanges) do not have the client',
   'reset-ignored': 'the reset leaves with the address of the pod, which the client does not know',
 } as const;
 export type Reason = keyof typeof REASONS;
@@ -64,6 +65,8 @@ export interface PathStep {
   readonly nextHop: string | null;
   readonly node: string | null;
   readonly endpoint: string | null;
+  /** address and port after DNAT, "10.244.1.10:8080"; null where no endpoint is known */
+  readonly target: string | null;
 }
 
 export interface SourceStep {

@@ -128,7 +128,7 @@ export async function compare(
       a.maxOverMeanNodes.mean - b.maxOverMeanNodes.mean,
   );
   // not from a run: every combination may be refused
-  const flows = planOf(index, model.services).count;
+  const flows = planOf(index, model).count;
   return { flows, seeds: options.seeds, rows };
 }
 

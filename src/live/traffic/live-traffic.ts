@@ -87,7 +87,8 @@ export class LiveTraffic {
     private readonly book: EventBook,
   ) {
     const { index, model, made } = settings;
-    this.plan = planOf(index, model.services);
+    // clients stand outside: what begins on a node takes no route that a router could change
+    this.plan = planOf(index, { services: model.services, nodes: [] });
     this.vips = this.plan.vips.map(({ address }) => address);
     this.dormant = new Uint8Array(this.vips.length).fill(1);
     this.brokenOfVip = new Float64Array(this.vips.length);

@@ -25,7 +25,7 @@ const RST = 4;
 function hopOf(edge: EdgeModel): EdgeHop {
   const model = smallCluster({ edge });
   const state = edgeStateOf(model, new ClusterState(model))!;
-  return new EdgeHop(state, model, new ServicePorts(model.services));
+  return new EdgeHop(state, model, new ServicePorts(model));
 }
 
 function packet(flags: number, srcPort = 50000, host = 53, proto = 6, port = proto === 17 ? 53 : 80): Packet {

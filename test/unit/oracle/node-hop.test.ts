@@ -23,7 +23,7 @@ const FLAGS = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16, URG: 32 };
 function hop(overrides: Overrides = {}, node = 0): { node: NodeHop; cluster: ClusterState } {
   const model = smallCluster(overrides);
   const cluster = new ClusterState(model);
-  return { node: new NodeHop(node, model, cluster, new ServicePorts(model.services), new Map()), cluster };
+  return { node: new NodeHop(node, model, cluster, new ServicePorts(model), new Map()), cluster };
 }
 
 function packet(

@@ -24,8 +24,8 @@ function resultOver(path: string, breakAtS: number): ReplayResult {
     chain: [],
     brokenAt: breakAtS,
     path: [
-      { at: row.start, nextHop: null, node: 'n1', endpoint: 'p1' },
-      { at: breakAtS, nextHop: null, node: 'n3', endpoint: null },
+      { at: row.start, nextHop: null, node: 'n1', endpoint: 'p1', target: null },
+      { at: breakAtS, nextHop: null, node: 'n3', endpoint: null, target: null },
     ],
     source: null,
   };

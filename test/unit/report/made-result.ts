@@ -35,7 +35,7 @@ function madeVerdict(id: number, fields: Partial<FlowVerdict>): FlowVerdict {
     cause: null,
     chain: [],
     brokenAt: null,
-    path: [{ at: id / 10, nextHop: 'n1', node: 'n1', endpoint: HOSTILE_POD }],
+    path: [{ at: id / 10, nextHop: 'n1', node: 'n1', endpoint: HOSTILE_POD, target: null }],
     source: {
       atClient: `198.51.100.${id}:${40000 + id}`,
       atEndpoint: `198.51.100.${id}:${40000 + id}`,
@@ -58,8 +58,8 @@ const reset = (id: number): FlowVerdict =>
     ],
     brokenAt: 5.312,
     path: [
-      { at: id / 10, nextHop: 'n2', node: 'n2', endpoint: 'n1-p0' },
-      { at: 5.312, nextHop: 'n3', node: 'n3', endpoint: HOSTILE_POD },
+      { at: id / 10, nextHop: 'n2', node: 'n2', endpoint: 'n1-p0', target: null },
+      { at: 5.312, nextHop: 'n3', node: 'n3', endpoint: HOSTILE_POD, target: null },
     ],
     source: {
       atClient: `198.51.100.${id}:${40000 + id}`,

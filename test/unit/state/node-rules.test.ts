@@ -9,7 +9,8 @@ test('a new connection gets each endpoint equally often under Cluster', () => {
   const cluster = new ClusterState(smallCluster());
   const counts = [0, 0, 0, 0];
   const draws = 40_000;
-  for (let key = 0; key < draws; key++) counts[cluster.rules[0]!.choose(0, null, flow(key, 0), 0)]!++;
+  for (let key = 0; key < draws; key++)
+    counts[cluster.rules[0]!.choose(0, 0, 'Cluster', null, flow(key, 0), 0)]!++;
   const chiSquare = counts.reduce((sum, n) => sum + (n - draws / 4) ** 2 / (draws / 4), 0);
   // 16.27 is the 99.9 % quantile for three degrees of freedom
   expect(chiSquare).toBeLessThan(16.27);
@@ -19,9 +20,9 @@ test('a choice depends on seed, node, flow and how often the flow has drawn, and
   const cluster = new ClusterState(smallCluster());
   const [a, b] = [cluster.rules[0]!, cluster.rules[1]!];
   const series = (rules: typeof a): number[] =>
-    Array.from({ length: 64 }, (_, i) => rules.choose(0, null, flow(77, i), 0));
+    Array.from({ length: 64 }, (_, i) => rules.choose(0, 0, 'Cluster', null, flow(77, i), 0));
   const before = series(a);
-  b.choose(0, null, flow(5, 0), 0);
+  b.choose(0, 0, 'Cluster', null, flow(5, 0), 0);
   expect(series(a)).toEqual(before);
   expect(series(b)).not.toEqual(before);
 });
@@ -31,11 +32,11 @@ test('under Local only endpoints of the node are chosen; none there is a drop, n
     smallCluster({ pods: [2, 1, 0, 1], service: { externalTrafficPolicy: 'Local' } }),
   );
   for (let key = 0; key < 50; key++)
-    expect(cluster.pods[cluster.rules[0]!.choose(0, null, flow(key, 0), 0)]!.node).toBe(0);
-  expect(cluster.rules[2]!.choose(0, null, flow(1, 0), 0)).toBe(DROP_NO_LOCAL_ENDPOINT);
+    expect(cluster.pods[cluster.rules[0]!.choose(0, 0, 'Local', null, flow(key, 0), 0)]!.node).toBe(0);
+  expect(cluster.rules[2]!.choose(0, 0, 'Local', null, flow(1, 0), 0)).toBe(DROP_NO_LOCAL_ENDPOINT);
   for (const pod of cluster.pods) cluster.stopPod(pod);
   cluster.program(2);
-  expect(cluster.rules[2]!.choose(0, null, flow(1, 0), 0)).toBe(REJECT_NO_ENDPOINT);
+  expect(cluster.rules[2]!.choose(0, 0, 'Local', null, flow(1, 0), 0)).toBe(REJECT_NO_ENDPOINT);
 });
 
 test('terminating endpoints that still serve are used only while none is ready, per list', () => {
@@ -43,19 +44,16 @@ test('terminating endpoints that still serve are used only while none is ready, 
     smallCluster({ pods: [2, 1], service: { externalTrafficPolicy: 'Local' } }),
   );
   const [p0, p1] = [cluster.podByName.get('n1-p0')!, cluster.podByName.get('n1-p1')!];
-  const terminate = (pod: typeof p0): void => {
-    pod.ready = false;
-    pod.terminating = true;
-  };
-  terminate(p0);
+  cluster.terminate(p0);
   cluster.program(0);
-  for (let key = 0; key < 20; key++) expect(cluster.rules[0]!.choose(0, null, flow(key, 0), 0)).toBe(p1.row);
-  terminate(p1);
+  for (let key = 0; key < 20; key++)
+    expect(cluster.rules[0]!.choose(0, 0, 'Local', null, flow(key, 0), 0)).toBe(p1.row);
+  cluster.terminate(p1);
   cluster.program(0);
-  expect(cluster.rules[0]!.choices(0)).toBe(2);
-  p1.serving = false;
+  expect(cluster.choices(0, 0, 'Local', 0)).toBe(2);
+  cluster.unlist(p1);
   cluster.program(0);
-  expect(cluster.rules[0]!.choices(0)).toBe(1);
+  expect(cluster.choices(0, 0, 'Local', 0)).toBe(1);
 });
 
 test('programming the same endpoints again changes nothing', () => {

@@ -8,8 +8,8 @@ import { readRequestHeads } from '../../../src/verdict/request-heads.js';
 const CAPTURE = fileURLToPath(new URL('../../../captures/stories/http-requests.pcap.gz', import.meta.url));
 const story = findStory('lost-source-ip');
 const index = readCapture(CAPTURE);
-const { services } = failureFor(story, index).model;
-const heads = readRequestHeads(CAPTURE, index, services);
+const { model: failing } = failureFor(story, index);
+const heads = readRequestHeads(CAPTURE, index, failing);
 
 describe('lost-source-ip', () => {
   const { runs } = runStory(story, index, { seeds: 1, heads });

@@ -41,7 +41,7 @@ class World {
 
   /** pods that node 1's rules offer */
   get offered(): number {
-    return this.cluster.rules[0]!.choices(0);
+    return this.cluster.choices(0, 0, 'Cluster', 0);
   }
 }
 
@@ -211,7 +211,7 @@ describe('endpoints', () => {
     expect(delayed.at(7).offered).toBe(3);
     const stalled = new World([{ at: 4, kind: 'proxyStall', nodes: [0], forS: 30 }, ...gone]);
     expect(stalled.at(33.9).offered).toBe(4);
-    expect(stalled.cluster.rules[1]!.choices(0)).toBe(3);
+    expect(stalled.cluster.choices(0, 0, 'Cluster', 1)).toBe(3);
     expect(stalled.at(34).offered).toBe(3);
   });
 

@@ -24,7 +24,7 @@ function resultOf(variant: string, change: (proxy: L7ProxyModel) => L7ProxyModel
   const failure = failureFor(story, index).model;
   const told = variantModel(story, variant, failure, settingOf(index));
   const model = withServices(told, (service) => ({ ...service, l7Proxy: change(service.l7Proxy!) }));
-  return replay(index, model, { heads: readRequestHeads(CAPTURE, index, model.services) });
+  return replay(index, model, { heads: readRequestHeads(CAPTURE, index, model) });
 }
 
 /** TCP payload of a raw IP packet without options. */

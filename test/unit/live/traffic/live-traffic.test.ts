@@ -153,7 +153,7 @@ describe('live traffic', () => {
     change([0, 2, 3].map(hop));
     const event = book.get(1)!;
     // an oracle of its own: the group asked twice
-    const plan = planOf(index, model.services);
+    const plan = planOf(index, { services: model.services, nodes: [] });
     const hashes = plan.hashes(model.router.ecmp, 'ports');
     const group = createNextHopGroup(
       { ...model.router.ecmp, hashBits: 31 },
