@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** Tests with real daemons and a real kernel: one file at a time, after all the others, so that nothing starves them. */
 const WORLD = [
   'test/interop/**/*.test.ts',
-  'test/lab/{cpu-limit,fresh-runs,next-hop-health,node-port,overlay-and-nftables}.test.ts',
+  'test/lab/{cpu-limit,fresh-runs,ipvs-kernel,next-hop-health,node-port,overlay-and-nftables}.test.ts',
 ];
 
 export default defineConfig({
