@@ -5,7 +5,7 @@
 import { FlowfateError } from '../errors.js';
 import { createFlowColumns, type FlowColumns } from './flow-columns.js';
 import type { KernelExports, KernelMemory } from './kernel-module.js';
-import { PacketIndex } from './packet-index.js';
+import { type PacketColumns, PacketIndex } from './packet-index.js';
 
 /** flows come in chunks: 1024 halves of 64 octets that are hot, then 1024 that are cold */
 const CHUNK_FLOWS = 1024;
@@ -19,9 +19,7 @@ export interface Accounted {
 
 export class FlowAccount {
   readonly index: PacketIndex;
-  private readonly outFlowDir: Uint32Array;
-  private readonly outMeta: Uint32Array;
-  private readonly outTimeNs: Float64Array;
+  private readonly out: PacketColumns;
 
   constructor(
     private readonly memory: KernelMemory,
@@ -33,16 +31,22 @@ export class FlowAccount {
     const n = kernel.batchRows();
     const out = kernel.outAt();
     const { buffer } = memory;
-    this.outFlowDir = new Uint32Array(buffer, out, n);
-    this.outMeta = new Uint32Array(buffer, out + 4 * n, n);
-    this.outTimeNs = new Float64Array(buffer, out + 8 * n, n);
+    this.out = {
+      flowDir: new Uint32Array(buffer, out, n),
+      meta: new Uint32Array(buffer, out + 4 * n, n),
+      timeNs: new Float64Array(buffer, out + 8 * n, n),
+      seq: new Uint32Array(buffer, out + 16 * n, n),
+      ack: new Uint32Array(buffer, out + 20 * n, n),
+      size: new Uint32Array(buffer, out + 24 * n, n),
+      label: new Uint32Array(buffer, out + 28 * n, n),
+    };
   }
 
   /** Adds the batch at `place` of the ring to the flows. */
   add(count: number, firstNumber: number, place: number): void {
     const entries = this.kernel.account(count, firstNumber, this.content === 'packets' ? 1 : 0, place);
     if (entries < 0) throw tableFull(this.kernel.flowCount());
-    if (entries > 0) this.index.append(entries, this.outFlowDir, this.outMeta, this.outTimeNs);
+    if (entries > 0) this.index.append(entries, this.out);
   }
 
   /** The flows so far, copied out of the kernel. */

@@ -20,6 +20,9 @@ const ROW_PORTS = 8;
 const ROW_LABEL = 9;
 const ROW_META = 10;
 const ROW_KIND = 11;
+const ROW_SEQ = 13;
+const ROW_ACK = 14;
+const ROW_SIZE = 15;
 
 export class FlowKernel {
   /** Give this to the capture reader; its frames lie in the kernel's memory. */
@@ -77,7 +80,10 @@ export class FlowKernel {
     rows.set(layer.words.subarray(LAYER_SRC, LAYER_DST), at + ROW_SRC);
     rows.set(layer.words.subarray(LAYER_DST), at + ROW_DST);
     rows[at + ROW_PORTS] = (layer.srcPort << 16) | layer.dstPort;
-    rows[at + ROW_LABEL] = layer.flowLabel;
+    rows[at + ROW_LABEL] = layer.flowLabel | layer.tcpOptions;
+    rows[at + ROW_SEQ] = layer.sequence;
+    rows[at + ROW_ACK] = layer.acknowledgment;
+    rows[at + ROW_SIZE] = (layer.window << 16) | Math.min(layer.payloadBytes, 0xffff);
     rows[at + ROW_META] = metaOf(layer);
     rows[at + ROW_KIND] = (layer.family << 8) | layer.proto;
   }

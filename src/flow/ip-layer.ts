@@ -14,6 +14,7 @@ import * as sctp from '../wire/sctp.js';
 import * as tcp from '../wire/tcp.js';
 import * as udp from '../wire/udp.js';
 import { DecodeFault } from './decode-fault.js';
+import { LABEL_SACK, LABEL_SCALE_SHIFT, LABEL_SCALED } from './packet-index.js';
 
 /** where `words` keeps what */
 export const LAYER_SRC = 0;
@@ -49,6 +50,13 @@ export class IpLayer {
   dstPort = 0;
   /** the lower eight; -1 if this is not TCP or they were not captured */
   tcpFlags = -1;
+  /** TCP: sequence and acknowledgement number and window as sent; 0 where they were not captured */
+  sequence = 0;
+  /** SCTP: 1 + the type of the first chunk */
+  acknowledgment = 0;
+  window = 0;
+  /** what a SYN's options say of windows: LABEL_ bits of the packet index */
+  tcpOptions = 0;
   /** octets behind the layer-4 header, by the IP length; 0 without ports */
   payloadBytes = 0;
 
@@ -63,6 +71,10 @@ export class IpLayer {
     this.dstPort = 0;
     this.tcpFlags = -1;
     this.payloadBytes = 0;
+    this.sequence = 0;
+    this.acknowledgment = 0;
+    this.window = 0;
+    this.tcpOptions = 0;
     this.fragmentOffset = 0;
     this.moreFragments = false;
     this.isFragment = false;
@@ -167,13 +179,48 @@ export class IpLayer {
       if (tcp.checkFlags(l4, end)) {
         this.tcpFlags = tcp.flags(view, l4);
         headerBytes = tcp.headerBytes(view, l4);
+        if ((this.tcpFlags & tcp.TCP_SYN) !== 0) {
+          this.tcpOptions = windowOptions(view, l4 + tcp.MIN_HEADER_BYTES, Math.min(end, l4 + headerBytes));
+        }
+      }
+      if (tcp.checkWindow(l4, end)) {
+        this.sequence = tcp.sequence(view, l4);
+        this.acknowledgment = tcp.acknowledgment(view, l4);
+        this.window = tcp.window(view, l4);
       }
     } else if (proto === protocols.SCTP) {
       headerBytes = sctp.HEADER_BYTES;
+      if (l4 + sctp.HEADER_BYTES < end) this.acknowledgment = 1 + view.getUint8(l4 + sctp.HEADER_BYTES);
     } else if (proto === protocols.DCCP) {
       headerBytes = dccp.check(l4, end) ? dccp.headerBytes(view, l4) : dccp.MIN_HEADER_BYTES;
     }
     this.payloadBytes = Math.max(0, this.ipBytes - (l4 - this.l3) - headerBytes);
     return DecodeFault.none;
   }
+}
+
+/** Largest shift that counts (RFC 7323 2.3). */
+const MAX_SCALE = 14;
+
+/** Window scale and SACK permitted among the options of a SYN, as LABEL_ bits of the packet index. */
+function windowOptions(view: DataView, from: number, end: number): number {
+  let found = 0;
+  for (let at = from; at < end; ) {
+    const kind = view.getUint8(at);
+    if (kind === tcp.OPTION_END) break;
+    if (kind === tcp.OPTION_NOP) {
+      at++;
+      continue;
+    }
+    if (at + 2 > end) break;
+    const length = view.getUint8(at + 1);
+    if (length < 2 || at + length > end) break;
+    if (kind === tcp.OPTION_WINDOW_SCALE && length === 3) {
+      found |= LABEL_SCALED | (Math.min(view.getUint8(at + 2), MAX_SCALE) << LABEL_SCALE_SHIFT);
+    } else if (kind === tcp.OPTION_SACK_PERMITTED && length === 2) {
+      found |= LABEL_SACK;
+    }
+    at += length;
+  }
+  return found;
 }

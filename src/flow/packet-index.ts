@@ -1,7 +1,8 @@
 /**
  * The packets of a capture that belong to a flow, as columns in segments: what a replay walks.
  *
- * A row is one packet in capture order: its flow (row of the flow table), direction, TCP flags, length and time.
+ * A row is one packet in capture order: its flow (row of the flow table), direction, TCP flags, lengths, time, what
+ * connection tracking looks at (sequence, acknowledgement, window), and the IPv6 flow label, which Linux hashes.
  * Fragments after the first, ICMP and everything without ports have no row. Segments keep growth from copying.
  */
 
@@ -16,6 +17,16 @@ export const META_FLAGS_CUT = 0x400;
 export const META_LENGTH_SHIFT = 12;
 export const META_LENGTH_MAX = 0xfffff;
 
+/** Bits of the `label` column above the IPv6 flow label: a SYN's window scale, whether it has one, SACK permitted. */
+export const LABEL_MASK = 0xfffff;
+export const LABEL_SCALE_SHIFT = 20;
+export const LABEL_SCALED = 1 << 24;
+export const LABEL_SACK = 1 << 25;
+
+/** The `size` column: the window as sent above, octets of layer-4 payload (saturated) below. */
+export const SIZE_WINDOW_SHIFT = 16;
+export const SIZE_PAYLOAD = 0xffff;
+
 export const SEGMENT_PACKETS = 1 << 18;
 
 export interface PacketSegment {
@@ -26,7 +37,17 @@ export interface PacketSegment {
   readonly meta: Uint32Array;
   /** nanoseconds since the capture's base */
   readonly timeNs: Float64Array;
+  /** TCP sequence and acknowledgement numbers; 0 where they were not captured. SCTP: `ack` is 1 + the first chunk's type */
+  readonly seq: Uint32Array;
+  readonly ack: Uint32Array;
+  /** see SIZE_ */
+  readonly size: Uint32Array;
+  /** see LABEL_ */
+  readonly label: Uint32Array;
 }
+
+/** What the kernel hands over, column by column. */
+export type PacketColumns = Omit<PacketSegment, 'count'>;
 
 export class PacketIndex {
   readonly segments: PacketSegment[] = [];
@@ -35,25 +56,33 @@ export class PacketIndex {
   /** `shared` columns may be handed to other threads without copying. */
   constructor(private readonly columns: 'own' | 'shared' = 'own') {}
 
-  push(flowDir: number, meta: number, timeNs: number): void {
+  push(flowDir: number, meta: number, timeNs: number, seq = 0, ack = 0, size = 0, label = 0): void {
     const segment = this.open();
     const row = segment.count++;
     segment.flowDir[row] = flowDir;
     segment.meta[row] = meta;
     segment.timeNs[row] = timeNs;
+    segment.seq[row] = seq;
+    segment.ack[row] = ack;
+    segment.size[row] = size;
+    segment.label[row] = label;
     this.count++;
   }
 
   /** Appends the first `count` rows of these columns. */
-  append(count: number, flowDir: Uint32Array, meta: Uint32Array, timeNs: Float64Array): void {
-    for (let from = 0; from < count; ) {
+  append(count: number, from: PacketColumns): void {
+    for (let at = 0; at < count; ) {
       const segment = this.open();
-      const to = Math.min(count, from + SEGMENT_PACKETS - segment.count);
-      segment.flowDir.set(flowDir.subarray(from, to), segment.count);
-      segment.meta.set(meta.subarray(from, to), segment.count);
-      segment.timeNs.set(timeNs.subarray(from, to), segment.count);
-      segment.count += to - from;
-      from = to;
+      const to = Math.min(count, at + SEGMENT_PACKETS - segment.count);
+      segment.flowDir.set(from.flowDir.subarray(at, to), segment.count);
+      segment.meta.set(from.meta.subarray(at, to), segment.count);
+      segment.timeNs.set(from.timeNs.subarray(at, to), segment.count);
+      segment.seq.set(from.seq.subarray(at, to), segment.count);
+      segment.ack.set(from.ack.subarray(at, to), segment.count);
+      segment.size.set(from.size.subarray(at, to), segment.count);
+      segment.label.set(from.label.subarray(at, to), segment.count);
+      segment.count += to - at;
+      at = to;
     }
     this.count += count;
   }
@@ -67,6 +96,10 @@ export class PacketIndex {
         flowDir: new Uint32Array(this.column(4)),
         meta: new Uint32Array(this.column(4)),
         timeNs: new Float64Array(this.column(8)),
+        seq: new Uint32Array(this.column(4)),
+        ack: new Uint32Array(this.column(4)),
+        size: new Uint32Array(this.column(4)),
+        label: new Uint32Array(this.column(4)),
       };
       this.segments.push(segment);
     }

@@ -30,7 +30,7 @@ export interface ReadProgress {
 export interface ReadCaptureOptions {
   /** the IP header that keys a packet; outermost by default */
   readonly level?: Level | undefined;
-  /** `flows` leaves the packet index empty, which saves its time and 16 octets a packet; `packets` by default */
+  /** `flows` leaves the packet index empty, which saves its time and 32 octets a packet; `packets` by default */
   readonly index?: 'flows' | 'packets' | undefined;
   /** called every few thousand packets */
   readonly onProgress?: ((progress: ReadProgress) => void) | undefined;

@@ -22,11 +22,15 @@ export function shareIndex(index: CaptureIndex): SharedIndex {
   return {
     summary: index.summary,
     flows: { ...columns, count: flows.count } as unknown as FlowColumns,
-    segments: index.packets.segments.map(({ count, flowDir, meta, timeNs }) => ({
+    segments: index.packets.segments.map(({ count, flowDir, meta, timeNs, seq, ack, size, label }) => ({
       count,
       flowDir: shared(flowDir.subarray(0, count)),
       meta: shared(meta.subarray(0, count)),
       timeNs: shared(timeNs.subarray(0, count)),
+      seq: shared(seq.subarray(0, count)),
+      ack: shared(ack.subarray(0, count)),
+      size: shared(size.subarray(0, count)),
+      label: shared(label.subarray(0, count)),
     })),
   };
 }

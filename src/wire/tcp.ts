@@ -10,6 +10,12 @@ export const MIN_HEADER_BYTES = 20;
 export const FLAGS = 13;
 export const CHECKSUM = 16;
 
+/** option kinds */
+export const OPTION_END = 0;
+export const OPTION_NOP = 1;
+export const OPTION_WINDOW_SCALE = 3;
+export const OPTION_SACK_PERMITTED = 4;
+
 export const TCP_FIN = 0x01;
 export const TCP_SYN = 0x02;
 export const TCP_RST = 0x04;
@@ -23,6 +29,11 @@ export function check(at: number, end: number): boolean {
 
 export function checkFlags(at: number, end: number): boolean {
   return at + FLAGS < end;
+}
+
+/** Everything up to the window was captured. */
+export function checkWindow(at: number, end: number): boolean {
+  return at + 16 <= end;
 }
 
 export function srcPort(view: DataView, at: number): number {

@@ -26,6 +26,7 @@ function content({ flows, packets, summary }: CaptureIndex): object {
     [...s.flowDir.subarray(0, s.count)],
     [...s.meta.subarray(0, s.count)],
     [...s.timeNs.subarray(0, s.count)],
+    ...[s.seq, s.ack, s.size, s.label].map((column) => [...column.subarray(0, s.count)]),
   ]);
   return { columns, rows, summary };
 }
@@ -39,10 +40,19 @@ function bothWays(path: string, options: ReadCaptureOptions): [object, object] {
 
 const port = fc.constantFrom(1, 80, 443, 1000, 4789, 6081, 2152, 3544, 1701, 65535);
 const octets = (maxLength: number) => fc.array(fc.integer({ min: 0, max: 255 }), { maxLength });
+/** window scale, SACK permitted, no-ops, ends, and options that run past the header */
+const synOptions = fc
+  .array(fc.constantFrom([1], [3, 3, 7], [3, 3, 15], [4, 2], [0], [2, 4, 5, 180], [8, 30], [5, 1]), {
+    maxLength: 6,
+  })
+  .map((made) => {
+    const flat = made.flat();
+    return [...flat, ...Array<number>((4 - (flat.length % 4)) % 4).fill(0)];
+  });
 const layer4 = fc.oneof(
   fc.record({
     proto: fc.constant(6),
-    bytes: fc.tuple(port, port, fc.nat(255), octets(12)).map((a) => tcpSegment(...a)),
+    bytes: fc.tuple(port, port, fc.nat(255), octets(12), synOptions).map((a) => tcpSegment(...a)),
   }),
   fc.record({
     proto: fc.constant(17),

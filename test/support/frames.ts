@@ -45,8 +45,17 @@ export function ipv6Packet(nextHeader: number, payload: Bytes, src = 1, dst = 2,
   ];
 }
 
-export function tcpSegment(srcPort: number, dstPort: number, flags: number, payload: Bytes = []): number[] {
-  return [...u16(srcPort), ...u16(dstPort), ...u32(1), ...u32(2), 0x50, flags, 1, 0, 0, 0, 0, 0, ...payload];
+/** `options`: whole words, as on the wire. */
+export function tcpSegment(
+  srcPort: number,
+  dstPort: number,
+  flags: number,
+  payload: Bytes = [],
+  options: Bytes = [],
+): number[] {
+  const offset = (5 + options.length / 4) << 4;
+  const fixed = [...u16(srcPort), ...u16(dstPort), ...u32(1), ...u32(2), offset, flags, 1, 0, 0, 0, 0, 0];
+  return [...fixed, ...options, ...payload];
 }
 
 export function udpDatagram(srcPort: number, dstPort: number, payload: Bytes = []): number[] {

@@ -34,7 +34,11 @@ const SLOW: u32 = LINK_TYPE + 4 * BATCH;
 const OUT_FLOW_DIR: u32 = SLOW + 4 * BATCH;
 const OUT_META: u32 = OUT_FLOW_DIR + 4 * BATCH;
 const OUT_TIME: u32 = OUT_META + 4 * BATCH;
-const PROBES: u32 = OUT_TIME + 8 * BATCH;
+const OUT_SEQ: u32 = OUT_TIME + 8 * BATCH;
+const OUT_ACK: u32 = OUT_SEQ + 4 * BATCH;
+const OUT_SIZE: u32 = OUT_ACK + 4 * BATCH;
+const OUT_LABEL: u32 = OUT_SIZE + 4 * BATCH;
+const PROBES: u32 = OUT_LABEL + 4 * BATCH;
 const PORTS: u32 = PROBES + 4 * BATCH;
 const RING: u32 = (PORTS + 8192 + 65535) & ~65535;
 const RING_BATCHES: u32 = 64;
@@ -54,6 +58,10 @@ const ROW_META: u32 = 40;
 /** family << 8 | protocol; 0: the packet belongs to no flow */
 const ROW_KIND: u32 = 44;
 const ROW_HASH: u32 = 48;
+const ROW_SEQ: u32 = 52;
+const ROW_ACK: u32 = 56;
+/** window << 16 | octets of payload */
+const ROW_SIZE: u32 = 60;
 
 /** flow record: the hot half, that every packet touches; `DIR` fields come in pairs, from a to b and from b to a */
 const HALF_BYTES: u32 = 64;
@@ -81,6 +89,13 @@ const META_PAYLOAD: u32 = 0x100;
 const META_FLAGS_CUT: u32 = 0x400;
 const META_LENGTH_SHIFT: u32 = 12;
 const META_LENGTH_MAX: u32 = 0xfffff;
+
+const LABEL_MASK: u32 = 0xfffff;
+const LABEL_SCALE_SHIFT: u32 = 20;
+const LABEL_SCALED: u32 = 1 << 24;
+const LABEL_SACK: u32 = 1 << 25;
+
+const SYN: u32 = 2;
 
 const TCP: u32 = 6;
 const UDP: u32 = 17;
@@ -235,24 +250,62 @@ function decodeL4(row: u32, l4: u32, end: u32, bytes: u32, family: u32, proto: u
   const ports = be32(l4);
   let meta: u32 = 0;
   let header: u32 = 8;
+  let seq: u32 = 0;
+  let ack: u32 = 0;
+  let size: u32 = 0;
   if (proto === TCP) {
     header = 20;
     if (l4 + 13 < end) {
       meta = load<u8>(l4 + 13);
       header = (load<u8>(l4 + 12) >> 4) << 2;
+      if ((meta & SYN) !== 0) readOptions(row, l4 + 20, min<u32>(end, l4 + header));
     } else {
       meta = META_FLAGS_CUT;
+    }
+    if (l4 + 16 <= end) {
+      seq = be32(l4 + 4);
+      ack = be32(l4 + 8);
+      size = be16(l4 + 14) << 16;
     }
   } else if (proto !== UDP) {
     return false;
   } else if (wary !== 0 && (hidesTunnel(ports >> 16) || hidesTunnel(ports & 0xffff))) {
     return false;
   }
-  if (bytes > header) meta |= META_PAYLOAD;
+  if (bytes > header) {
+    meta |= META_PAYLOAD;
+    size |= min<u32>(bytes - header, 0xffff);
+  }
+  store<u32>(row, seq, ROW_SEQ);
+  store<u32>(row, ack, ROW_ACK);
+  store<u32>(row, size, ROW_SIZE);
   store<u32>(row, ports, ROW_PORTS);
   store<u32>(row, meta, ROW_META);
   store<u32>(row, (family << 8) | proto, ROW_KIND);
   return true;
+}
+
+/** What a SYN's options between `at` and `end` say of windows, added to the row's label. */
+function readOptions(row: u32, at: u32, end: u32): void {
+  let label = load<u32>(row, ROW_LABEL);
+  while (at < end) {
+    const kind: u32 = load<u8>(at);
+    if (kind === 0) break;
+    if (kind === 1) {
+      at++;
+      continue;
+    }
+    if (at + 2 > end) break;
+    const length: u32 = load<u8>(at + 1);
+    if (length < 2 || at + length > end) break;
+    if (kind === 3 && length === 3) {
+      label |= LABEL_SCALED | (min<u32>(load<u8>(at + 2), 14) << LABEL_SCALE_SHIFT);
+    } else if (kind === 4 && length === 2) {
+      label |= LABEL_SACK;
+    }
+    at += length;
+  }
+  store<u32>(row, label, ROW_LABEL);
 }
 
 const K1: u64 = ((<u64>0x9e3779b9) << 32) | 0x7f4a7c15;
@@ -326,6 +379,10 @@ function accountBlock(from: u32, to: u32, out: u32, firstNumber: f64, index: u32
       store<u32>(OUT_FLOW_DIR + 4 * out, flowDir);
       store<u32>(OUT_META + 4 * out, meta | (min<u32>(wire, META_LENGTH_MAX) << META_LENGTH_SHIFT));
       store<f64>(OUT_TIME + 8 * out, time);
+      store<u32>(OUT_SEQ + 4 * out, load<u32>(row, ROW_SEQ));
+      store<u32>(OUT_ACK + 4 * out, load<u32>(row, ROW_ACK));
+      store<u32>(OUT_SIZE + 4 * out, load<u32>(row, ROW_SIZE));
+      store<u32>(OUT_LABEL + 4 * out, load<u32>(row, ROW_LABEL));
       out++;
     }
   }
@@ -413,7 +470,7 @@ function add(row: u32, flowDir: u32, wire: u32, time: f64, meta: u32): void {
   const packets: u32 = flow + direction * 4;
   const before = load<u32>(packets, FLOW_PACKETS_DIR);
   store<u32>(packets, before + 1, FLOW_PACKETS_DIR);
-  if (before === 0) store<u32>(packets, load<u32>(row, ROW_LABEL), FLOW_LABEL_DIR);
+  if (before === 0) store<u32>(packets, load<u32>(row, ROW_LABEL) & LABEL_MASK, FLOW_LABEL_DIR);
   // flags of interest: FIN 1, SYN 2, RST 4; rows of other protocols have none
   if ((meta & 7) !== 0) {
     let marks: u32 = 0;

@@ -21,6 +21,7 @@ function content({ flows, packets, summary }: CaptureIndex): unknown {
       octets(s.flowDir.subarray(0, s.count)),
       octets(s.meta.subarray(0, s.count)),
       octets(s.timeNs.subarray(0, s.count)),
+      ...[s.seq, s.ack, s.size, s.label].map((column) => octets(column.subarray(0, s.count))),
     ]),
   ];
 }
