@@ -64,7 +64,7 @@ function checkNodes(model: ClusterModel, facts: ClusterFacts, problems: Problems
       problems.add(positionIn(place), `node ${name} has no address; give it one with the key address`);
     }
     for (const [i, address] of addresses.entries()) {
-      claim(owner, address, `node ${name}`, positionIn(place, 'address', i), problems);
+      claim(owner, address, `node ${name}`, () => positionIn(place, 'address', i), problems);
     }
     for (const [i, gateway] of podGateways.entries()) {
       if (podCidrs.length === 0 || podCidrs.some((cidr) => cidr.address.family === gateway.family)) continue;
@@ -152,7 +152,7 @@ function checkPods(model: ClusterModel, facts: ClusterFacts, problems: Problems)
       known.set(endpoint.pod, { endpoint, service: row });
       for (const [i, address] of endpoint.addresses.entries()) {
         if (owner.get(formatAddress(address)) === `node ${model.nodes[endpoint.node]!.name}`) continue;
-        claim(owner, address, `pod ${endpoint.pod}`, positionIn(place, 'address', i), problems);
+        claim(owner, address, `pod ${endpoint.pod}`, () => positionIn(place, 'address', i), problems);
       }
     }
   }
@@ -232,14 +232,14 @@ function claim(
   owner: Map<string, string>,
   address: Address,
   claimant: string,
-  position: ReturnType<typeof positionIn>,
+  position: () => ReturnType<typeof positionIn>,
   problems: Problems,
 ): void {
   const text = formatAddress(address);
   const before = owner.get(text);
   if (before === undefined) owner.set(text, claimant);
-  else if (before === claimant) problems.add(position, `${claimant} has the address ${text} twice`);
-  else problems.add(position, `${claimant} has the address ${text}, which is that of ${before}`);
+  else if (before === claimant) problems.add(position(), `${claimant} has the address ${text} twice`);
+  else problems.add(position(), `${claimant} has the address ${text}, which is that of ${before}`);
 }
 
 export function protocolName(proto: number): string {

@@ -41,18 +41,18 @@ function unpack(
   problems: Problems,
   depth: number,
 ): SourceObject[] {
-  const position = positionIn({ document, path });
+  const position = () => positionIn({ document, path });
   if (Array.isArray(data) && isListOfObjects(data) && depth < MAX_DEPTH) {
     return data.flatMap((item, i) => unpack(document, [...path, i], item, listType, problems, depth + 1));
   }
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
-    problems.add(position, `expected an object with apiVersion and kind, found ${found(data)}`);
+    problems.add(position(), `expected an object with apiVersion and kind, found ${found(data)}`);
     return [];
   }
   const object = data as Record<string, unknown>;
   const type = typeOf(object, listType, document.file);
   if (typeof type === 'string') {
-    problems.add(position, type);
+    problems.add(position(), type);
     return [];
   }
   const { apiVersion, kind } = type;
