@@ -35,7 +35,7 @@ Examples:
   flowfate explain incident.pcap.gz --scenario what-was-done.yaml
   flowfate explain incident.pcap.gz --format ndjson | jq 'select(.finding=="looks-rehashed")'`;
 
-export const repeatable = ['--scenario', '--cluster', '--event'];
+export const repeatable = ['--scenario', '--cluster', '--router-state', '--event'];
 
 export const declare: DeclareCommand = (command: Command, io, done) => {
   command.argument('<capture>', 'pcap or pcapng, gzipped or not');

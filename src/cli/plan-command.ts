@@ -26,7 +26,7 @@ Examples:
   flowfate plan drain web.pcap.gz --scenario mine.yaml
   flowfate plan drain web.pcap.gz --scenario mine.yaml --every 60s --down 20s --format json`;
 
-export const repeatable = ['--scenario', '--cluster', '--event'];
+export const repeatable = ['--scenario', '--cluster', '--router-state', '--event'];
 
 export const declare: DeclareCommand = (command: Command, io, done) => {
   const drain = command

@@ -55,7 +55,7 @@ Examples:
 
 const gather = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
-export const repeatable = ['--scenario', '--cluster', '--event', '--fail-on'];
+export const repeatable = ['--scenario', '--cluster', '--router-state', '--event', '--fail-on'];
 
 export const declare: DeclareCommand = (command: Command, io, done) => {
   command.argument('<capture>', 'pcap or pcapng, gzipped or not; - is standard input');

@@ -1,10 +1,11 @@
 /** The scenario that a command runs: from files and options. */
 import type { Command } from 'commander';
 import type { ClusterModel } from '../cluster/model.js';
+import { type RouterText, readRouterTables } from '../cluster/router-tables/read-router-tables.js';
 import { type LoadedScenario, loadScenario, type SourceFile } from '../cluster/scenario/load-scenario.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
-import { readSources } from '../input/read-sources.js';
+import { readRouterState, readSources } from '../input/read-sources.js';
 import type { Io } from './io.js';
 import { parseUint32 } from './option-values.js';
 import { warn } from './read-input.js';
@@ -13,6 +14,7 @@ export interface ScenarioOptions {
   readonly scenario: readonly string[];
   readonly cluster: readonly string[];
   readonly event: readonly string[];
+  readonly routerState?: readonly string[];
   readonly seed?: number;
 }
 
@@ -27,24 +29,45 @@ export function addScenarioOptions(command: Command): Command {
       gather,
       [],
     )
+    .option(
+      '--router-state <file>',
+      'what the router prints: ip -j route, ip -j nexthop, sysctl, FRR, GoBGP, BIRD, NX-OS, EOS; may be repeated',
+      gather,
+      [],
+    )
     .option('--event <event>', 'a line of the timeline, like "5s withdraw n2"; may be repeated', gather, [])
     .option('--seed <n>', "source of every random draw, instead of the scenario's", parseUint32('--seed'));
 }
 
 /** What the files and options say, or null where there is no file. Throws on whatever is wrong with them. */
 export async function statedScenario(options: ScenarioOptions, io: Io): Promise<LoadedScenario | null> {
-  const paths = [...options.scenario, ...options.cluster];
-  if (paths.length === 0) return null;
-  if (paths.filter((path) => path === '-').length > 1) {
-    throw new FlowfateError('usage', 'only one of --scenario and --cluster can be standard input');
+  const { scenario, cluster, routerState = [] } = options;
+  if (scenario.length + cluster.length === 0) {
+    if (routerState.length === 0) return null;
+    throw new FlowfateError(
+      'usage',
+      '--router-state needs to know whose addresses its next hops are: give --cluster or --scenario, too',
+    );
+  }
+  if ([...scenario, ...cluster, ...routerState].filter((path) => path === '-').length > 1) {
+    throw new FlowfateError(
+      'usage',
+      'only one of --scenario, --cluster and --router-state can be standard input',
+    );
   }
   const files: SourceFile[] = [];
-  for (const path of options.scenario)
-    files.push(...(await readSources(path, { stdin: io.stdin, many: false })));
-  for (const path of options.cluster)
-    files.push(...(await readSources(path, { stdin: io.stdin, many: true })));
+  const router: RouterText[] = [];
+  for (const path of scenario)
+    files.push(...(await readSources(path, { stdin: io.stdin, many: false })).files);
+  for (const path of cluster) {
+    const sources = await readSources(path, { stdin: io.stdin, many: true });
+    files.push(...sources.files);
+    router.push(...sources.router);
+  }
+  for (const path of routerState) router.push(...(await readRouterState(path, io.stdin)));
   return loadScenario(files, {
     events: options.event,
+    routerTables: readRouterTables(router),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   });
 }

@@ -53,7 +53,7 @@ Examples:
   flowfate stories rehash-on-redeploy --print-scenario label-and-wait > mine.yaml
   flowfate stories rehash-on-redeploy --scenario mine.yaml`;
 
-export const repeatable = ['--scenario', '--cluster', '--event'];
+export const repeatable = ['--scenario', '--cluster', '--router-state', '--event'];
 
 export const declare: DeclareCommand = (command: Command, io, done) => {
   command

@@ -7,9 +7,10 @@
  */
 import type { Readable } from 'node:stream';
 import { pruneObject } from '../cluster/kubernetes/prune-object.js';
+import type { RouterText } from '../cluster/router-tables/read-router-tables.js';
 import type { SourceFile } from '../cluster/scenario/load-scenario.js';
 import { isSecretPath } from '../cluster/scenario/type-by-path.js';
-import { DocumentReader } from '../cluster/yaml/document-reader.js';
+import { DocumentReader, textOfOctets } from '../cluster/yaml/document-reader.js';
 import { Problems } from '../cluster/yaml/problems.js';
 import { FlowfateError } from '../errors.js';
 import { archiveEntries } from './archive.js';
@@ -23,11 +24,63 @@ export interface SourceOptions {
   readonly many: boolean;
 }
 
+/** A file of a router's tables, in a dump that `flowfate collect` wrote. */
+const OF_ROUTER = /(^|[/\\])router[/\\][^/\\]+$/;
+/** A router with a full table of the internet prints about this much. */
+const MAX_ROUTER_BYTES = 512 * 1024 * 1024 - 64;
+
+export interface Sources {
+  readonly files: readonly SourceFile[];
+  /** tables of the router that stand in the folder or archive beside the cluster's objects */
+  readonly router: readonly RouterText[];
+}
+
 /**
  * The documents of one argument. A named file that is none yields its problems; a folder or archive without any
  * object is refused.
  */
-export async function readSources(path: string, options: SourceOptions): Promise<SourceFile[]> {
+export async function readSources(path: string, options: SourceOptions): Promise<Sources> {
+  const router: RouterText[] = [];
+  return { files: await readFiles(path, options, router), router };
+}
+
+/** What `--router-state` names: a file, or a folder or archive of them, of whatever the router printed. */
+export async function readRouterState(path: string, stdin: number): Promise<RouterText[]> {
+  const texts: RouterText[] = [];
+  if (path !== '-' && isFolder(path)) {
+    for (const { file, size } of filesUnder(path)) {
+      if (size > 0) texts.push(await routerText(file, (await openFile(file)).content, true));
+    }
+    return texts;
+  }
+  const file = path === '-' ? await openStandardInput(stdin) : await openFile(path);
+  if (file.form !== 'tar') return [await routerText(file.name, file.content, false)];
+  for await (const { name, content } of archiveEntries(file)) {
+    texts.push(await routerText(`${file.name}:${name}`, content, true));
+  }
+  // of an archive of everything the router's part
+  const own = texts.filter(({ name }) => OF_ROUTER.test(name));
+  return own.length > 0 ? own : texts;
+}
+
+async function routerText(name: string, content: Readable, isFound: boolean): Promise<RouterText> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of content) {
+    chunks.push(chunk as Buffer);
+    length += (chunk as Buffer).length;
+    if (length > MAX_ROUTER_BYTES) {
+      throw new FlowfateError(
+        'config',
+        `${name} is larger than 512 MiB: give the routes to the services alone`,
+        { file: name },
+      );
+    }
+  }
+  return { name, text: textOfOctets(Buffer.concat(chunks)), isFound };
+}
+
+async function readFiles(path: string, options: SourceOptions, router: RouterText[]): Promise<SourceFile[]> {
   if (path !== '-' && isFolder(path)) {
     if (!options.many)
       throw new FlowfateError('config', `${path} is a directory: name a file in it`, { file: path });
@@ -35,7 +88,8 @@ export async function readSources(path: string, options: SourceOptions): Promise
     let files = 0;
     for (const { file, size } of filesUnder(path)) {
       files++;
-      found.push(...(await readFound(file, size)));
+      if (OF_ROUTER.test(file)) router.push(await routerText(file, (await openFile(file)).content, true));
+      else found.push(...(await readFound(file, size)));
     }
     return orRefuse(found, path, files);
   }
@@ -46,15 +100,16 @@ export async function readSources(path: string, options: SourceOptions): Promise
       file: path,
     });
   }
-  return readArchive(file);
+  return readArchive(file, router);
 }
 
-async function readArchive(file: OpenFile): Promise<SourceFile[]> {
+async function readArchive(file: OpenFile, router: RouterText[]): Promise<SourceFile[]> {
   const found: SourceFile[] = [];
   let files = 0;
   for await (const { name, content } of archiveEntries(file)) {
     files++;
-    if (isOfInterest(name)) found.push(...(await readEntry(`${file.name}:${name}`, content, 'archive')));
+    if (OF_ROUTER.test(name)) router.push(await routerText(`${file.name}:${name}`, content, true));
+    else if (isOfInterest(name)) found.push(...(await readEntry(`${file.name}:${name}`, content, 'archive')));
   }
   return orRefuse(found, file.name, files);
 }

@@ -10,6 +10,8 @@ import { FlowfateError } from '../../errors.js';
 import { checkModel, checkNames } from '../check-model.js';
 import { kubernetesFacts } from '../kubernetes/kubernetes-facts.js';
 import type { ClusterModel } from '../model.js';
+import { routerFacts } from '../router-tables/router-facts.js';
+import type { RouterTable } from '../router-tables/router-table.js';
 import { type ReadFile, readDocuments } from '../yaml/document-reader.js';
 import { Problems } from '../yaml/problems.js';
 import type { ScenarioInput } from '../yaml/yaml-source.js';
@@ -35,6 +37,8 @@ export interface LoadOptions {
   readonly events?: readonly string[];
   /** instead of the scenario's; the router's hash seed is drawn from it, too, where none is stated */
   readonly seed?: number;
+  /** what the router itself says; a Scenario's own words about it win */
+  readonly routerTables?: readonly RouterTable[];
 }
 
 export interface LoadedScenario {
@@ -65,14 +69,18 @@ export function loadScenario(
   problems.throwIfAny();
   const events = (options.events ?? []).map(eventFacts);
   const seed = options.seed === undefined ? {} : { seed: options.seed };
-  const facts = [cluster, ...scenarios, { timeline: events, ...seed }].reduce(overlay, {});
+  const stated = [cluster, ...scenarios, { timeline: events, ...seed }].reduce(overlay, {});
+  const router = routerFacts(options.routerTables ?? [], stated);
+  notes.push(...router.notes);
+  const facts = overlay(router.facts, stated);
   const file = inputs[0]?.name ?? 'scenario';
   checkNames(facts, problems);
   problems.throwIfAny();
   const model = resolveModel(facts, nameOf(file), problems);
   notes.push(...orderNote(scenarios), ...checkModel(model, facts, file, problems));
   problems.throwIfAny();
-  return { model, notes };
+  const unread = [...(model.unread ?? []), ...router.unread];
+  return { model: unread.length === 0 ? model : { ...model, unread }, notes };
 }
 
 function readText(input: ScenarioInput): SourceFile {

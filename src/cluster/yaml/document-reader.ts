@@ -216,6 +216,13 @@ function looksUtf16(head: Buffer): boolean {
   return (even > 0.8 * pairs && odd === 0) || (odd > 0.8 * pairs && even === 0);
 }
 
+/** UTF-8, or UTF-16 where a mark or its zeros say so. */
+export function textOfOctets(octets: Buffer): string {
+  const mark = octets.length >= 2 ? octets.readUInt16BE(0) : 0;
+  const isUtf16 = mark === 0xfffe || mark === 0xfeff || looksUtf16(octets);
+  return (isUtf16 ? utf16Text(octets) : octets.toString()).replace(/^\ufeff/, '');
+}
+
 function utf16Text(octets: Buffer): string {
   const isBigEndian = octets[0] === 0xfe || octets[0] === 0;
   const even = octets.subarray(0, octets.length & ~1);

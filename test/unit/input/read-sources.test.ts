@@ -37,7 +37,7 @@ function folder(files: Record<string, string | Buffer>): string {
 /** `Kind/name` of every object in what `path` names. */
 async function objects(path: string, stdin = 0): Promise<string[]> {
   const problems = new Problems();
-  const files = await readSources(path, { stdin, many: true });
+  const { files } = await readSources(path, { stdin, many: true });
   const found = files.flatMap(({ documents, isFound }) => {
     const own = isFound ? new Problems() : problems;
     return documents.flatMap((one) => objectsOf(one, own));
@@ -99,7 +99,7 @@ describe('what --cluster names', () => {
 
   test('damage in a file that was found costs that file and is known by its place', async () => {
     const path = folder({ 'a.yaml': NODE, 'b.json': '{"kind":"Pod","apiVersion":"v1","metadata":{"name":' });
-    const files = await readSources(path, { stdin: 0, many: true });
+    const { files } = await readSources(path, { stdin: 0, many: true });
     expect(files.map((one) => one.problems.firstSentence())).toEqual([
       null,
       `${join(path, 'b.json')}:1:1: ends in the middle of an object: it was cut off`,
