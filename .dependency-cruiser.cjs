@@ -12,6 +12,7 @@ const MAY_IMPORT = {
   conntrack: ['addr', 'hash', 'wire'],
   cluster: ['addr', 'hash', 'route', 'control'],
   input: ['addr', 'cluster'],
+  collect: ['cluster'],
   bgp: ['addr', 'route', 'capture', 'flow'],
   state: [...GROUND, 'cluster'],
   explain: [...GROUND, 'cluster', 'state'],

@@ -9,6 +9,12 @@ export interface CommandEntry {
 
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'collect',
+    summary:
+      'the commands that gather what a replay needs from a cluster, its nodes and its router, and an archive of it',
+    load: () => import('./collect-command.js'),
+  },
+  {
     name: 'replay',
     summary: 'the fate of every flow of a capture when routes, nodes and endpoints change',
     load: () => import('./replay-command.js'),

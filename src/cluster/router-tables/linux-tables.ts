@@ -36,6 +36,8 @@ export function linuxTable(values: readonly Raw[]): RouterTable {
   const objects = new Map(values.filter(isNextHopObject).map((object) => [object.id as number, object]));
   const routes = new Map<string, { metric: number; route: TableRoute }>();
   for (const value of values.filter(isLinuxRoute)) {
+    // other tables are reached by rules, which nobody gave
+    if (value.table !== undefined && value.table !== 'main') continue;
     const { dst, metric = 0 } = value;
     const family = isIpv6(value) ? 6 : 4;
     const prefix = tablePrefix(dst as string, family);
