@@ -13,6 +13,7 @@ const MAY_IMPORT = {
   cluster: ['addr', 'hash', 'route', 'control'],
   input: ['addr', 'cluster'],
   collect: ['cluster'],
+  netfilter: ['addr', 'hash', 'wire', 'conntrack', 'route'],
   bgp: ['addr', 'route', 'capture', 'flow'],
   state: [...GROUND, 'cluster'],
   explain: [...GROUND, 'cluster', 'state'],
@@ -67,7 +68,7 @@ module.exports = {
       name: 'pure-rooms-do-no-io',
       severity: 'error',
       comment: 'these rooms see bytes and arguments only: no files, sockets, clocks or processes',
-      from: { path: '^src/(addr|hash|wire|conntrack|route|control|state|timeline|engine|oracle)/' },
+      from: { path: '^src/(addr|hash|wire|conntrack|route|netfilter|control|state|timeline|engine|oracle)/' },
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?net$' },
     },
     {

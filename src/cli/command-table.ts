@@ -50,6 +50,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./hash-command.js'),
   },
   {
+    name: 'trace',
+    summary: 'the walk of one packet through a node’s real rules, with the verdict and what it rests on',
+    load: () => import('./trace-command.js'),
+  },
+  {
     name: 'recover-seed',
     summary: 'the seed of a Linux router’s multipath hash, from which flow went to which next hop',
     load: () => import('./recover-seed-command.js'),

@@ -10,7 +10,20 @@ export function jhash2Words(a: number, b: number, initval: number): number {
 
 /** jhash2(words[0 .. count), initval), unsigned. */
 export function jhashWords(words: Uint32Array, count: number, initval: number): number {
-  let a = (INITIAL + (count << 2) + initval) | 0;
+  return mixAll(words, count, count << 2, initval);
+}
+
+/** jhash(octets, initval), unsigned: the octets as little-endian words, the last one filled up with zeros. */
+export function jhashBytes(octets: Uint8Array, initval: number): number {
+  const words = new Uint32Array((octets.length + 3) >> 2);
+  octets.forEach((octet, at) => {
+    words[at >> 2]! |= octet << (8 * (at & 3));
+  });
+  return mixAll(words, words.length, octets.length, initval);
+}
+
+function mixAll(words: Uint32Array, count: number, lengthBytes: number, initval: number): number {
+  let a = (INITIAL + lengthBytes + initval) | 0;
   let b = a;
   let c = a;
   let at = 0;
