@@ -23,7 +23,8 @@ export function parseNodeStates(values: readonly string[]): Map<string, string[]
   return byNode;
 }
 
-export function loadNode(name: string, paths: readonly string[]): Node {
-  const files: StateFile[] = paths.flatMap((path) => readStateFiles(path));
+export async function loadNode(name: string, paths: readonly string[], stdin: number): Promise<Node> {
+  const files: StateFile[] = [];
+  for (const path of paths) files.push(...(await readStateFiles(path, name, stdin)));
   return readNodeState(name, files);
 }

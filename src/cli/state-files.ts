@@ -1,46 +1,55 @@
 /** A file of a node's state, or all files of an archive or a folder of them. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import type { Readable } from 'node:stream';
 import { FlowfateError } from '../errors.js';
+import { archiveEntries } from '../input/archive.js';
+import { openFile, openStandardInput } from '../input/byte-stream.js';
+import { filesUnder, isFolder } from '../input/folder.js';
 import type { StateFile } from '../netfilter/node-state.js';
 
-export function readStateFiles(path: string): StateFile[] {
-  try {
-    if (statSync(path).isDirectory()) {
-      return readdirSync(path)
-        .sort()
-        .flatMap((name) => readStateFiles(join(path, name)));
+/** A node with every rule, set and connection prints less. */
+const MAX_BYTES = 512 * 1024 * 1024 - 64;
+
+/** @param node of an archive or folder that has a folder of this name only what stands there is taken */
+export async function readStateFiles(path: string, node: string, stdin: number): Promise<StateFile[]> {
+  if (path !== '-' && isFolder(path)) {
+    const found: StateFile[] = [];
+    for (const { file, size } of filesUnder(path)) {
+      const opened = size > 0 ? await openFile(file) : null;
+      if (opened?.form === 'plain') found.push(await stateFile(file, opened.content, true));
+      else opened?.content.destroy();
     }
-    let octets: Buffer = readFileSync(path);
-    if (octets[0] === 0x1f && octets[1] === 0x8b) octets = gunzipSync(octets);
-    if (isTar(octets)) return [...tarFiles(octets)];
-    return [{ name: path, text: octets.toString('utf8') }];
-  } catch (error) {
-    if (error instanceof FlowfateError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    const what =
-      code === 'ENOENT' ? 'does not exist' : `cannot be read (${code ?? (error as Error).message})`;
-    throw new FlowfateError('input', `${path} ${what}`, { file: path });
+    return ofNode(found, node);
   }
+  const file = path === '-' ? await openStandardInput(stdin) : await openFile(path);
+  if (file.form !== 'tar') return [await stateFile(path, file.content, false)];
+  const found: StateFile[] = [];
+  for await (const { name, content } of archiveEntries(file)) {
+    found.push(await stateFile(`${file.name}:${name}`, content, true));
+  }
+  return ofNode(found, node);
 }
 
-/** POSIX ustar and GNU: the magic stands at 257 */
-function isTar(octets: Buffer): boolean {
-  return octets.length >= 512 && octets.toString('latin1', 257, 262) === 'ustar';
+function ofNode(found: readonly StateFile[], node: string): StateFile[] {
+  const own = found.filter(({ name }) =>
+    name
+      .split(/[/\\:]/)
+      .slice(0, -1)
+      .includes(node),
+  );
+  return own.length > 0 ? own : [...found];
 }
 
-function* tarFiles(octets: Buffer): Iterable<StateFile> {
-  for (let at = 0; at + 512 <= octets.length && octets[at] !== 0; ) {
-    const textAt = (from: number, length: number): string =>
-      octets.toString('utf8', at + from, at + from + length).replace(/\0.*$/s, '');
-    const size = Number.parseInt(textAt(124, 12).trim() || '0', 8);
-    const type = String.fromCharCode(octets[at + 156]!);
-    const prefix = textAt(345, 155);
-    const name = prefix === '' ? textAt(0, 100) : `${prefix}/${textAt(0, 100)}`;
-    if ((type === '0' || type === '\0') && size > 0) {
-      yield { name, text: octets.toString('utf8', at + 512, at + 512 + size) };
+async function stateFile(name: string, content: Readable, isFound: boolean): Promise<StateFile> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of content) {
+    chunks.push(chunk as Buffer);
+    length += (chunk as Buffer).length;
+    if (length > MAX_BYTES) {
+      throw new FlowfateError('config', `${name} is larger than 512 MiB, which no node's rules are`, {
+        file: name,
+      });
     }
-    at += 512 + Math.ceil(size / 512) * 512;
   }
+  return { name, text: Buffer.concat(chunks).toString('utf8'), isFound };
 }

@@ -67,7 +67,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     )
     .option('--out <file>', 'write to a file instead of standard output')
     .addHelpText('after', EXAMPLES)
-    .action((words: string[], options: TraceOptions) => {
+    .action(async (words: string[], options: TraceOptions) => {
       const states = parseNodeStates(options.nodeState ?? []);
       const name = options.node ?? (states.size === 1 ? [...states.keys()][0]! : null);
       if (name === null)
@@ -82,7 +82,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
           `no --node-state describes ${name}; write --node-state ${name}=file`,
         );
       }
-      const node = loadNode(name, paths);
+      const node = await loadNode(name, paths, io.stdin);
       writeOutput(options.out, io, paths, ({ write }) => {
         const out = new BufferedSink(write);
         try {

@@ -16,6 +16,8 @@ import type { Table } from './rule-set.js';
 export interface StateFile {
   readonly name: string;
   readonly text: string;
+  /** in a folder or an archive, not named by itself: what it holds may be of no interest */
+  readonly isFound?: boolean;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -34,12 +36,13 @@ export function readNodeState(name: string, files: readonly StateFile[]): Node {
   // sets before the rules that name them
   for (const { name: file, text } of files)
     if (isIpsetSave(text)) readIpsetSave(node.ipSets, node.unread, text, file);
-  for (const { name: file, text } of files) {
+  for (const { name: file, text, isFound } of files) {
     const hint = familyHint(file);
     let known = isIpsetSave(text);
     for (const value of jsonValues(text, file)) {
       known = true;
       if (isNftJson(value)) nft.push(value);
+      else if (isFound === true && !isStateList(value)) continue;
       else if (!Array.isArray(value)) throw unknownContent(file);
       else sortList(node, value as Json[], hint, routes, rules, file);
     }
@@ -57,7 +60,7 @@ export function readNodeState(name: string, files: readonly StateFile[]): Node {
       known = true;
       read(node, text, file);
     }
-    if (!known && !isEmptyDump(text)) throw unknownContent(file);
+    if (!known && isFound !== true && !isEmptyDump(text)) throw unknownContent(file);
   }
   const saved = new Set(node.tables.map(({ label, family }) => `${family} ${label}`));
   const skipped = ({ label }: Table): boolean => fromNfTables && saved.has(label);
@@ -140,6 +143,15 @@ function splitJson(text: string): string[] {
   }
   if (text.slice(from).trim() !== '') parts.push(text.slice(from));
   return parts;
+}
+
+/** Is this one of the lists that `ip -j` prints? */
+function isStateList(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  return value.every((entry: unknown) => {
+    if (typeof entry !== 'object' || entry === null) return false;
+    return 'addr_info' in entry || 'dst' in entry || 'priority' in entry || Object.keys(entry).length === 0;
+  });
 }
 
 /** Links, routes or rules, by the keys of their entries. */
