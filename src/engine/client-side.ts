@@ -70,6 +70,12 @@ export class ClientSide {
     return segment;
   }
 
+  /** The client has begun another connection from the same port. */
+  superseded(f: number, nowS: number): void {
+    if (this.lingerS[f]! >= 0 && this.tracker.isOpen(f)) this.closed(f, this.stoppedS[f]!);
+    this.tracker.superseded(f, nowS);
+  }
+
   /** The capture is over: stops that no packet told of. */
   finish(): void {
     for (let f = 0; f < this.lingerS.length; f++) {

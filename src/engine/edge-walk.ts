@@ -101,6 +101,13 @@ export class EdgeWalk {
     if (atS > this.lastS[f]!) this.lastS[f] = atS;
   }
 
+  /** The five-tuple goes on as another connection: what the load balancer knows of it stays as it is. */
+  inherit(f: number, before: number): void {
+    for (const column of [this.key, this.port, this.member, this.phase, this.lastS])
+      column[f] = column[before]!;
+    this.phase[before] = EdgePhase.none;
+  }
+
   /** Node that a packet of the flow goes to, or -1: see outcome and reason. */
   forward(f: number, segment: Segment | -1, nowS: number): number {
     const tcp = this.plan.proto[f] === TCP;

@@ -1,7 +1,8 @@
 /**
  * Conntrack entries of the fast engine, as columns: row `e` is what one node's table holds for one flow.
  *
- * A flow's entries (one a node at most that is alive) form a list from `head[flow]`. Rows are never reused, so
+ * Entries of one five-tuple (one a node at most that is alive) form a list from `head[tuple]`; `flow` is the
+ * connection that made the entry. Rows are never reused, so
  * that a verdict can say at the end what an entry of long ago translated. A dead row has state {@link DEAD}.
  */
 
@@ -39,8 +40,8 @@ export class EntryPool {
   next: Int32Array;
   readonly head: Int32Array;
 
-  constructor(flows: number) {
-    this.head = new Int32Array(flows).fill(-1);
+  constructor(tuples: number) {
+    this.head = new Int32Array(tuples).fill(-1);
     const capacity = 1024;
     this.flow = new Int32Array(capacity);
     this.node = new Int32Array(capacity);
@@ -59,8 +60,16 @@ export class EntryPool {
     this.state[NO_ENTRY] = DEAD;
   }
 
-  /** A fresh row at the head of the flow's list; state and marks are the caller's to set. */
-  add(flow: number, node: number, boot: number, pod: number, ordinal: number, nowS: number): number {
+  /** A fresh row at the head of the tuple's list; state and marks are the caller's to set. */
+  add(
+    flow: number,
+    tuple: number,
+    node: number,
+    boot: number,
+    pod: number,
+    ordinal: number,
+    nowS: number,
+  ): number {
     if (this.count === this.flow.length) this.grow();
     const e = this.count++;
     this.flow[e] = flow;
@@ -70,22 +79,22 @@ export class EntryPool {
     this.ordinal[e] = ordinal;
     this.createdS[e] = nowS;
     this.lastS[e] = nowS;
-    this.next[e] = this.head[flow]!;
-    this.head[flow] = e;
+    this.next[e] = this.head[tuple]!;
+    this.head[tuple] = e;
     return e;
   }
 
-  /** The flow's living entry on a node, or -1. */
-  find(flow: number, node: number): number {
-    for (let e = this.head[flow]!; e >= 0; e = this.next[e]!) {
+  /** The tuple's living entry on a node, or -1. */
+  find(tuple: number, node: number): number {
+    for (let e = this.head[tuple]!; e >= 0; e = this.next[e]!) {
       if (this.node[e] === node && this.state[e] !== DEAD) return e;
     }
     return -1;
   }
 
   /** The same where the packet's destination is a pod: an entry towards another pod is another tuple. */
-  findTo(flow: number, node: number, pod: number): number {
-    for (let e = this.head[flow]!; e >= 0; e = this.next[e]!) {
+  findTo(tuple: number, node: number, pod: number): number {
+    for (let e = this.head[tuple]!; e >= 0; e = this.next[e]!) {
       if (this.node[e] === node && this.pod[e] === pod && this.state[e] !== DEAD) return e;
     }
     return -1;

@@ -229,10 +229,20 @@ export class FlowEngine implements TimelineListener {
   private step(f: number, meta: number, nowS: number): void {
     if (this.dormant !== null && this.dormant[this.plan.vip[f]!] === 1) return;
     this.expects[f] = NOT_CALM;
+    if (this.tracker.life[f] === Life.unborn && this.nextHop[f] === NOT_STARTED) this.begin(f, nowS);
     this.packetBytes = meta >>> META_LENGTH_SHIFT;
     const node = this.edge?.carries(f) === true ? this.toEdge(f) : this.route(f, meta, nowS);
     if (this.plan.proto[f] === TCP) this.segment(f, node, meta, nowS);
     else this.datagram(f, node, nowS);
+  }
+
+  /** The first packet of a connection: the one before it on the five-tuple is over. */
+  private begin(f: number, nowS: number): void {
+    const before = this.plan.before(f);
+    if (before < 0) return;
+    this.client.superseded(before, nowS);
+    this.expects[before] = NOT_CALM;
+    this.edge?.inherit(f, before);
   }
 
   /** The load balancer decides once it is known what the packet means. */
@@ -512,7 +522,7 @@ export class FlowEngine implements TimelineListener {
   /** Open at this moment: it has begun, is neither over nor broken, and (without connections) will send again. */
   isActive(f: number, atS: number): boolean {
     if (!this.tracker.isOpen(f)) return false;
-    return this.plan.proto[f] === TCP || this.seconds(this.index.flows.lastNs[this.plan.row[f]!]!) >= atS;
+    return this.plan.proto[f] === TCP || this.seconds(this.plan.lastNs(f)) >= atS;
   }
 
   // -- books

@@ -14,6 +14,7 @@ import { createFlowHash, type FlowHashSettings } from '../hash/flow-hash.js';
 import { flowKey } from '../state/draw.js';
 import { foldedAddress } from '../state/endpoint-scheduler.js';
 import { type Door, DoorKind, fixedNode, Origin, ServiceDoors } from '../state/service-doors.js';
+import { type ConnectionColumns, ConnectionSplit, connectionColumns } from './connections.js';
 
 interface VipRow {
   readonly address: Address;
@@ -29,6 +30,10 @@ export interface ClientPackets {
   readonly meta: Uint32Array;
   /** nanoseconds since the capture's base */
   readonly timeNs: Float64Array;
+  readonly seq: Uint32Array;
+  readonly ack: Uint32Array;
+  readonly size: Uint32Array;
+  readonly label: Uint32Array;
 }
 
 /** Ports below are bound by services and privileged clients, which take the same one again. */
@@ -37,13 +42,39 @@ const FREE_PORTS = 65536 - FIRST_FREE_PORT;
 /** from one round's ports to the next one's: odd, and no multiple of 3 or 7, so that all 64512 are met */
 const PORT_STEP = 25147;
 
+const TCP = 6;
+
+/** columns that every connection of a five-tuple has alike */
+const SPREAD_COLUMNS = [
+  'row',
+  'service',
+  'port',
+  'door',
+  'origin',
+  'entry',
+  'barred',
+  'vip',
+  'family',
+  'proto',
+  'clientPort',
+  'clientIsB',
+  'key',
+] as const;
+
 export class FlowPlan {
-  /** flows towards a VIP */
+  /** connections towards a VIP; where a protocol has none, five-tuples */
   readonly count: number;
-  /** their rows in the flow table, ascending */
+  /** their rows in the flow table, ascending; those of one five-tuple in order of time */
   readonly row: Int32Array;
+  /** which of its five-tuple's connections each is, from 0 */
+  readonly connection: Int32Array;
+  /** five-tuples towards a VIP, and the one of each connection */
+  readonly tuples: number;
+  readonly tuple: Int32Array;
+  /** what the flow table says of a five-tuple, by connection; null where none has several */
+  readonly lives: ConnectionColumns | null;
   readonly packets: ClientPackets;
-  /** by flow-table row << 1 | direction: the row here of a client's packet towards a VIP, or -1 for any other packet */
+  /** by flow-table row << 1 | direction: the five-tuple of a client's packet towards a VIP, or -1 for any other packet */
   private readonly slot: Int32Array;
   readonly service: Int32Array;
   /** row in the service's ports; -1: no rule for this port */
@@ -70,6 +101,8 @@ export class FlowPlan {
   readonly vipCount: number;
   /** flows whose client port is below 1024: the ones that share the small port classes of MASQUERADE */
   readonly lowPorts: number;
+  /** by five-tuple: its first connection; one more entry at the end */
+  private readonly first: Int32Array;
   private readonly known = new Map<string, Uint32Array>();
 
   private readonly flows: FlowColumns;
@@ -110,7 +143,63 @@ export class FlowPlan {
       if (this.clientPort[f]! < 1024) lowPorts++;
     }
     this.lowPorts = lowPorts;
+    const counts = this.split(index.packets);
+    this.tuples = this.count;
+    this.first = new Int32Array(this.tuples + 1);
+    for (let t = 0; t < this.tuples; t++) this.first[t + 1] = this.first[t]! + counts[t]!;
+    this.count = this.first[this.tuples]!;
+    this.tuple = new Int32Array(this.count);
+    this.connection = new Int32Array(this.count);
+    for (let t = 0; t < this.tuples; t++) {
+      for (let f = this.first[t]!; f < this.first[t + 1]!; f++) {
+        this.tuple[f] = t;
+        this.connection[f] = f - this.first[t]!;
+      }
+    }
+    const several = this.count > this.tuples;
+    if (several) this.spread();
     this.packets = this.pick(index.packets);
+    this.lives = several ? this.columnsOf(index.packets) : null;
+  }
+
+  /** Every column by connection instead of by five-tuple. */
+  private spread(): void {
+    const self = this as unknown as Record<string, Int32Array | Uint16Array | Uint8Array>;
+    for (const name of SPREAD_COLUMNS) {
+      const before = self[name]!;
+      const make = before.constructor as new (length: number) => typeof before;
+      const after = new make(this.count);
+      for (let f = 0; f < this.count; f++) after[f] = before[this.tuple[f]!]!;
+      self[name] = after;
+    }
+  }
+
+  /** How many connections each five-tuple has. */
+  private split({ segments }: PacketIndex): Int32Array {
+    const { slot } = this;
+    const split = new ConnectionSplit(this.count);
+    for (const { count, flowDir, meta, seq } of segments) {
+      for (let i = 0; i < count; i++) {
+        const t = slot[flowDir[i]!]!;
+        if (t >= 0 && this.proto[t] === TCP) split.of(t, meta[i]!, seq[i]!);
+      }
+    }
+    return split.counts.map((count) => Math.max(1, count));
+  }
+
+  private columnsOf(packets: PacketIndex): ConnectionColumns {
+    const split = new ConnectionSplit(this.tuples);
+    const now = this.first.slice(0, this.tuples);
+    return connectionColumns(this.count, packets, (flowDir, meta, seq) => {
+      const t = this.slot[flowDir]!;
+      if (t < 0) {
+        const to = this.slot[flowDir ^ 1]!;
+        return to < 0 ? null : { f: now[to]!, fromClient: false };
+      }
+      const f = this.first[t]!;
+      now[t] = this.proto[f] === TCP ? f + split.of(t, meta, seq) : f;
+      return { f: now[t]!, fromClient: true };
+    });
   }
 
   /**
@@ -132,10 +221,26 @@ export class FlowPlan {
     return other;
   }
 
-  /** Row here of a row of the flow table, or -1. */
+  /** First row here of a row of the flow table, or -1. */
   of(flowRow: number): number {
-    const a = this.slot[2 * flowRow]!;
-    return a >= 0 ? a : this.slot[2 * flowRow + 1]!;
+    const t = Math.max(this.slot[2 * flowRow]!, this.slot[2 * flowRow + 1]!);
+    return t < 0 ? -1 : this.first[t]!;
+  }
+
+  /** How many connections a row of the flow table has; 0: it goes to no VIP. */
+  connectionsOf(flowRow: number): number {
+    const t = Math.max(this.slot[2 * flowRow]!, this.slot[2 * flowRow + 1]!);
+    return t < 0 ? 0 : this.first[t + 1]! - this.first[t]!;
+  }
+
+  /** The connection that came before on the same five-tuple, or -1. */
+  before(f: number): number {
+    return this.connection[f] === 0 ? -1 : f - 1;
+  }
+
+  /** Nanoseconds since the capture's base of the connection's last packet. */
+  lastNs(f: number): number {
+    return this.lives === null ? this.flows.lastNs[this.row[f]!]! : this.lives.lastNs[f]!;
   }
 
   /** The client's address folded into 32 bits, see NewConnection. */
@@ -209,17 +314,28 @@ export class FlowPlan {
     const flow = new Int32Array(count);
     const meta = new Uint32Array(count);
     const timeNs = new Float64Array(count);
+    const seq = new Uint32Array(count);
+    const ack = new Uint32Array(count);
+    const size = new Uint32Array(count);
+    const label = new Uint32Array(count);
+    const split = this.count > this.tuples ? new ConnectionSplit(this.tuples) : null;
     let at = 0;
     for (const segment of segments) {
       for (let i = 0; i < segment.count; i++) {
-        const f = slot[segment.flowDir[i]!]!;
-        if (f < 0) continue;
-        flow[at] = f;
+        const t = slot[segment.flowDir[i]!]!;
+        if (t < 0) continue;
+        const first = this.first[t]!;
+        const several = split !== null && this.proto[first] === TCP;
+        flow[at] = several ? first + split.of(t, segment.meta[i]!, segment.seq[i]!) : first;
         meta[at] = segment.meta[i]!;
+        seq[at] = segment.seq[i]!;
+        ack[at] = segment.ack[i]!;
+        size[at] = segment.size[i]!;
+        label[at] = segment.label[i]!;
         timeNs[at++] = segment.timeNs[i]!;
       }
     }
-    return { count, flow, meta, timeNs };
+    return { count, flow, meta, timeNs, seq, ack, size, label };
   }
 
   /** Rows of the flow table with a way into a service on either side. */

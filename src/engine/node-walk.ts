@@ -56,7 +56,7 @@ export class NodeWalk implements EntryLife {
   readonly connectedTo: Int32Array;
   /** the connection began before the capture, and which endpoint has it is a guess */
   readonly guessed: Uint8Array;
-  /** how many draws the flow has had */
+  /** by five-tuple: how many draws it has had */
   readonly draws: Int32Array;
 
   // the outcome of the last walk
@@ -88,11 +88,11 @@ export class NodeWalk implements EntryLife {
     this.key = edge?.key ?? plan.key;
     this.clientPort = edge?.port ?? plan.clientPort;
     const flows = plan.count;
-    this.entries = new EntryPool(flows);
+    this.entries = new EntryPool(plan.tuples);
     this.connectedBy = new Int32Array(flows).fill(-1);
     this.connectedTo = new Int32Array(flows);
     this.guessed = new Uint8Array(flows);
-    this.draws = new Int32Array(flows);
+    this.draws = new Int32Array(plan.tuples);
     this.timeouts = tcpTimeouts(model.dataplane.conntrack.timeouts);
     this.plane = proxyPlane(model.dataplane);
     this.limits = new TableLimits(model, plan, this.entries, this);
@@ -204,7 +204,8 @@ export class NodeWalk implements EntryLife {
   liveEntry(f: number, node: number, nowS: number): number {
     const { entries } = this;
     const direct = this.directPod(f);
-    const e = direct < 0 ? entries.find(f, node) : entries.findTo(f, node, direct);
+    const tuple = this.plan.tuple[f]!;
+    const e = direct < 0 ? entries.find(tuple, node) : entries.findTo(tuple, node, direct);
     if (e < 0) return -1;
     const flushed =
       entries.state[e] === STATELESS &&
@@ -267,7 +268,7 @@ export class NodeWalk implements EntryLife {
   }
 
   private nextOrdinal(f: number): number {
-    return this.edge?.carries(f) === true ? this.edge.nextOrdinal(f) : this.draws[f]!++;
+    return this.edge?.carries(f) === true ? this.edge.nextOrdinal(f) : this.draws[this.plan.tuple[f]!]!++;
   }
 
   /** The packet never came to a node. */
@@ -360,7 +361,7 @@ export class NodeWalk implements EntryLife {
   /** The pod that the flow's next connection gets on every node that offers it, or -1. */
   private everywhere(f: number, node: number): number {
     const { service, port } = this.plan;
-    const connection = this.connectionOf(f, this.draws[f]!);
+    const connection = this.connectionOf(f, this.draws[this.plan.tuple[f]!]!);
     return this.cluster.rules[node]!.everywhere(service[f]!, port[f]!, this.policyOf(f), connection);
   }
 
@@ -421,7 +422,15 @@ export class NodeWalk implements EntryLife {
     marks: number,
     nowS: number,
   ): number {
-    const e = this.entries.add(f, node, this.cluster.nodeBoot[node]!, pod, ordinal, nowS);
+    const e = this.entries.add(
+      f,
+      this.plan.tuple[f]!,
+      node,
+      this.cluster.nodeBoot[node]!,
+      pod,
+      ordinal,
+      nowS,
+    );
     this.entries.state[e] = state;
     this.entries.marks[e] = marks;
     this.entries.departures[e] = this.cluster.rules[node]!.departuresOf(pod);

@@ -151,15 +151,28 @@ export class VerdictTracker {
     this.break(f, FateCode.endpointClosed, reason, event, hop, atS);
   }
 
+  /** The client has begun another connection from the same port: this one is over for it. */
+  superseded(f: number, atS: number): void {
+    if (this.life[f] === Life.unborn || this.life[f] === Life.over) return;
+    if (this.isTooEarly(f, atS)) this.waiting[f] = Asks.nothing;
+    this.settle(f);
+    this.life[f] = Life.over;
+  }
+
+  /** Silence since then says nothing yet: no retransmission was due. A SYN that is not answered is one at once. */
+  private isTooEarly(f: number, endS: number): boolean {
+    const waiting = this.waiting[f]!;
+    const soon = endS - this.waitingS[f]! < MIN_RETRANSMISSION_S;
+    return soon && (waiting === Asks.answer || waiting === Asks.close);
+  }
+
   /**
    * The capture is over: what is still unanswered is a timeout, unless the capture ends before the first
    * retransmission was due. Then silence says nothing yet, and the flow stays what it was.
    */
   finish(endS: number): void {
     for (let f = 0; f < this.life.length; f++) {
-      const waiting = this.waiting[f]!;
-      const tooEarly = endS - this.waitingS[f]! < MIN_RETRANSMISSION_S;
-      if ((waiting === Asks.answer || waiting === Asks.close) && tooEarly) {
+      if (this.isTooEarly(f, endS)) {
         this.waiting[f] = Asks.nothing;
         this.life[f] = Life.open;
       }

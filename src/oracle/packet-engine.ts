@@ -63,6 +63,7 @@ export class PacketEngine implements TimelineListener {
   private readonly client: ClientSide;
   private readonly log: EventLog;
   private readonly homes: (Home | undefined)[] = [];
+  private readonly begun: Uint8Array;
   private readonly movedBy: Int32Array;
   private readonly lastNode: Int32Array;
   /** per flow: initial sequence number of the endpoint, as the client got it */
@@ -92,6 +93,7 @@ export class PacketEngine implements TimelineListener {
     this.paths = new PathLog(flows);
     this.sourceAtEndpoint = new Array<string | null>(flows).fill(null);
     this.log = new EventLog(model.nodes.length);
+    this.begun = new Uint8Array(flows);
     this.movedBy = new Int32Array(flows).fill(-1);
     this.lastNode = new Int32Array(flows).fill(-2);
     this.serverIsn = new Uint32Array(flows);
@@ -115,8 +117,24 @@ export class PacketEngine implements TimelineListener {
   }
 
   private step(f: number, meta: number, nowS: number): void {
+    this.begin(f, nowS);
     if (this.plan.proto[f] === TCP) this.segment(f, meta, nowS);
     else this.datagram(f, meta, nowS);
+  }
+
+  /** The first packet of a connection: the one before it on the five-tuple is over. */
+  private begin(f: number, nowS: number): void {
+    if (this.begun[f] === 1) return;
+    this.begun[f] = 1;
+    const before = this.plan.before(f);
+    if (before >= 0) this.client.superseded(before, nowS);
+  }
+
+  /** The connection that its five-tuple carries now. */
+  private isLatest(f: number): boolean {
+    const { connection } = this.plan;
+    if (connection[f]! > 0 && this.begun[f] === 0) return false;
+    return !(this.begun[f + 1] === 1 && connection[f + 1]! > 0);
   }
 
   private segment(f: number, meta: number, nowS: number): void {
@@ -299,6 +317,7 @@ export class PacketEngine implements TimelineListener {
     const hop = this.dataPlane.edge!;
     const event = downBy(member, this.cluster.nodeUp[member.node]!, this.log);
     for (let f = 0; f < this.plan.count; f++) {
+      if (!this.isLatest(f)) continue;
       this.build(f, 0, 0);
       const entry = hop.entryTo(this.packet, member.row);
       if (entry < 0) continue;

@@ -39,10 +39,12 @@ export function annotateCapture(
       const { packet, ipPacket } = request;
       rewritten.set(packet, [...(rewritten.get(packet) ?? []), ipPacket]);
     }
-    const ofFlow = remarksOf(result.flowVerdict(f), flows.firstNs[f]!);
+    const row = result.flowTableRow(f);
+    const ofFlow = remarksOf(result.flowVerdict(f), flows.firstNs[row]!);
     if (ofFlow.length === 0) continue;
-    remarks.set(f, ofFlow);
-    wanted[f] = 1;
+    // connections that share a five-tuple follow each other in time
+    remarks.set(row, [...(remarks.get(row) ?? []), ...ofFlow]);
+    wanted[row] = 1;
   }
   const lookup = new FlowLookup(flows, wanted);
   const writer = new PcapngWriter(write, {

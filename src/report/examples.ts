@@ -48,7 +48,10 @@ function frequency({ summary }: ReplayResult, verdict: FlowVerdict): number {
 /** Rows of the busiest broken flows of each fate, busiest first; ties go to the lower row. */
 function busiestBroken(result: ReplayResult): Map<Fate, number[]> {
   const { packetsOut, packetsIn } = result.index.flows;
-  const busyness = (row: number): number => packetsOut[row]! + packetsIn[row]!;
+  const busyness = (record: number): number => {
+    const row = result.flowTableRow(record);
+    return packetsOut[row]! + packetsIn[row]!;
+  };
   const best = new Map<Fate, number[]>();
   for (const fate of FATES) if (isBroken(fate)) best.set(fate, []);
   for (let row = 0; row < result.flowCount; row++) {

@@ -11,6 +11,7 @@ import { type FlowRow, flowRow } from '../flow/flow-rows.js';
 import { addressOf } from '../state/cluster-state.js';
 import { HopKind, hopKind, hopRow, REASON_NAMES } from '../state/disposition.js';
 import { causalChain } from './causal-chain.js';
+import { Records } from './records.js';
 import type { RequestHeads } from './request-heads.js';
 import { rewrittenRequest } from './rewritten-request.js';
 import { endpointText, sourceProvenance } from './source-provenance.js';
@@ -36,27 +37,31 @@ const UNANSWERED: Record<number, 'SYN' | 'data' | 'FIN'> = {
 const NO_HEADS: RequestHeads = new Map();
 
 export class FlowVerdicts {
+  readonly records: Records;
+
   constructor(
     private readonly index: CaptureIndex,
     private readonly model: ClusterModel,
     private readonly engine: FlowEngine,
     private readonly heads: RequestHeads = NO_HEADS,
-  ) {}
+  ) {
+    this.records = new Records(engine.plan, index.flows.count);
+  }
 
   fateOf(row: number): Fate {
-    const f = this.engine.plan.of(row);
+    const f = this.records.planRowOf(row);
     return f < 0 ? 'unknown' : this.fate(f);
   }
 
   flowVerdict(row: number): FlowVerdict {
     const { engine, model } = this;
     const { plan, tracker } = engine;
-    const f = plan.of(row);
+    const f = this.records.planRowOf(row);
     const client = f < 0 ? null : plan.clientIsB[f] === 1 ? 'b' : 'a';
     const flow = this.row(row, f, client);
     if (f < 0) {
       const nothing = { cause: null, chain: [], brokenAt: null, path: [], source: null };
-      return { ...flow, service: null, fate: 'unknown', ...nothing };
+      return { ...flow, connection: 0, service: null, fate: 'unknown', ...nothing };
     }
     const fate = this.fate(f);
     const broken = fate !== 'delivered' && fate !== 'unknown';
@@ -64,6 +69,7 @@ export class FlowVerdicts {
     const unanswered = fate === 'timeout' && end !== null ? UNANSWERED[end.unanswered] : undefined;
     return {
       ...flow,
+      connection: plan.connection[f]!,
       service: model.services[plan.service[f]!]!.name,
       fate,
       ...(fate === 'delivered' && engine.isLatent(f) ? { latent: true as const } : {}),
@@ -77,8 +83,11 @@ export class FlowVerdicts {
   }
 
   rewrittenRequest(row: number): RewrittenRequest | null {
-    const f = this.engine.plan.of(row);
-    return f < 0 ? null : rewrittenRequest(this.engine, this.model, f, this.heads);
+    const f = this.records.planRowOf(row);
+    // the first request is the first connection's
+    return f < 0 || this.engine.plan.connection[f]! > 0
+      ? null
+      : rewrittenRequest(this.engine, this.model, f, this.heads);
   }
 
   /** Fate of a row of the plan. */
@@ -96,14 +105,27 @@ export class FlowVerdicts {
     return tracker.life[f] === Life.unborn || tracker.midway[f] === 1 ? 'unknown' : 'delivered';
   }
 
-  /** The flow table's row, seconds counted from t = 0, the client first. */
-  private row(row: number, f: number, client: 'a' | 'b' | null): FlowRow {
+  /** The flow table's row, seconds counted from t = 0, the client first; of a connection that shares its five-tuple, its own. */
+  private row(record: number, f: number, client: 'a' | 'b' | null): FlowRow {
     const { flows } = this.index;
-    return {
+    const { engine } = this;
+    const row = this.records.flowOf(record);
+    const whole = {
       ...flowRow(flows, row, client),
-      ...(f < 0 ? {} : { srcPort: this.engine.plan.clientPort[f]! }),
-      start: rounded(this.engine.seconds(flows.firstNs[row]!)),
-      end: rounded(this.engine.seconds(flows.lastNs[row]!)),
+      id: record,
+      ...(f < 0 ? {} : { srcPort: engine.plan.clientPort[f]! }),
+      start: rounded(engine.seconds(flows.firstNs[row]!)),
+      end: rounded(engine.seconds(flows.lastNs[row]!)),
+    };
+    const { lives } = engine.plan;
+    if (f < 0 || lives === null || engine.plan.connectionsOf(row) < 2) return whole;
+    return {
+      ...whole,
+      start: rounded(engine.seconds(lives.firstNs[f]!)),
+      end: rounded(engine.seconds(lives.lastNs[f]!)),
+      packets: { out: lives.packetsOut[f]!, in: lives.packetsIn[f]! },
+      bytes: { out: lives.bytesOut[f]!, in: lives.bytesIn[f]! },
+      sawSyn: lives.sawSyn[f] === 1,
     };
   }
 

@@ -57,8 +57,8 @@ class FinishedReplay implements ReplayResult {
     private readonly engine: FlowEngine,
     options: ReplayOptions,
   ) {
-    this.flowCount = index.flows.count;
     this.verdicts = new FlowVerdicts(index, model, engine, options.heads);
+    this.flowCount = this.verdicts.records.count;
     this.capture = captureRecord(index);
     this.events = engine.timeline.entries.map(({ at, kind, detail }, e) => ({
       id: eventId(e),
@@ -71,6 +71,10 @@ class FinishedReplay implements ReplayResult {
       dropped: engine.counts.packetsDropped[e]!,
     }));
     this.summary = this.summarise(options);
+  }
+
+  flowTableRow(row: number): number {
+    return this.verdicts.records.flowOf(row);
   }
 
   fateOf(row: number): Fate {

@@ -108,6 +108,8 @@ export interface ApplicationVerdict {
 }
 
 export interface FlowVerdict extends FlowRow {
+  /** which connection of its five-tuple it is, from 0 */
+  readonly connection: number;
   readonly service: string | null;
   readonly fate: Fate;
   readonly latent?: true;
@@ -193,7 +195,10 @@ export interface ReplayResult {
   readonly capture: CaptureRecord;
   readonly events: readonly EventRecord[];
   readonly summary: Summary;
+  /** connections; what has none counts as one a five-tuple */
   readonly flowCount: number;
+  /** row of the flow table of a verdict's row */
+  flowTableRow(row: number): number;
   flowVerdict(row: number): FlowVerdict;
   /** what an L7 proxy makes of the flow's first request; null: there is none, or no proxy */
   rewrittenRequest(row: number): RewrittenRequest | null;

@@ -333,8 +333,8 @@ export class LiveTraffic {
   }
 
   private flowOf(f: number): LiveFlow {
-    const verdict = this.verdicts!.flowVerdict(this.plan.row[f]!);
-    const id = (this.round - 1) * this.settings.index.flows.count + verdict.id;
+    const verdict = this.verdicts!.flowVerdict(this.verdicts!.records.of(f));
+    const id = (this.round - 1) * this.verdicts!.records.count + verdict.id;
     return { ...verdict, id, round: this.round };
   }
 

@@ -18,6 +18,7 @@ function resultOver(path: string, breakAtS: number): ReplayResult {
   const row = flowRow(index.flows, 0, null);
   const verdict: FlowVerdict = {
     ...row,
+    connection: 0,
     service: 'web',
     fate: 'reset',
     cause: { event: 'e1', hop: 'node n3', reason: 'ecmp-rehash' },
@@ -31,6 +32,7 @@ function resultOver(path: string, breakAtS: number): ReplayResult {
   };
   const delivered = (f: number): FlowVerdict => ({
     ...flowRow(index.flows, f, null),
+    connection: 0,
     service: 'web',
     fate: 'delivered',
     cause: null,

@@ -9,6 +9,7 @@ import { EVENTS_KEPT, EventBook } from '../../../../src/live/event-book.js';
 import { BROKEN_KEPT, LiveTraffic } from '../../../../src/live/traffic/live-traffic.js';
 import type { LiveFlow } from '../../../../src/live/web/api-records.js';
 import { createNextHopGroup } from '../../../../src/route/create-group.js';
+import { Records } from '../../../../src/verdict/records.js';
 import { replay } from '../../../../src/verdict/replay.js';
 import type { Fate, FlowVerdict } from '../../../../src/verdict/verdict.js';
 import { type ECMP, MadeRouter } from '../../../support/made-router.js';
@@ -166,7 +167,8 @@ describe('live traffic', () => {
       0,
     );
     const moved = new Set<number>();
-    for (let f = 0; f < plan.count; f++) if (group.peek(hashes[f]!) !== old[f]) moved.add(plan.row[f]!);
+    const records = new Records(plan, index.flows.count);
+    for (let f = 0; f < plan.count; f++) if (group.peek(hashes[f]!) !== old[f]) moved.add(records.of(f));
     expect(event.flowsMoved).toBeGreaterThan(10);
     expect(event.flowsMoved).toBeLessThanOrEqual([...before.keys()].filter((id) => moved.has(id)).length);
     runTo(8);
@@ -259,7 +261,7 @@ describe('live traffic', () => {
     const { traffic, runTo, change, roundS, index } = made({ loop: true, flows: 200 });
     change([hop(0), hop(1)]);
     const portsOf = (): string[] =>
-      all(traffic, 'delivered').map((f) => `${f.src} ${f.dstPort} ${f.srcPort}`);
+      all(traffic, 'delivered').map((f) => `${f.src} ${f.dstPort} ${f.srcPort} ${f.connection}`);
     runTo(roundS * 0.99);
     const first = portsOf();
     runTo(roundS * 1.99);
