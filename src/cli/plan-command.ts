@@ -4,6 +4,7 @@ import { parseDuration } from '../cluster/yaml/duration.js';
 import { FlowfateError } from '../errors.js';
 import { writeDrainText } from '../report/drain-text.js';
 import { REPORT_SCHEMA } from '../report/records.js';
+import { captureRecord } from '../verdict/capture-record.js';
 import { planDrain } from '../what-if/drain-plan.js';
 import type { DeclareCommand } from './declare-command.js';
 import { writeOutput } from './output.js';
@@ -22,6 +23,9 @@ interface DrainCommandOptions extends ScenarioOptions {
 }
 
 const EXAMPLES = `
+Traffic goes on as in the capture: each drain is replayed by itself, at several moments, and clients reconnect between
+two of them.
+
 Examples:
   flowfate plan drain web.pcap.gz --scenario mine.yaml
   flowfate plan drain web.pcap.gz --scenario mine.yaml --every 60s --down 20s --format json`;
@@ -32,12 +36,20 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
   const drain = command
     .addHelpText('after', EXAMPLES)
     .command('drain')
-    .description('The node order that breaks the fewest flows, and why.')
+    .description('In which order to drain the nodes, what each drain breaks, and at which pace.')
     .argument('<capture>', 'pcap or pcapng, gzipped or not; - is standard input');
   addScenarioOptions(drain)
-    .option('--every <time>', 'between the beginnings of two drains, like 60s', duration('--every'))
-    .option('--down <time>', 'how long a node is out, like 20s', duration('--down'))
-    .option('--start <time>', 'when the first drain begins', duration('--start'))
+    .option(
+      '--every <time>',
+      'between the beginnings of two drains, like 60s (10 minutes)',
+      duration('--every'),
+    )
+    .option('--down <time>', 'how long a node is out, like 20s (half of --every)', duration('--down'))
+    .option(
+      '--start <time>',
+      'the first moment of the capture at which drains are measured',
+      duration('--start'),
+    )
     .addOption(new Option('--format <format>', 'how to print').choices(['text', 'json']).default('text'))
     .option('--out <file>', 'write to a file instead of standard output')
     .option('--no-color', 'print without colours, as NO_COLOR does')
@@ -52,12 +64,14 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
         ...(options.every === undefined ? {} : { everyS: options.every }),
         ...(options.down === undefined ? {} : { downS: options.down }),
         ...(options.start === undefined ? {} : { startS: options.start }),
-        onProgress: (tried, total) => progress.updateCount(tried, total, 'orders'),
+        onProgress: (replays, total) => progress.updateCount(replays, total, 'replays'),
       });
       progress.done();
       writeOutput(options.out, io, [capture, ...options.scenario, ...options.cluster], ({ write }) => {
         if (options.format === 'json') {
-          write(`${JSON.stringify({ schema: REPORT_SCHEMA, kind: 'drain-plan', ...plan })}\n`);
+          write(
+            `${JSON.stringify({ schema: REPORT_SCHEMA, kind: 'drain-plan', capture: captureRecord(index), ...plan })}\n`,
+          );
         } else {
           const palette = paletteFor(io, options, options.out);
           writeDrainText(plan, write, { palette, columns: columnsFor(io, options.out) });

@@ -1,59 +1,106 @@
 /**
- * The node order that breaks the fewest flows when every node is taken out and brought back in turn.
+ * The order and the pace in which every node is taken out and brought back, and what that costs on traffic that goes on
+ * (drain-cost.ts says how a drain is measured).
  *
- * Each order is a timeline of its own (withdraw, `downS` later announce, `everyS` later the next node), replayed
- * over the same index; nothing is estimated. Up to {@link EXACT_NODES} nodes every order is tried. Beyond that
- * the search is a heuristic and says so: greedy (the node that adds fewest broken flows next), then swaps of two
- * neighbours as long as one helps; worst and average then come from random orders.
+ * Where a router remembers nothing of a node that has come back (its table is ordered by address, its hash has no state),
+ * a drain costs the same whatever came before: then no order is better than another, which the plan says, and the
+ * cheapest node stands first, so that whoever stops half way has broken the least. Where it does remember (next hops in
+ * order of arrival, resilient groups) orders are searched: all of them up to {@link EXACT_NODES} nodes, beyond that
+ * greedily and then by swaps of two neighbours.
  */
-import type { ClusterModel, TimelineEvent } from '../cluster/model.js';
+import type { ClusterModel } from '../cluster/model.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
-import { replay } from '../verdict/replay.js';
-import { Dice } from './dice.js';
+import { isDocumented } from '../route/documented-resilient.js';
+import { DrainCost, type DrainPace, type DrainSample } from './drain-cost.js';
 
-/** 720 orders */
-export const EXACT_NODES = 6;
-/** random orders that stand for all of them where not all are tried */
-const SAMPLED_ORDERS = 60;
+/** 24 orders */
+export const EXACT_NODES = 4;
+/** moments of the capture at which each drain is measured */
+const MOMENTS = 5;
+/** a drain shortly before the end of the capture could not show what it breaks */
+const LAST_SHARE = 0.85;
+const FIRST_SHARE = 0.1;
+const DEFAULT_EVERY_S = 600;
+/** other lengths of an outage to compare with, as multiples of the one asked for, and one that idle clients may miss */
+const OTHER_DOWNS = [0.1, 0.5, 2] as const;
+const SHORT_DOWN_S = 5;
 
 export interface DrainOptions {
-  /** between the beginnings of two drains; default: the capture's length shared among the nodes */
+  /** between the beginnings of two drains; default: ten minutes, or twice `downS` */
   readonly everyS?: number;
-  /** how long a node is out; default: half of that */
+  /** how long a node is out; default: half of `everyS` */
   readonly downS?: number;
-  /** when the first drain begins; default: one tenth into the capture */
+  /** the first moment of the capture at which drains are measured; default: one tenth into it */
   readonly startS?: number;
-  readonly onProgress?: (done: number, total: number) => void;
+  readonly onProgress?: (replays: number, total: number) => void;
+}
+
+export interface Spread {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
 }
 
 export interface DrainStep {
   readonly node: string;
+  /** seconds since t = 0: the first of the moments at which this drain was measured */
   readonly at: number;
-  /** flows broken by taking the node out, and by bringing it back */
-  readonly brokenOut: number;
-  readonly brokenBack: number;
+  readonly measuredAt: readonly number[];
+  /** seconds after the first drain of the rollout at which this one begins */
+  readonly after: number;
+  /** connections broken by it: means over the moments */
+  readonly broken: number;
+  readonly spread: Spread;
+  readonly out: number;
+  readonly back: number;
   readonly movedOut: number;
   readonly movedBack: number;
-  /** place of its (first) next hop in the router's table, from 0, and how many there are; null = not in it */
+  readonly byService: Readonly<Record<string, number>>;
+  /** place of its first next hop in the router's table, from 0, and how many there are; null = not in it */
   readonly place: number | null;
   readonly of: number;
 }
 
+export interface DrainSummary {
+  readonly broken: number;
+  readonly spread: Spread;
+  /** of the connections that the capture shows and that could be judged */
+  readonly judged: number;
+  readonly perMinute: number;
+  readonly worstDrain: { readonly node: string; readonly broken: number };
+  readonly byService: Readonly<Record<string, number>>;
+}
+
 export interface DrainPlan {
   readonly order: readonly string[];
-  readonly broken: number;
-  readonly flows: number;
   readonly steps: readonly DrainStep[];
-  readonly worst: { readonly order: readonly string[]; readonly broken: number };
-  readonly averageBroken: number;
-  readonly ordersTried: number;
-  /** every order was tried */
+  /** connections broken by the whole rollout */
+  readonly total: number;
+  readonly summary: DrainSummary;
+  /** other orders, best first; empty where the order changes nothing */
+  readonly alternatives: readonly { readonly order: readonly string[]; readonly broken: number }[];
+  /** the same order with nodes out for longer or shorter */
+  readonly pace: readonly {
+    readonly every: number;
+    readonly down: number;
+    readonly broken: number;
+    readonly perMinute: number;
+  }[];
+  /** the order changes what the rollout costs */
+  readonly orderMatters: boolean;
+  /** every order was tried, or none needs to be */
   readonly exact: boolean;
   readonly everyS: number;
   readonly downS: number;
-  /** sentences */
+  /** what the figures rest on, in sentences */
+  readonly assumed: readonly string[];
   readonly why: readonly string[];
+}
+
+interface Priced {
+  readonly order: readonly number[];
+  readonly broken: number;
 }
 
 export function planDrain(index: CaptureIndex, model: ClusterModel, options: DrainOptions = {}): DrainPlan {
@@ -64,201 +111,250 @@ export function planDrain(index: CaptureIndex, model: ClusterModel, options: Dra
       'plan drain needs at least two nodes that announce; the scenario has fewer',
     );
   }
-  const { duration } = index.summary;
-  const startS = options.startS ?? duration / 10;
-  const everyS = options.everyS ?? (duration - startS) / nodes.length;
-  const downS = options.downS ?? everyS / 2;
-  if (downS >= everyS) {
+  const pace = paceOf(options);
+  const moments = momentsOf(index.summary.duration, options.startS);
+  const cost = new DrainCost(index, model, pace, moments.at(-1)!);
+  const orderMatters = remembers(model);
+  const exact = !orderMatters || nodes.length <= EXACT_NODES;
+  const expected = 2 * MOMENTS * nodes.length * (orderMatters ? nodes.length : 1);
+  const samplesOf = (node: number, before: readonly number[]): readonly DrainSample[] =>
+    moments.map((atS) => {
+      const sample = cost.at(node, orderMatters ? before : [], atS);
+      options.onProgress?.(Math.min(cost.replays, expected), expected);
+      return sample;
+    });
+  const priceOf = (order: readonly number[]): number =>
+    sum(order.map((node, turn) => meanBroken(samplesOf(node, order.slice(0, turn)))));
+
+  const orders = orderMatters ? searchedOrders(nodes, priceOf) : [cheapestFirst(nodes, samplesOf)];
+  const priced = orders
+    .map((order): Priced => ({ order, broken: priceOf(order) }))
+    .sort((a, b) => a.broken - b.broken);
+  const best = priced[0]!;
+  const names = (order: readonly number[]): string[] => order.map((node) => model.nodes[node]!.name);
+  const table = model.router.routes[0]?.nextHops.map(({ node }) => node) ?? [...nodes].sort((a, b) => a - b);
+  const drains = best.order.map((node, turn) => ({
+    node,
+    samples: samplesOf(node, best.order.slice(0, turn)),
+  }));
+  const judged = drains[0]!.samples[0]!.judged;
+  if (judged === 0) {
     throw new FlowfateError(
       'config',
-      `--down ${downS}s must be shorter than --every ${everyS}s: nodes would be out together`,
+      'plan drain has nothing to judge: no connection of the capture goes to a VIP of the scenario; "flowfate flows --summary" shows where they go',
     );
   }
-  const prices = new Map<string, number>();
-  const search = new OrderSearch(nodes, (order) => {
-    const name = order.join(' ');
-    const known = prices.get(name);
-    if (known !== undefined) return known;
-    const broken = brokenBy(index, drained(model, order, startS, everyS, downS));
-    prices.set(name, broken);
-    options.onProgress?.(prices.size, search.expected);
-    return broken;
-  });
-  const best = search.run();
-  const names = (order: readonly number[]): string[] => order.map((node) => model.nodes[node]!.name);
-  const tried = [...prices].map(([name, broken]) => ({ order: name.split(' ').map(Number), broken }));
-  const full = tried.filter(({ order }) => order.length === nodes.length);
-  const worst = full.reduce((a, b) => (b.broken > a.broken ? b : a));
-  const sample = search.exact ? full.map(({ broken }) => broken) : search.sample;
-  const plan = stepsOf(index, model, best, startS, everyS, downS);
+  const steps = drains.map(({ node, samples }, turn) =>
+    stepOf(model.nodes[node]!.name, samples, turn * pace.everyS, table.indexOf(node), table.length),
+  );
+  const summary = summaryOf(steps, pace, judged);
+  const downs = [SHORT_DOWN_S, ...OTHER_DOWNS.map((factor) => round(pace.downS * factor, 3))];
+  const others = [...new Set(downs)].filter((downS) => downS < pace.everyS && downS !== pace.downS);
   return {
-    order: names(best),
-    broken: prices.get(best.join(' '))!,
-    flows: plan.flows,
-    steps: plan.steps,
-    worst: { order: names(worst.order), broken: worst.broken },
-    averageBroken: sample.reduce((sum, broken) => sum + broken, 0) / sample.length,
-    ordersTried: full.length,
-    exact: search.exact,
-    everyS,
-    downS,
-    why: [...outside(plan.steps, duration), ...reasons(model, plan.steps, search.exact, full.length)],
+    order: names(best.order),
+    steps,
+    total: summary.broken,
+    summary,
+    alternatives: priced
+      .slice(1)
+      .map(({ order, broken }) => ({ order: names(order), broken: round(broken, 1) })),
+    pace: [pace.downS, ...others]
+      .sort((a, b) => a - b)
+      .map((downS) =>
+        downS === pace.downS
+          ? paceOfRollout(pace, summary.broken, nodes.length)
+          : paceRow(index, model, { ...pace, downS }, best.order, moments),
+      ),
+    ...{ orderMatters, exact, ...pace },
+    assumed: assumptions(moments, index.summary.duration),
+    why: reasons(model, steps, priced, orderMatters, exact),
   };
 }
 
-/** The model with this drain as its whole timeline. */
-function drained(
-  model: ClusterModel,
-  order: readonly number[],
-  startS: number,
-  everyS: number,
-  downS: number,
-): ClusterModel {
-  const timeline = order.flatMap((node, turn): TimelineEvent[] => {
-    const at = startS + turn * everyS;
-    return [
-      { at, kind: 'withdraw', node },
-      { at: at + downS, kind: 'announce', node },
-    ];
-  });
-  return { ...model, epochNs: null, timeline: timeline.sort((a, b) => a.at - b.at) };
+function paceOf({ everyS, downS }: DrainOptions): DrainPace {
+  const every = everyS ?? Math.max(DEFAULT_EVERY_S, 2 * (downS ?? 0));
+  const down = downS ?? every / 2;
+  if (down >= every) {
+    throw new FlowfateError(
+      'config',
+      `--down ${down}s must be shorter than --every ${every}s: nodes would be out together`,
+    );
+  }
+  return { everyS: every, downS: down };
 }
 
-function brokenBy(index: CaptureIndex, model: ClusterModel): number {
-  const { byFate } = replay(index, model).summary;
-  return byFate.reset + byFate.refused + byFate.timeout + byFate['endpoint-closed'] + byFate.misdelivered;
+function momentsOf(durationS: number, startS = durationS * FIRST_SHARE): number[] {
+  const lastS = durationS * LAST_SHARE;
+  if (!(startS < lastS)) {
+    throw new FlowfateError(
+      'config',
+      `--start ${startS}s is too late: the capture lasts ${durationS.toFixed(1)} s, and a drain is measured within its first ${lastS.toFixed(1)} s`,
+    );
+  }
+  return Array.from({ length: MOMENTS }, (_, i) => round(startS + ((lastS - startS) * i) / (MOMENTS - 1), 3));
 }
 
-class OrderSearch {
-  readonly exact: boolean;
-  readonly expected: number;
-  /** what random orders cost, where not all are tried */
-  readonly sample: number[] = [];
-
-  constructor(
-    private readonly nodes: readonly number[],
-    private readonly price: (order: readonly number[]) => number,
-  ) {
-    const n = nodes.length;
-    this.exact = n <= EXACT_NODES;
-    this.expected = this.exact ? factorial(n) : (n * (n + 1)) / 2 + SAMPLED_ORDERS + n;
-  }
-
-  run(): readonly number[] {
-    if (this.exact) return this.cheapest(permutations(this.nodes));
-    const dice = new Dice(1);
-    const orders = Array.from({ length: SAMPLED_ORDERS }, () => dice.shuffled(this.nodes));
-    for (const order of orders) this.sample.push(this.price(order));
-    const improved = this.improve(this.greedy());
-    return this.cheapest([improved, ...orders]);
-  }
-
-  private cheapest(orders: Iterable<readonly number[]>): readonly number[] {
-    let best: readonly number[] = [];
-    let lowest = Number.POSITIVE_INFINITY;
-    for (const order of orders) {
-      const price = this.price(order);
-      if (price < lowest) [best, lowest] = [order, price];
-    }
-    return best;
-  }
-
-  private greedy(): readonly number[] {
-    let order: readonly number[] = [];
-    let left = [...this.nodes];
-    while (left.length > 0) {
-      order = this.cheapest(left.map((node) => [...order, node]));
-      left = left.filter((node) => !order.includes(node));
-    }
-    return order;
-  }
-
-  private improve(order: readonly number[]): readonly number[] {
-    let best = order;
-    for (let i = 0; i + 1 < best.length; ) {
-      const swapped = [...best];
-      [swapped[i], swapped[i + 1]] = [best[i + 1]!, best[i]!];
-      if (this.price(swapped) < this.price(best)) {
-        best = swapped;
-        i = 0;
-      } else {
-        i++;
-      }
-    }
-    return best;
-  }
+/** Whether the router's table, or its hash, still shows that a node was away after it has come back. */
+function remembers({ router: { ecmp } }: ClusterModel): boolean {
+  return ecmp.order === 'arrival' || ecmp.select === 'resilient' || isDocumented(ecmp.select);
 }
 
-function stepsOf(
+function cheapestFirst(
+  nodes: readonly number[],
+  samplesOf: (node: number, before: readonly number[]) => readonly DrainSample[],
+): number[] {
+  return [...nodes].sort((a, b) => meanBroken(samplesOf(a, [])) - meanBroken(samplesOf(b, [])) || a - b);
+}
+
+function searchedOrders(
+  nodes: readonly number[],
+  price: (order: readonly number[]) => number,
+): (readonly number[])[] {
+  if (nodes.length <= EXACT_NODES) return [...permutations(nodes)];
+  let order: readonly number[] = [];
+  while (order.length < nodes.length) {
+    const next = nodes.filter((node) => !order.includes(node)).map((node) => [...order, node]);
+    order = next.reduce((best, one) => (price(one) < price(best) ? one : best));
+  }
+  const seen = [order, nodes];
+  for (let i = 0; i + 1 < order.length; ) {
+    const swapped = [...order];
+    [swapped[i], swapped[i + 1]] = [order[i + 1]!, order[i]!];
+    seen.push(swapped);
+    if (price(swapped) < price(order)) {
+      order = swapped;
+      i = 0;
+    } else i++;
+  }
+  return seen;
+}
+
+function stepOf(
+  node: string,
+  samples: readonly DrainSample[],
+  after: number,
+  place: number,
+  of: number,
+): DrainStep {
+  const mean = (value: (sample: DrainSample) => number): number =>
+    round(sum(samples.map(value)) / samples.length, 1);
+  const each = samples.map(({ out, back }) => out + back);
+  const services = new Set(samples.flatMap(({ byService }) => [...byService.keys()]));
+  const byService = [...services]
+    .sort()
+    .map((name): [string, number] => [name, mean((sample) => sample.byService.get(name) ?? 0)]);
+  return {
+    ...{ node, at: samples[0]!.atS, measuredAt: samples.map(({ atS }) => atS), after },
+    broken: round(sum(each) / each.length, 1),
+    spread: { mean: round(sum(each) / each.length, 1), low: Math.min(...each), high: Math.max(...each) },
+    ...{ out: mean(({ out }) => out), back: mean(({ back }) => back) },
+    ...{ movedOut: mean(({ movedOut }) => movedOut), movedBack: mean(({ movedBack }) => movedBack) },
+    byService: Object.fromEntries(byService),
+    ...{ place: place < 0 ? null : place, of },
+  };
+}
+
+function summaryOf(steps: readonly DrainStep[], { everyS }: DrainPace, judged: number): DrainSummary {
+  const broken = round(sum(steps.map((step) => step.broken)), 1);
+  const byService: Record<string, number> = {};
+  for (const step of steps) {
+    for (const [name, cost] of Object.entries(step.byService)) {
+      byService[name] = round((byService[name] ?? 0) + cost, 1);
+    }
+  }
+  const worst = steps.reduce((a, b) => (b.broken > a.broken ? b : a));
+  return {
+    broken,
+    spread: {
+      mean: broken,
+      low: sum(steps.map(({ spread }) => spread.low)),
+      high: sum(steps.map(({ spread }) => spread.high)),
+    },
+    ...{ judged, perMinute: round((broken * 60) / (steps.length * everyS), 2), byService },
+    worstDrain: { node: worst.node, broken: worst.broken },
+  };
+}
+
+/** The whole rollout with nodes out for as long as `pace` says, measured as the plan itself. */
+function paceRow(
   index: CaptureIndex,
   model: ClusterModel,
+  pace: DrainPace,
   order: readonly number[],
-  startS: number,
-  everyS: number,
-  downS: number,
-): { flows: number; steps: DrainStep[] } {
-  const { events, summary } = replay(index, drained(model, order, startS, everyS, downS));
-  const { yes, no, unknown } = summary.sourcePreserved;
-  const table = model.router.routes[0]?.nextHops.map(({ node }) => node) ?? order.toSorted((a, b) => a - b);
-  const steps = order.map((node, turn): DrainStep => {
-    const out = events.find(
-      (e) => e.kind === 'withdraw' && e.detail.startsWith(`${model.nodes[node]!.name} `),
-    )!;
-    const back = events.find(
-      (e) => e.kind === 'announce' && e.detail.startsWith(`${model.nodes[node]!.name} `),
-    )!;
-    const place = table.indexOf(node);
-    return {
-      node: model.nodes[node]!.name,
-      at: startS + turn * everyS,
-      brokenOut: out.flowsBroken,
-      brokenBack: back.flowsBroken,
-      movedOut: out.flowsMoved,
-      movedBack: back.flowsMoved,
-      place: place < 0 ? null : place,
-      of: table.length,
-    };
-  });
-  return { flows: yes + no + unknown, steps };
+  moments: readonly number[],
+): DrainPlan['pace'][number] {
+  const cost = new DrainCost(index, model, pace, moments.at(-1)!);
+  const before = (turn: number): readonly number[] => (remembers(model) ? order.slice(0, turn) : []);
+  const broken = sum(
+    order.map((node, turn) => meanBroken(moments.map((atS) => cost.at(node, before(turn), atS)))),
+  );
+  return paceOfRollout(pace, broken, order.length);
 }
 
-/** Drains that no packet of the capture meets: what they would break is not in the figures. */
-function outside(steps: readonly DrainStep[], durationS: number): string[] {
-  const late = steps.filter(({ at }) => at >= durationS);
-  if (late.length === 0) return [];
+function paceOfRollout(
+  { everyS, downS }: DrainPace,
+  broken: number,
+  drains: number,
+): DrainPlan['pace'][number] {
+  const perMinute = round((broken * 60) / (drains * everyS), 2);
+  return { every: everyS, down: downS, broken: round(broken, 1), perMinute };
+}
+
+function assumptions(moments: readonly number[], durationS: number): string[] {
+  const list = moments.map((atS) => atS.toFixed(1)).join(', ');
   return [
-    `The drain${late.length === 1 ? '' : 's'} of ${names(late)} lie${late.length === 1 ? 's' : ''} after the end of the capture (${durationS.toFixed(0)} s) and break${late.length === 1 ? 's' : ''} nothing of it: a shorter --every, or a longer capture.`,
+    `Traffic goes on as in the capture (${durationS.toFixed(1)} s): each drain is measured by itself at ${list} s, its cost is the mean, and clients that it broke are back before the next.`,
   ];
 }
 
-function reasons(model: ClusterModel, steps: readonly DrainStep[], exact: boolean, tried: number): string[] {
-  const out = [
-    exact
-      ? `Every order of the ${steps.length} nodes was replayed (${tried}).`
-      : `${steps.length} nodes have too many orders to try them all: greedy choice, then swaps of neighbours; worst and average are those of ${SAMPLED_ORDERS} random orders.`,
-  ];
-  const { select } = model.router.ecmp;
-  if (select === 'hash-threshold') {
-    const ends = steps.filter(({ place, of }) => place === 0 || place === of - 1);
-    const middles = steps.filter(({ place, of }) => place !== null && place > 0 && place < of - 1);
-    if (ends.length > 0 && middles.length > 0) {
-      const mean = (list: readonly DrainStep[]): number =>
-        list.reduce((sum, { movedOut }) => sum + movedOut, 0) / list.length;
-      out.push(
-        `Under hash-threshold the ends of the router's table cost more than its middle (RFC 2992): taking out ${names(ends)} moved ${mean(ends).toFixed(0)} flows each, taking out ${names(middles)} ${mean(middles).toFixed(0)}.`,
-      );
-    }
+function reasons(
+  model: ClusterModel,
+  steps: readonly DrainStep[],
+  priced: readonly Priced[],
+  orderMatters: boolean,
+  exact: boolean,
+): string[] {
+  const said: string[] = [];
+  if (!orderMatters) {
+    said.push(
+      'The order changes nothing: a node that is back stands where it stood, and the hash has no memory. The cheapest node goes first, so that whoever stops half way has broken the least.',
+    );
+  } else {
+    const [best, worst] = [priced[0]!, priced.at(-1)!];
+    const tried = exact
+      ? `All ${priced.length} orders were replayed`
+      : `${priced.length} orders were replayed, chosen greedily and by swaps of neighbours`;
+    said.push(`${tried}: from ${best.broken.toFixed(0)} to ${worst.broken.toFixed(0)} broken connections.`);
   }
-  if (select === 'modulo')
-    out.push('Under modulo almost every flow moves at every change, whatever the order.');
-  const again = steps.reduce((sum, step) => sum + step.movedBack, 0);
-  if (again > 0)
-    out.push(`Bringing nodes back moved ${again} flows in all: an addition re-hashes as a removal does.`);
-  return out;
+  const { select } = model.router.ecmp;
+  const ends = steps.filter(({ place, of }) => place === 0 || place === of - 1);
+  const middles = steps.filter(({ place, of }) => place !== null && place > 0 && place < of - 1);
+  if (select === 'hash-threshold' && ends.length > 0 && middles.length > 0) {
+    const moved = (list: readonly DrainStep[]): string =>
+      (sum(list.map(({ movedOut }) => movedOut)) / list.length).toFixed(0);
+    said.push(
+      `Under hash-threshold the ends of the router's table cost more than its middle (RFC 2992): taking out ${namesOf(ends)} moved ${moved(ends)} connections each, taking out ${namesOf(middles)} ${moved(middles)}.`,
+    );
+  }
+  if (select === 'modulo') {
+    said.push('Under modulo almost every connection moves at every change.');
+  }
+  const back = sum(steps.map((step) => step.back));
+  if (back > 0) {
+    said.push(
+      `Bringing nodes back breaks ${back.toFixed(0)} connections in all: an addition re-hashes as a removal does.`,
+    );
+  }
+  return said;
 }
 
-function names(steps: readonly DrainStep[]): string {
-  return steps.map(({ node }) => node).join(', ');
+const namesOf = (steps: readonly DrainStep[]): string => steps.map(({ node }) => node).join(', ');
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+const meanBroken = (samples: readonly DrainSample[]): number =>
+  sum(samples.map(({ out, back }) => out + back)) / samples.length;
+
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
 }
 
 function* permutations(items: readonly number[]): IterableIterator<readonly number[]> {
@@ -267,11 +363,7 @@ function* permutations(items: readonly number[]): IterableIterator<readonly numb
     return;
   }
   for (let i = 0; i < items.length; i++) {
-    for (const rest of permutations([...items.slice(0, i), ...items.slice(i + 1)]))
-      yield [items[i]!, ...rest];
+    const others = [...items.slice(0, i), ...items.slice(i + 1)];
+    for (const rest of permutations(others)) yield [items[i]!, ...rest];
   }
-}
-
-function factorial(n: number): number {
-  return n < 2 ? 1 : n * factorial(n - 1);
 }

@@ -2,9 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { readCapture } from '../../../src/flow/read-capture.js';
 import { replay } from '../../../src/verdict/replay.js';
 import { compare, spread } from '../../../src/what-if/compare.js';
-import { planDrain } from '../../../src/what-if/drain-plan.js';
 import { combinations, parseVariation, seeded, varied } from '../../../src/what-if/variation.js';
-import { Dice, randomIndex } from '../../support/random-world.js';
 import { smallCluster } from '../../support/small-cluster.js';
 
 const index = readCapture('captures/cluster-withdraw.pcap.gz');
@@ -94,43 +92,5 @@ describe('the survival matrix', () => {
     expect(spread([1, 2, 3, 4, 5])).toMatchObject({ mean: 3, min: 1, max: 5 });
     expect(spread([1, 2, 3, 4, 5]).interval).toBeCloseTo(2.776 * Math.sqrt(2.5 / 5), 6);
     expect(spread([7]).interval).toBe(0);
-  });
-});
-
-describe('plan drain', () => {
-  test('finds the order that breaks fewest flows, by trying all of them', () => {
-    const traffic = randomIndex(new Dice(5), 200);
-    const three = smallCluster({ pods: [1, 1, 1] });
-    const plan = planDrain(traffic, three, { everyS: 3, downS: 1, startS: 1 });
-    expect(plan.exact).toBe(true);
-    expect(plan.ordersTried).toBe(6);
-    expect(plan.broken).toBeLessThanOrEqual(plan.averageBroken);
-    expect(plan.worst.broken).toBeGreaterThanOrEqual(plan.averageBroken);
-    expect([...plan.order].sort()).toEqual(['n1', 'n2', 'n3']);
-    const total = plan.steps.reduce((sum, step) => sum + step.brokenOut + step.brokenBack, 0);
-    expect(total).toBeLessThanOrEqual(plan.broken);
-  });
-
-  test('of many nodes is a stated heuristic, never worse than the orders it drew', () => {
-    const traffic = randomIndex(new Dice(6), 60);
-    const plan = planDrain(traffic, smallCluster({ pods: Array(7).fill(1) as number[] }), {
-      everyS: 1,
-      downS: 0.4,
-      startS: 1,
-    });
-    expect(plan.exact).toBe(false);
-    expect(plan.why[0]).toMatch(/too many orders/);
-    expect(plan.broken).toBeLessThanOrEqual(plan.worst.broken);
-    expect(plan.order.length).toBe(7);
-  });
-
-  test('says which drains lie after the end of the capture', () => {
-    const { why } = planDrain(index, smallCluster(), { everyS: 1e6, downS: 1, startS: 1 });
-    expect(why[0]).toMatch(/^The drains of n\d, n\d, n\d lie after the end of the capture/);
-  });
-
-  test('refuses nodes that would be out together, and a cluster of one', () => {
-    expect(() => planDrain(index, model, { everyS: 2, downS: 3 })).toThrow(/must be shorter than/);
-    expect(() => planDrain(index, smallCluster({ pods: [1] }))).toThrow(/at least two nodes/);
   });
 });
