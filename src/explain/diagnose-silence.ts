@@ -1,0 +1,133 @@
+/** The hypotheses about a connection in which somebody waited in vain until the end of the capture. */
+import * as t from './connection-table.js';
+import { PATIENCE_NS, type Situation } from './diagnose.js';
+import { forgotten, moved } from './diagnose-reset.js';
+import type { Hypothesis } from './finding.js';
+import { milliseconds, times } from './words.js';
+
+/** A repeated segment is full-size from here on (RFC 1122 section 4.2.2.6: 536 always passes). */
+const FULL_SIZE_BYTES = 537;
+/** a full-size segment sent this often, while small ones arrive */
+const PMTU_TRANSMISSIONS = 3;
+/** a server falls silent for all: so many connections, and it said nothing to anybody since */
+const SILENT_LEAST = 3;
+const SILENT_TOGETHER_NS = 3e9;
+/** fewer transmissions than this may be a lost packet or the end of the capture */
+const SURE_TRANSMISSIONS = 2;
+
+/** `since`: when the waiting began, -1 where nobody waits. */
+export function diagnoseSilence(situation: Situation, since: number): Hypothesis[] {
+  const { connection, endNs } = situation;
+  if (connection.has(t.SAW_SYN) && !connection.has(t.SAW_SYNACK) && connection.server.packets === 0) {
+    return unansweredSyn(situation);
+  }
+  if (connection.has(t.SAW_SYNACK) && !connection.has(t.SAW_HANDSHAKE_ACK | t.SAW_DATA_OUT) && connection.synAcks > 1) {
+    return [
+      {
+        finding: connection.syns > 1 ? 'unanswered-syn' : 'cannot-tell',
+        score: connection.syns > 1 ? 70 : 60,
+        evidence: [
+          `the SYN was sent ${times(connection.syns)}, its SYN+ACK ${times(connection.synAcks)}, and the handshake never completed`,
+          connection.syns > 1 ? 'the way back to the client is broken' : 'the client fell silent, or never existed: its address may be forged',
+        ],
+      },
+    ];
+  }
+  if (since < 0 || connection.resetNs >= 0) return [];
+  const { client, server } = connection;
+  const clientWaits = client.openSinceNs >= 0;
+  if (!clientWaits && server.openSinceNs < 0) return [];
+  const pmtu = blackHole(situation);
+  const waiting = clientWaits && (server.openSinceNs < 0 || client.openSinceNs <= server.openSinceNs) ? client : server;
+  const who = waiting === client ? 'client' : 'server';
+  const what = waiting.openIsFin ? 'FIN' : 'data';
+  const tries = waiting.transmissions;
+  const sign = `the ${who} sent its ${what} ${times(tries)} in ${milliseconds(waiting.lastNs - waiting.openSinceNs)}, without an answer until the end of the capture ${milliseconds(endNs - waiting.lastNs)} later`;
+  const silence: Hypothesis = {
+    finding: waiting.openIsFin ? 'unanswered-fin' : 'unanswered-data',
+    score: tries >= SURE_TRANSMISSIONS ? 80 : 58,
+    evidence: [sign, ...icmpSigns(situation)],
+    against: waiting.missing ? ['segments of this connection are not in the capture: the answer may be one of them'] : [],
+  };
+  const found = [...pmtu, silence, ...moved(situation, 0)];
+  if (!waiting.openIsFin && who === 'client') found.push(...forgotten(situation, null), ...deadServer(situation));
+  if (waiting.openIsFin) found.push({ finding: 'idle-timeout', score: 16, evidence: [] });
+  if (who === 'server' && pmtu.length === 0) found.push({ finding: 'client-abort', score: 20, evidence: [] });
+  return found;
+}
+
+function unansweredSyn({ connection, endNs, server: group, icmp }: Situation): Hypothesis[] {
+  const waited = endNs - connection.firstNs;
+  const refusal = icmp.find(({ kind, quotes }) => quotes === 'client' && (kind === 'refused' || kind === 'prohibited'));
+  if (refusal !== undefined) {
+    return [{ finding: 'refused', score: 90, evidence: [`${refusal.what}, from ${refusal.from}`] }];
+  }
+  const sign = `SYN sent ${times(connection.syns)}, no answer until the end of the capture`;
+  if (waited < PATIENCE_NS && connection.syns < SURE_TRANSMISSIONS) {
+    return [{ finding: 'cannot-tell', score: 60, evidence: [`the capture ends ${milliseconds(waited)} after the SYN: an answer may have come later`] }];
+  }
+  const accepted = group.syns.filter(({ answer }) => answer === 'accepted').length;
+  const silent = group.syns.filter(({ answer }) => answer === 'none').length;
+  const evidence = [sign, ...icmpText(icmp)];
+  const found: Hypothesis[] = [];
+  if (accepted === 0 && silent > 1) evidence.push(`none of ${silent} SYNs to this address and port was answered: nothing behind it, or everything to it is dropped`);
+  else if (accepted > 0) {
+    evidence.push(`${accepted} other SYNs to this address and port were answered, ${silent} were not`);
+    found.push({ finding: 'rehash', score: 25, evidence: [] });
+  }
+  return [
+    { finding: 'unanswered-syn', score: connection.syns >= SURE_TRANSMISSIONS ? 92 : 75, evidence },
+    ...found,
+    { finding: 'endpoint-died', score: 22, evidence: [] },
+  ];
+}
+
+/** Full-size segments are repeated in vain while small ones get through (RFC 2923 section 2.1). */
+function blackHole({ connection, icmp }: Situation): Hypothesis[] {
+  for (const [side, name] of [
+    [connection.server, 'server'],
+    [connection.client, 'client'],
+  ] as const) {
+    if (side.openSinceNs < 0 || side.openIsFin) continue;
+    const tooBig = icmp.find(({ kind, quotes }) => kind === 'too-big' && quotes === name);
+    const full = side.repeatedPayload >= FULL_SIZE_BYTES && side.repeatedPayload > side.biggestAcked;
+    const evidence: string[] = [];
+    if (tooBig !== undefined) {
+      evidence.push(`${tooBig.what}${tooBig.mtu > 0 ? `, next MTU ${tooBig.mtu}` : ''}, from ${tooBig.from}, ${times(tooBig.count)}: the ${name} did not hear it, or sent on regardless`);
+    }
+    if (full) {
+      const passed = side.biggestAcked > 0 ? `the biggest that got through has ${side.biggestAcked}` : 'no data got through';
+      evidence.push(`the ${name} sent a segment of ${side.repeatedPayload} octets ${times(side.transmissions)} in vain; ${passed}`);
+    }
+    if (tooBig !== undefined && side.transmissions >= 2) return [{ finding: 'pmtu-black-hole', score: 96, evidence }];
+    if (full && side.transmissions >= PMTU_TRANSMISSIONS && (side.biggestAcked > 0 || side.payload > side.repeatedPayload)) {
+      return [{ finding: 'pmtu-black-hole', score: side.biggestAcked > 0 ? 74 : 50, evidence }];
+    }
+  }
+  return [];
+}
+
+/** The server said nothing to anybody any more, from about the same moment on. */
+function deadServer({ connection, server: group }: Situation): Hypothesis[] {
+  const silent = group.hits.filter(({ reset }) => !reset);
+  if (silent.length < SILENT_LEAST || silent.length < group.hits.length) return [{ finding: 'endpoint-died', score: 25, evidence: [] }];
+  const firstNs = silent.reduce((first, { atNs }) => Math.min(first, atNs), Number.POSITIVE_INFINITY);
+  if (group.lastServerNs > firstNs || connection.client.openSinceNs - firstNs > SILENT_TOGETHER_NS) {
+    return [{ finding: 'endpoint-died', score: 25, evidence: [] }];
+  }
+  return [
+    {
+      finding: 'endpoint-died',
+      score: 86,
+      evidence: [`all ${silent.length} connections of this server that were used fell silent together, and it has said nothing since`],
+    },
+  ];
+}
+
+function icmpSigns({ icmp }: Situation): string[] {
+  return icmpText(icmp.filter(({ kind }) => kind !== 'too-big'));
+}
+
+function icmpText(icmp: Situation['icmp']): string[] {
+  return icmp.map(({ what, from, count }) => `${what}, from ${from}, ${times(count)}`);
+}

@@ -1,0 +1,139 @@
+/**
+ * Positive evidence that a connection's packets were sent to another next hop. Without any, `of` is null, and nothing
+ * may be called a re-hash.
+ */
+import { formatAddress } from '../addr/address.js';
+import type { Connection } from './connection.js';
+import * as t from './connection-table.js';
+import { isUnknowing, silentSince } from './neighbours.js';
+import { chanceOf, moveKey, type RouteEvidence } from './route-evidence.js';
+import { chance, milliseconds } from './words.js';
+
+/** A move may be predicted this much after what it caused: clocks of routers and captures differ. */
+const SLACK_NS = 50e6;
+/** How long after a change of the route its resets begin at most: clients have to send first. */
+const AFTER_CHANGE_NS = 5e9;
+/** Chance must be this unlikely to have hit the moved connections. */
+const CHANCE_MOST = 1e-3;
+/** fewer connections prove nothing either way */
+const PROOF_LEAST = 3;
+/** more of the connections than this changed their next hop: the gateway moved, not a share of the hash */
+const GATEWAY_SHARE = 0.95;
+
+export interface RehashSign {
+  readonly score: number;
+  readonly evidence: readonly string[];
+}
+
+/** How well the predicted moves explain who was hit. */
+export interface MoveFit {
+  readonly moved: number;
+  readonly movedHit: number;
+  readonly stayed: number;
+  readonly stayedHit: number;
+  readonly chance: number;
+}
+
+export class RehashSigns {
+  /** null where nothing predicts moves, or nobody was hit */
+  readonly fit: MoveFit | null;
+  private readonly byHop: { moved: number; all: number };
+
+  constructor(
+    private readonly routes: RouteEvidence | null,
+    connection: Connection,
+    rows: Iterable<number>,
+    endNs: number,
+    patienceNs: number,
+  ) {
+    const counts = { moved: 0, movedHit: 0, stayed: 0, stayedHit: 0 };
+    const hops = { moved: 0, all: 0 };
+    for (const row of rows) {
+      connection.moveTo(row);
+      if (connection.proto !== TCP || connection.client.packets === 0) continue;
+      hops.all++;
+      if (connection.movedNs >= 0) hops.moved++;
+      if (routes === null) continue;
+      const moves = routes.movesOf(keyOf(connection));
+      if (moves === null) continue;
+      const hit = isHit(connection, endNs, patienceNs);
+      if (moves.length > 0) {
+        counts.moved++;
+        if (hit) counts.movedHit++;
+      } else {
+        counts.stayed++;
+        if (hit) counts.stayedHit++;
+      }
+    }
+    this.byHop = hops;
+    const { moved, movedHit, stayed, stayedHit } = counts;
+    this.fit =
+      movedHit + stayedHit === 0
+        ? null
+        : { ...counts, chance: chanceOf(movedHit, movedHit + stayedHit, moved, moved + stayed) };
+  }
+
+  /** What shows that this connection moved before it broke; null where nothing does. */
+  of(connection: Connection): RehashSign | null {
+    const atNs = brokenAt(connection);
+    const evidence: string[] = [];
+    let score = 0;
+    const predicted = this.predicted(connection, atNs);
+    if (predicted !== null) {
+      evidence.push(...predicted.evidence);
+      score = predicted.score;
+    }
+    const seen = this.seen(connection, atNs);
+    if (seen !== null) {
+      evidence.push(seen);
+      score = Math.max(score, 88);
+    }
+    if (score === 0) {
+      const change = this.routes?.changes
+        .filter(({ atNs: at, covers }) => at <= atNs + SLACK_NS && atNs - at <= AFTER_CHANGE_NS && covers(formatAddress(connection.address(t.SERVER_ADDRESS))))
+        .at(-1);
+      if (change !== undefined && this.routes?.movesOf(keyOf(connection)) === null) {
+        evidence.push(`${milliseconds(Math.max(0, atNs - change.atNs))} before, by ${this.routes.source}: ${change.detail}`);
+        score = 70;
+      }
+    }
+    return score === 0 ? null : { score, evidence };
+  }
+
+  private predicted(connection: Connection, atNs: number): RehashSign | null {
+    const { routes, fit } = this;
+    const moves = routes?.movesOf(keyOf(connection)) ?? null;
+    const move = moves?.filter(({ atNs: at }) => at <= atNs + SLACK_NS).at(-1);
+    if (routes === null || move === undefined) return null;
+    const evidence = [`by ${routes.source}, its packets went to ${move.from} before and to ${move.to} from ${(move.atNs / 1e9).toFixed(3)} s on`];
+    if (fit === null || fit.movedHit + fit.stayedHit < PROOF_LEAST) return { score: 84, evidence };
+    evidence.push(
+      `of ${fit.moved} connections that moved ${fit.movedHit} broke, of ${fit.stayed} that stayed ${fit.stayedHit}: by chance with probability ${chance(fit.chance)}`,
+    );
+    return { score: fit.chance <= CHANCE_MOST ? 96 : fit.stayed === 0 ? 84 : 40, evidence };
+  }
+
+  /** The destination MAC address of the client's packets changed, and not everybody's did. */
+  private seen(connection: Connection, atNs: number): string | null {
+    const { movedNs } = connection;
+    const { moved, all } = this.byHop;
+    if (movedNs < 0 || movedNs > atNs + SLACK_NS || moved > GATEWAY_SHARE * all) return null;
+    return `the client's packets went to another next hop (destination MAC address) from ${(movedNs / 1e9).toFixed(3)} s on, those of ${all - moved} other connections did not`;
+  }
+}
+
+const TCP = 6;
+
+function keyOf(connection: Connection): string {
+  return moveKey(connection.clientText, connection.clientPort, connection.serverText, connection.serverPort);
+}
+
+function isHit(connection: Connection, endNs: number, patienceNs: number): boolean {
+  if (isUnknowing(connection)) return !connection.resetIs(t.RST_AFTER_CLOSE);
+  return connection.has(t.SAW_SYNACK | t.BEGAN_MID) && silentSince(connection, endNs, patienceNs) >= 0;
+}
+
+function brokenAt(connection: Connection): number {
+  if (connection.resetNs >= 0) return connection.resetNs;
+  return Math.max(connection.client.openSinceNs, connection.server.openSinceNs, connection.firstNs);
+}
