@@ -22,7 +22,7 @@ export function readWithProgress(path: string, io: Io, options: ReadCaptureOptio
 }
 
 /** To be called after the results are out: says where the capture is damaged, if it is. */
-export function statusOfDamage({ summary }: CaptureIndex, io: Io): ExitStatus {
+export function statusOfDamage({ summary }: Pick<CaptureIndex, 'summary'>, io: Io): ExitStatus {
   if (summary.damage === null) return ExitStatus.done;
   warn(io, `${summary.damage.message}; the result covers what was read before`);
   return ExitStatus.input;

@@ -32,7 +32,7 @@ export const GAP = 6;
 /** the longest silence after which an answer still came */
 export const SURVIVED = 7;
 export const FIRST = 8;
-/** the last packet of all */
+/** the last packet after a reset */
 export const END = 9;
 /** from the SYN to its SYN+ACK, where the SYN was sent once */
 export const ROUND_TRIP = 10;

@@ -145,7 +145,8 @@ export class Connection {
     return this.clock[this.c + t.FIRST]!;
   }
   get endNs(): number {
-    return this.clock[this.c + t.END]!;
+    const { clock, c } = this;
+    return Math.max(clock[c + t.END]!, clock[c + t.LAST_OUT]!, clock[c + t.LAST_IN]!);
   }
   /** -1: unknown */
   get roundTripNs(): number {

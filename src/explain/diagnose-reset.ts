@@ -7,10 +7,11 @@
  */
 import type { Connection } from './connection.js';
 import * as t from './connection-table.js';
-import { checked, type Situation } from './diagnose.js';
 import type { Hypothesis } from './finding.js';
+import { checked } from './health-check.js';
 import { knownTimer, namedAge } from './known-timers.js';
 import { isDataless, isUnknowing, type MassEnd } from './neighbours.js';
+import type { Situation } from './situation.js';
 import { milliseconds } from './words.js';
 
 const ACK = 0x10;
@@ -34,7 +35,8 @@ function ofSyn({ connection, server }: Situation): Hypothesis[] {
   const away = distance(connection, server.ttls);
   const end = server.massEnds.find(({ toNs }) => connection.firstNs > toNs);
   const evidence = ['the SYN was answered by a reset'];
-  if (end !== undefined) evidence.push(`the server had ended ${end.connections} connections at ${seconds(end.fromNs)} s`);
+  if (end !== undefined)
+    evidence.push(`the server had ended ${end.connections} connections at ${seconds(end.fromNs)} s`);
   return [
     { finding: 'refused', score: 95, evidence },
     ...(away === null ? [] : [{ finding: 'middlebox' as const, score: 40, evidence: [away] }]),
@@ -60,7 +62,9 @@ function byClient(all: Situation): Hypothesis[] {
   if (isDataless(connection) && !connection.has(t.BEGAN_MID)) {
     const series = checked(all, 'a reset of the client');
     const whole = connection.has(t.SAW_HANDSHAKE_ACK);
-    const sign = whole ? 'handshake, then a reset of the client, no data' : 'SYN, SYN+ACK, then a reset of the client';
+    const sign = whole
+      ? 'handshake, then a reset of the client, no data'
+      : 'SYN, SYN+ACK, then a reset of the client';
     return [
       ...series,
       { finding: 'health-check', score: whole ? 40 : 62, evidence: [sign] },
@@ -69,7 +73,13 @@ function byClient(all: Situation): Hypothesis[] {
     ];
   }
   if (server.finNs >= 0) {
-    return [{ finding: 'ordinary', score: 88, evidence: ['the client ended by a reset what the server had closed'] }];
+    return [
+      {
+        finding: 'ordinary',
+        score: 88,
+        evidence: ['the client ended by a reset what the server had closed'],
+      },
+    ];
   }
   if (client.finNs >= 0) {
     const sign = 'the client closed, and reset what the server still sent';
@@ -92,7 +102,13 @@ function byClient(all: Situation): Hypothesis[] {
     return [
       { finding: 'client-abort', score: stranger ? 62 : 82, evidence: [sign] },
       ...(stranger
-        ? [{ finding: 'unknown-connection' as const, score: 45, evidence: ["a bare RST at the number just acknowledged: the client's stack did not know it"] }]
+        ? [
+            {
+              finding: 'unknown-connection' as const,
+              score: 45,
+              evidence: ["a bare RST at the number just acknowledged: the client's stack did not know it"],
+            },
+          ]
         : []),
       { finding: 'ordinary', score: 30, evidence: [] },
     ];
@@ -101,7 +117,9 @@ function byClient(all: Situation): Hypothesis[] {
     {
       finding: 'ordinary',
       score: 78,
-      evidence: [`the client reset it ${milliseconds(sinceServer)} after the last segment of the server, with nothing unanswered: done with it`],
+      evidence: [
+        `the client reset it ${milliseconds(sinceServer)} after the last segment of the server, with nothing unanswered: done with it`,
+      ],
     },
     { finding: 'client-abort', score: 40, evidence: [] },
   ];
@@ -116,7 +134,11 @@ function byServer(all: Situation): Hypothesis[] {
   if (connection.resetIs(t.RST_AFTER_CLOSE)) return afterClose(all);
   if (client.finNs >= 0 && !isUnknowing(connection)) {
     return [
-      { finding: 'ordinary', score: 80, evidence: ['the server answered the close of the client by a reset'] },
+      {
+        finding: 'ordinary',
+        score: 80,
+        evidence: ['the server answered the close of the client by a reset'],
+      },
       { finding: 'application-reset', score: 50, evidence: [] },
     ];
   }
@@ -148,27 +170,39 @@ function ended(end: MassEnd, score: number): Hypothesis {
   const evidence = [
     `the server ended ${connections} of ${open} open connections within ${milliseconds(toNs - fromNs)}, at ${seconds(fromNs)} s`,
   ];
-  if (refusedAfter > 0) evidence.push(`afterwards it accepted ${answeredAfter} of ${answeredAfter + refusedAfter} new connections`);
+  if (refusedAfter > 0)
+    evidence.push(
+      `afterwards it accepted ${answeredAfter} of ${answeredAfter + refusedAfter} new connections`,
+    );
   const gone = refusedAfter > 0 || answeredAfter === 0;
-  return { finding: end.atOnce ? 'endpoint-died' : 'endpoint-stopped', score: gone ? score : score - 30, evidence };
+  return {
+    finding: end.atOnce ? 'endpoint-died' : 'endpoint-stopped',
+    score: gone ? score : score - 30,
+    evidence,
+  };
 }
 
 /** A stack that did not know the connection. Why, is the question. */
 function unknowing(all: Situation): Hypothesis[] {
   const { connection, server: group } = all;
-  const { client, server } = connection;
+  const { client } = connection;
   const signs = [
     "flags exactly RST, at the acknowledgement number of the client's segment: a stack without this connection",
     `${milliseconds(connection.resetNs - client.lastNs)} after the client's segment${roundTrip(connection)}`,
   ];
-  const whole = connection.has(t.SAW_SYNACK) || server.packets > 0;
+  const whole = connection.has(t.SAW_SYNACK) || !connection.resetIs(t.RST_FIRST_WORD);
   if (!client.sawData && !whole) {
     return [
-      { finding: 'cannot-tell', score: 60, evidence: ['a segment from before the capture, without data, was reset'] },
+      {
+        finding: 'cannot-tell',
+        score: 60,
+        evidence: ['a segment from before the capture, without data, was reset'],
+      },
       { finding: 'unknown-connection', score: 40, evidence: [] },
     ];
   }
-  if (!whole) signs.push('the connection began before the capture, and the server has said nothing else in it');
+  if (!whole)
+    signs.push('the connection began before the capture, and the server has said nothing else in it');
   const found: Hypothesis[] = [{ finding: 'unknown-connection', score: 66, evidence: signs }];
   const away = distance(connection, group.ttls);
   found.push(...forgotten(all, away));
@@ -178,7 +212,9 @@ function unknowing(all: Situation): Hypothesis[] {
     found.push({
       finding: 'endpoint-died',
       score: 64,
-      evidence: ['every connection of this server that was used afterwards was reset: it restarted, or lost its table'],
+      evidence: [
+        'every connection of this server that was used afterwards was reset: it restarted, or lost its table',
+      ],
     });
   } else found.push({ finding: 'endpoint-died', score: 18, evidence: [] });
   return found;
@@ -191,7 +227,9 @@ const RESTART_LEAST = 3;
 export function moved({ connection, rehash }: Situation, against: number): Hypothesis[] {
   const signs = rehash.of(connection);
   if (signs === null) return [{ finding: 'rehash', score: against > 0 ? 12 : 30, evidence: [] }];
-  return [{ finding: 'rehash', score: against > 0 ? signs.score - 45 : signs.score, evidence: signs.evidence }];
+  return [
+    { finding: 'rehash', score: against > 0 ? signs.score - 45 : signs.score, evidence: signs.evidence },
+  ];
 }
 
 /** A table on the way forgot it: by its age against the others', or by an age that tables are known for. */
@@ -215,7 +253,8 @@ export function forgotten({ connection, server: group }: Situation, away: string
     ];
   }
   const survived = group.survived.reduce((most, gap) => Math.max(most, gap), 0);
-  if (gapNs < LONG_SILENCE_NS || gapNs < LONGER_BY * survived) return [{ finding: 'idle-timeout', score: gapNs < 1e9 ? 5 : 20, evidence: [] }];
+  if (gapNs < LONG_SILENCE_NS || gapNs < LONGER_BY * survived)
+    return [{ finding: 'idle-timeout', score: gapNs < 1e9 ? 5 : 20, evidence: [] }];
   const score = (timer === null ? 68 : 84) + (away === null ? 0 : 8);
   return [{ finding: 'idle-timeout', score, evidence: [age, ...(timer === null ? [] : [timer]), ...nearer] }];
 }
@@ -226,20 +265,32 @@ function knowing(all: Situation): Hypothesis[] {
   const { client } = connection;
   const away = distance(connection, group.ttls);
   const own = connection.resetIs(t.RST_SEQ_IS_OWN);
-  const end = group.massEnds.find(({ fromNs, toNs }) => connection.resetNs >= fromNs && connection.resetNs <= toNs);
+  const end = group.massEnds.find(
+    ({ fromNs, toNs }) => connection.resetNs >= fromNs && connection.resetNs <= toNs,
+  );
   const unlike =
-    connection.resetIs(t.RST_NO_ID) && connection.has(t.IDENTIFIED_IN) && connection.has(t.OPTIONS_IN) && !connection.resetIs(t.RST_OPTIONS);
+    connection.resetIs(t.RST_NO_ID) &&
+    connection.has(t.IDENTIFIED_IN) &&
+    connection.has(t.OPTIONS_IN) &&
+    !connection.resetIs(t.RST_OPTIONS);
   const found: Hypothesis[] = [];
   if (end !== undefined) found.push(ended(end, 90));
-  if (connection.resetIs(t.RST_UNPROVOKED)) found.push(...forgotten(all, away).filter(({ score }) => score > 60));
+  if (connection.resetIs(t.RST_UNPROVOKED))
+    found.push(...forgotten(all, away).filter(({ score }) => score > 60));
   const evidence = [
     `${(connection.resetFlags & ACK) !== 0 ? 'RST+ACK' : 'RST'} from the server with ${own ? 'its own next sequence number: it knew the connection' : 'a sequence number that is neither its own next one nor the one acknowledged'}`,
   ];
-  if (connection.has(t.AWAITING)) evidence.push(`${milliseconds(connection.resetNs - client.lastNs)} after the client's data, before any response`);
+  if (connection.has(t.AWAITING))
+    evidence.push(
+      `${milliseconds(connection.resetNs - client.lastNs)} after the client's data, before any response`,
+    );
   const against: string[] = [];
   if (away !== null) against.push(away);
-  if (unlike) against.push('it has neither the TCP options nor the identification that the server’s segments have');
-  found.push({ finding: 'application-reset', score: away !== null ? 45 : !own ? 55 : unlike ? 64 : 88, evidence, against });
+  if (unlike)
+    against.push('it has neither the TCP options nor the identification that the server’s segments have');
+  const idle = connection.resetIs(t.RST_UNPROVOKED) && connection.gapNs >= LONG_SILENCE_NS;
+  const score = away !== null ? 45 : !own ? 55 : unlike ? 64 : idle ? 70 : 88;
+  found.push({ finding: 'application-reset', score, evidence, against });
   if (away !== null) found.push({ finding: 'middlebox', score: 78, evidence: [away] });
   else if (unlike) found.push({ finding: 'middlebox', score: 52, evidence: against });
   return found;

@@ -1,8 +1,8 @@
 /** The hypotheses about a connection in which somebody waited in vain until the end of the capture. */
 import * as t from './connection-table.js';
-import { PATIENCE_NS, type Situation } from './diagnose.js';
 import { forgotten, moved } from './diagnose-reset.js';
 import type { Hypothesis } from './finding.js';
+import { PATIENCE_NS, type Situation } from './situation.js';
 import { milliseconds, times } from './words.js';
 
 /** A repeated segment is full-size from here on (RFC 1122 section 4.2.2.6: 536 always passes). */
@@ -21,14 +21,20 @@ export function diagnoseSilence(situation: Situation, since: number): Hypothesis
   if (connection.has(t.SAW_SYN) && !connection.has(t.SAW_SYNACK) && connection.server.packets === 0) {
     return unansweredSyn(situation);
   }
-  if (connection.has(t.SAW_SYNACK) && !connection.has(t.SAW_HANDSHAKE_ACK | t.SAW_DATA_OUT) && connection.synAcks > 1) {
+  if (
+    connection.has(t.SAW_SYNACK) &&
+    !connection.has(t.SAW_HANDSHAKE_ACK | t.SAW_DATA_OUT) &&
+    connection.synAcks > 1
+  ) {
     return [
       {
         finding: connection.syns > 1 ? 'unanswered-syn' : 'cannot-tell',
         score: connection.syns > 1 ? 70 : 60,
         evidence: [
           `the SYN was sent ${times(connection.syns)}, its SYN+ACK ${times(connection.synAcks)}, and the handshake never completed`,
-          connection.syns > 1 ? 'the way back to the client is broken' : 'the client fell silent, or never existed: its address may be forged',
+          connection.syns > 1
+            ? 'the way back to the client is broken'
+            : 'the client went unanswered, or never existed: its address may be forged',
         ],
       },
     ];
@@ -38,7 +44,8 @@ export function diagnoseSilence(situation: Situation, since: number): Hypothesis
   const clientWaits = client.openSinceNs >= 0;
   if (!clientWaits && server.openSinceNs < 0) return [];
   const pmtu = blackHole(situation);
-  const waiting = clientWaits && (server.openSinceNs < 0 || client.openSinceNs <= server.openSinceNs) ? client : server;
+  const waiting =
+    clientWaits && (server.openSinceNs < 0 || client.openSinceNs <= server.openSinceNs) ? client : server;
   const who = waiting === client ? 'client' : 'server';
   const what = waiting.openIsFin ? 'FIN' : 'data';
   const tries = waiting.transmissions;
@@ -47,10 +54,13 @@ export function diagnoseSilence(situation: Situation, since: number): Hypothesis
     finding: waiting.openIsFin ? 'unanswered-fin' : 'unanswered-data',
     score: tries >= SURE_TRANSMISSIONS ? 80 : 58,
     evidence: [sign, ...icmpSigns(situation)],
-    against: waiting.missing ? ['segments of this connection are not in the capture: the answer may be one of them'] : [],
+    against: waiting.missing
+      ? ['segments of this connection are not in the capture: the answer may be one of them']
+      : [],
   };
   const found = [...pmtu, silence, ...moved(situation, 0)];
-  if (!waiting.openIsFin && who === 'client') found.push(...forgotten(situation, null), ...deadServer(situation));
+  if (!waiting.openIsFin && who === 'client')
+    found.push(...forgotten(situation, null), ...deadServer(situation));
   if (waiting.openIsFin) found.push({ finding: 'idle-timeout', score: 16, evidence: [] });
   if (who === 'server' && pmtu.length === 0) found.push({ finding: 'client-abort', score: 20, evidence: [] });
   return found;
@@ -58,19 +68,30 @@ export function diagnoseSilence(situation: Situation, since: number): Hypothesis
 
 function unansweredSyn({ connection, endNs, server: group, icmp }: Situation): Hypothesis[] {
   const waited = endNs - connection.firstNs;
-  const refusal = icmp.find(({ kind, quotes }) => quotes === 'client' && (kind === 'refused' || kind === 'prohibited'));
+  const refusal = icmp.find(
+    ({ kind, quotes }) => quotes === 'client' && (kind === 'refused' || kind === 'prohibited'),
+  );
   if (refusal !== undefined) {
     return [{ finding: 'refused', score: 90, evidence: [`${refusal.what}, from ${refusal.from}`] }];
   }
   const sign = `SYN sent ${times(connection.syns)}, no answer until the end of the capture`;
   if (waited < PATIENCE_NS && connection.syns < SURE_TRANSMISSIONS) {
-    return [{ finding: 'cannot-tell', score: 60, evidence: [`the capture ends ${milliseconds(waited)} after the SYN: an answer may have come later`] }];
+    return [
+      {
+        finding: 'cannot-tell',
+        score: 60,
+        evidence: [`the capture ends ${milliseconds(waited)} after the SYN: an answer may have come later`],
+      },
+    ];
   }
   const accepted = group.syns.filter(({ answer }) => answer === 'accepted').length;
   const silent = group.syns.filter(({ answer }) => answer === 'none').length;
   const evidence = [sign, ...icmpText(icmp)];
   const found: Hypothesis[] = [];
-  if (accepted === 0 && silent > 1) evidence.push(`none of ${silent} SYNs to this address and port was answered: nothing behind it, or everything to it is dropped`);
+  if (accepted === 0 && silent > 1)
+    evidence.push(
+      `none of ${silent} SYNs to this address and port was answered: nothing behind it, or everything to it is dropped`,
+    );
   else if (accepted > 0) {
     evidence.push(`${accepted} other SYNs to this address and port were answered, ${silent} were not`);
     found.push({ finding: 'rehash', score: 25, evidence: [] });
@@ -93,15 +114,27 @@ function blackHole({ connection, icmp }: Situation): Hypothesis[] {
     const full = side.repeatedPayload >= FULL_SIZE_BYTES && side.repeatedPayload > side.biggestAcked;
     const evidence: string[] = [];
     if (tooBig !== undefined) {
-      evidence.push(`${tooBig.what}${tooBig.mtu > 0 ? `, next MTU ${tooBig.mtu}` : ''}, from ${tooBig.from}, ${times(tooBig.count)}: the ${name} did not hear it, or sent on regardless`);
+      evidence.push(
+        `${tooBig.what}${tooBig.mtu > 0 ? `, next MTU ${tooBig.mtu}` : ''}, from ${tooBig.from}, ${times(tooBig.count)}: the ${name} did not hear it, or sent on regardless`,
+      );
     }
     if (full) {
-      const passed = side.biggestAcked > 0 ? `the biggest that got through has ${side.biggestAcked}` : 'no data got through';
-      evidence.push(`the ${name} sent a segment of ${side.repeatedPayload} octets ${times(side.transmissions)} in vain; ${passed}`);
+      const passed =
+        side.biggestAcked > 0
+          ? `the biggest that got through has ${side.biggestAcked}`
+          : 'no data got through';
+      evidence.push(
+        `the ${name} sent a segment of ${side.repeatedPayload} octets ${times(side.transmissions)} in vain; ${passed}`,
+      );
     }
-    if (tooBig !== undefined && side.transmissions >= 2) return [{ finding: 'pmtu-black-hole', score: 96, evidence }];
-    if (full && side.transmissions >= PMTU_TRANSMISSIONS && (side.biggestAcked > 0 || side.payload > side.repeatedPayload)) {
-      return [{ finding: 'pmtu-black-hole', score: side.biggestAcked > 0 ? 74 : 50, evidence }];
+    if (tooBig !== undefined && side.transmissions >= 2)
+      return [{ finding: 'pmtu-black-hole', score: 96, evidence }];
+    if (
+      full &&
+      side.transmissions >= PMTU_TRANSMISSIONS &&
+      (side.biggestAcked > 0 || side.payload > side.repeatedPayload)
+    ) {
+      return [{ finding: 'pmtu-black-hole', score: side.biggestAcked > 0 ? 84 : 50, evidence }];
     }
   }
   return [];
@@ -110,7 +143,8 @@ function blackHole({ connection, icmp }: Situation): Hypothesis[] {
 /** The server said nothing to anybody any more, from about the same moment on. */
 function deadServer({ connection, server: group }: Situation): Hypothesis[] {
   const silent = group.hits.filter(({ reset }) => !reset);
-  if (silent.length < SILENT_LEAST || silent.length < group.hits.length) return [{ finding: 'endpoint-died', score: 25, evidence: [] }];
+  if (silent.length < SILENT_LEAST || silent.length < group.hits.length)
+    return [{ finding: 'endpoint-died', score: 25, evidence: [] }];
   const firstNs = silent.reduce((first, { atNs }) => Math.min(first, atNs), Number.POSITIVE_INFINITY);
   if (group.lastServerNs > firstNs || connection.client.openSinceNs - firstNs > SILENT_TOGETHER_NS) {
     return [{ finding: 'endpoint-died', score: 25, evidence: [] }];
@@ -119,7 +153,9 @@ function deadServer({ connection, server: group }: Situation): Hypothesis[] {
     {
       finding: 'endpoint-died',
       score: 86,
-      evidence: [`all ${silent.length} connections of this server that were used fell silent together, and it has said nothing since`],
+      evidence: [
+        `all ${silent.length} connections of this server that were used went unanswered together, and it has said nothing since`,
+      ],
     },
   ];
 }

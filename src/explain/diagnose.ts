@@ -12,25 +12,13 @@ import { diagnoseReset } from './diagnose-reset.js';
 import { diagnoseSilence } from './diagnose-silence.js';
 import { diagnoseUdp } from './diagnose-udp.js';
 import { concludeFrom, type Diagnosis, type Hypothesis } from './finding.js';
-import { isDataless, type Neighbours, type ServerGroup, silentSince } from './neighbours.js';
-import type { IcmpNotice } from './read-connections.js';
-import type { RehashSigns } from './rehash-signs.js';
+import { checked } from './health-check.js';
+import { isDataless, silentSince } from './neighbours.js';
+import { PATIENCE_NS, type Situation } from './situation.js';
 import { milliseconds, times } from './words.js';
 
-/** Unanswered for less than this at the end of the capture, an answer may still come. */
-export const PATIENCE_NS = 1e9;
 /** of the TCP connections, fewer than this share with both sides: the capture shows one direction */
 const TWO_SIDED_SHARE = 0.02;
-
-export interface Situation {
-  readonly connection: Connection;
-  readonly server: ServerGroup;
-  readonly neighbours: Neighbours;
-  readonly icmp: readonly IcmpNotice[];
-  readonly rehash: RehashSigns;
-  /** of the whole capture, nanoseconds since its first record */
-  readonly endNs: number;
-}
 
 export function diagnose(situation: Situation): Diagnosis {
   const { connection } = situation;
@@ -59,22 +47,32 @@ function whatIsNotSeen({ connection, neighbours }: Situation): Hypothesis | null
   const { client, server } = connection;
   const oneDirection = neighbours.tcp > 1 && neighbours.twoSided < TWO_SIDED_SHARE * neighbours.tcp;
   if (client.packets === 0 || server.packets === 0) {
-    if (connection.resetNs >= 0 && client.packets + server.packets > 0 && !connection.has(t.UNSEEN_PEER) && !oneDirection) {
+    if (
+      connection.resetNs >= 0 &&
+      client.packets + server.packets > 0 &&
+      !connection.has(t.UNSEEN_PEER) &&
+      !oneDirection
+    ) {
       const answered = connection.resetIs(t.RST_BY_SERVER) ? client.packets > 0 : server.packets > 0;
       if (answered) return null;
     }
     const seen = server.packets === 0 ? 'client' : 'server';
     const missing = seen === 'client' ? 'server' : 'client';
     if (connection.has(t.UNSEEN_PEER)) {
-      return cannotTell(97, [`the ${seen} acknowledges segments of the ${missing} that the capture does not show`]);
+      return cannotTell(97, [
+        `the ${seen} acknowledges segments of the ${missing} that the capture does not show`,
+      ]);
     }
     if (oneDirection) {
-      return cannotTell(95, [`the capture shows one direction only: nothing of the ${missing} is in it, here or elsewhere`]);
+      return cannotTell(95, [
+        `the capture shows one direction only: nothing of the ${missing} is in it, here or elsewhere`,
+      ]);
     }
     if (seen === 'server') return cannotTell(80, ['only segments of the server are in the capture']);
     return null;
   }
-  const hollow = connection.has(t.MISSING_IN | t.MISSING_OUT) && !connection.has(t.SAW_PLAIN) && !isDataless(connection);
+  const hollow =
+    connection.has(t.MISSING_IN | t.MISSING_OUT) && !connection.has(t.SAW_PLAIN) && !isDataless(connection);
   if (neighbours.filtered || hollow) return notSeenByFilter(connection);
   return null;
 }
@@ -86,7 +84,12 @@ function notSeenByFilter(connection: Connection): Hypothesis | null {
     return { finding: 'ordinary', score: 70, evidence: ['FIN from both sides', sign] };
   }
   if (!connection.has(t.SAW_SYNACK) && connection.has(t.SAW_SYN)) return null;
-  const reset = connection.resetNs >= 0 ? [`RST from the ${connection.resetIs(t.RST_BY_SERVER) ? 'server' : 'client'}; what it answers is not in the capture`] : [];
+  const reset =
+    connection.resetNs >= 0
+      ? [
+          `RST from the ${connection.resetIs(t.RST_BY_SERVER) ? 'server' : 'client'}; what it answers is not in the capture`,
+        ]
+      : [];
   return cannotTell(90, [sign, ...reset]);
 }
 
@@ -117,7 +120,8 @@ function wentWell(situation: Situation): Hypothesis[] {
   const closed = client.finNs >= 0 && server.finNs >= 0;
   const found: Hypothesis[] = [];
   if (isDataless(connection) && connection.has(t.SAW_SYNACK)) found.push(...checked(situation, 'a FIN'));
-  if (closed) return [...found, { finding: 'ordinary', score: 95, evidence: ['FIN from both sides', ...notes] }];
+  if (closed)
+    return [...found, { finding: 'ordinary', score: 95, evidence: ['FIN from both sides', ...notes] }];
   const half = client.finNs >= 0 ? 'client' : server.finNs >= 0 ? 'server' : null;
   if (half !== null) {
     const sign = `FIN from the ${half}, acknowledged; the other side had not closed by the end of the capture`;
@@ -129,23 +133,18 @@ function wentWell(situation: Situation): Hypothesis[] {
   const waiting = client.openSinceNs >= 0 || server.openSinceNs >= 0;
   if (waiting && !server.windowShut && !client.windowShut) {
     const since = Math.max(client.openSinceNs, server.openSinceNs);
-    return [cannotTell(60, [`the capture ends ${milliseconds(endNs - since)} after the last transmission: an answer may have come later`])];
+    return [
+      cannotTell(60, [
+        `the capture ends ${milliseconds(endNs - since)} after the last transmission: an answer may have come later`,
+      ]),
+    ];
   }
-  return [...found, { finding: 'ordinary', score: 90, evidence: ['still open, and everything answered, at the end of the capture', ...notes] }];
-}
-
-/** A series of connections without an octet of data from one client to one port. */
-export function checked({ connection, neighbours }: Situation, end: string): Hypothesis[] {
-  const { count, regular, everyNs } = neighbours.seriesOf(connection);
-  if (count === 0) return [];
   return [
+    ...found,
     {
-      finding: 'health-check',
-      score: regular ? 97 : 80,
-      evidence: [
-        `a connection without an octet of data, ended by ${end}`,
-        `its client opened ${count} such connections to this port${regular ? `, one every ${milliseconds(everyNs)}` : ''}`,
-      ],
+      finding: 'ordinary',
+      score: 90,
+      evidence: ['still open, and everything answered, at the end of the capture', ...notes],
     },
   ];
 }
@@ -157,13 +156,23 @@ const STORM_SHARE = 0.1;
 /** What did not break the connection, and is worth a sentence all the same. */
 function troubles({ client, server, marks }: Connection): string[] {
   const notes: string[] = [];
-  if (server.zeroWindow) notes.push(`the server's window was 0${server.windowShut ? ' to the end' : ' for a time'}: its application did not read`);
-  if (client.zeroWindow) notes.push(`the client's window was 0${client.windowShut ? ' to the end' : ' for a time'}: its application did not read`);
+  if (server.zeroWindow)
+    notes.push(
+      `the server's window was 0${server.windowShut ? ' to the end' : ' for a time'}: its application did not read`,
+    );
+  if (client.zeroWindow)
+    notes.push(
+      `the client's window was 0${client.windowShut ? ' to the end' : ' for a time'}: its application did not read`,
+    );
   if (client.repeats >= STORM_REPEATS && client.repeats >= STORM_SHARE * client.packets) {
-    notes.push(`a storm of retransmissions: the client sent ${times(client.repeats)} what it had sent before`);
+    notes.push(
+      `a storm of retransmissions: the client sent ${times(client.repeats)} what it had sent before`,
+    );
   }
   if (server.repeats >= STORM_REPEATS && server.repeats >= STORM_SHARE * server.packets) {
-    notes.push(`a storm of retransmissions: the server sent ${times(server.repeats)} what it had sent before`);
+    notes.push(
+      `a storm of retransmissions: the server sent ${times(server.repeats)} what it had sent before`,
+    );
   }
   if ((marks & (t.MISSING_IN | t.MISSING_OUT)) !== 0) notes.push('segments of it are not in the capture');
   return notes;

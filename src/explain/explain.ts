@@ -1,156 +1,208 @@
 /**
- * The post-mortem of a capture: which flows came to grief in it, by which signs, which of these belong together,
- * and what may have caused it. Looks at answers and resets, as a replay never does.
+ * The post-mortem of a capture: a finding for every connection in it, with confidence, alternatives and evidence; what
+ * broke together; and what to fetch next. It looks at answers and resets, as a replay never does.
  *
- * Two passes over the file: the first makes the index; {@link suspectFlows} says which flows deserve a second
- * look; the caller then feeds a {@link FlowAutopsy} for each of them, packet by packet, and {@link explain} puts
- * the findings together. Flows that closed with a FIN from both sides and without RST are ordinary closes.
+ * One pass over the file fills the connection table; one over the rows asks what neighbours did; then each row is
+ * judged by itself, and again whenever it is printed, so that a million ordinary connections cost a byte each.
  */
-import {
-  type CaptureIndex,
-  FLOW_FIN_IN,
-  FLOW_FIN_OUT,
-  FLOW_RST_IN,
-  FLOW_RST_OUT,
-} from '../flow/flow-columns.js';
-import { clientSide } from '../flow/flow-rows.js';
-import type { Finding, FindingKind } from './flow-autopsy.js';
-import { findBursts, type ResetBurst } from './reset-bursts.js';
+import * as protocols from '../wire/ip-protocol.js';
+import { type Break, type Burst, findBursts, type Life } from './bursts.js';
+import { Connection } from './connection.js';
+import * as t from './connection-table.js';
+import { diagnose } from './diagnose.js';
+import { type Diagnosis, FINDING_NAMES, type FindingName, isBroken } from './finding.js';
+import { isDataless, type Neighbours, surveyNeighbours } from './neighbours.js';
+import type { ReadConnections } from './read-connections.js';
+import { RehashSigns } from './rehash-signs.js';
+import type { RouteEvidence } from './route-evidence.js';
+import { PATIENCE_NS, type Situation } from './situation.js';
+import { type NextStep, whatWouldTell } from './tell-apart.js';
 
-const TCP = 6;
-
-export interface ExplainedBurst extends ResetBurst {
-  /** "b1", "b2", ... in order of time */
-  readonly id: string;
-  /** flows whose client sent something meanwhile: those that could have been reset */
-  readonly active: number;
-  /** what the scenario's timeline says shortly before, or null */
-  readonly event: string | null;
-  /** what the figures suggest */
-  readonly reading: string;
+export interface ExplainOptions {
+  /** t = 0 in nanoseconds since the capture's first record */
+  readonly originNs?: number;
+  readonly routes?: RouteEvidence | null;
 }
 
-export interface TimedEvent {
-  readonly at: number;
-  readonly detail: string;
+export interface ExplainSummary {
+  /** connections in the report */
+  readonly flows: number;
+  /** those with a finding other than cannot-tell */
+  readonly judged: number;
+  readonly broken: number;
+  /** broken / judged; null where nothing was judged */
+  readonly brokenShare: number | null;
+  readonly byFinding: Partial<Record<FindingName, number>>;
+  readonly notes: readonly string[];
+  readonly nextSteps: readonly NextStep[];
 }
 
-export interface Explanation {
-  readonly bursts: readonly ExplainedBurst[];
-  /** by row; null where nothing can be said: not TCP */
-  findingOf(row: number): Finding | null;
-  readonly summary: {
-    readonly flows: number;
-    /** TCP flows */
-    readonly judged: number;
-    readonly byFinding: Partial<Record<FindingKind, number>>;
-    readonly notes: readonly string[];
-  };
-}
+export class Explanation {
+  readonly summary: ExplainSummary;
+  readonly bursts: readonly Burst[];
+  /** rows of the report, by the first packet */
+  readonly rows: Int32Array;
+  readonly originNs: number;
+  private readonly connection: Connection;
+  private readonly neighbours: Neighbours;
+  private readonly signs: RehashSigns;
 
-/** How long after an event its resets begin at most: clients have to send first. */
-const EVENT_WITHIN_S = 3;
-/** Netlink and capture clocks differ by fractions of a millisecond. */
-const CLOCK_SLACK_S = 0.05;
-/** From this share of the active flows on, all are taken to be hit. */
-const NEARLY_ALL = 0.95;
-
-/** 1 for rows that need a second look. */
-export function suspectFlows({ flows }: CaptureIndex): Uint8Array {
-  const suspect = new Uint8Array(flows.count);
-  for (let f = 0; f < flows.count; f++) {
-    if (flows.proto[f] !== TCP) continue;
-    const marks = flows.marks[f]!;
-    const reset = (marks & (FLOW_RST_OUT | FLOW_RST_IN)) !== 0;
-    const closed = (marks & FLOW_FIN_OUT) !== 0 && (marks & FLOW_FIN_IN) !== 0;
-    if (reset || !closed) suspect[f] = 1;
-  }
-  return suspect;
-}
-
-/** `findings`: of the suspects, by row. `events`: the scenario's timeline, if there is one, by time. */
-export function explain(
-  index: CaptureIndex,
-  findings: ReadonlyMap<number, Finding>,
-  originS: number,
-  events: readonly TimedEvent[],
-): Explanation {
-  const { flows } = index;
-  const ordinary = (f: number): Finding => ({
-    kind: 'ordinary-close',
-    at: flows.lastNs[f]! / 1e9 - originS,
-    evidence: ['FIN from both sides'],
-  });
-  const findingOf = (f: number): Finding | null =>
-    flows.proto[f] === TCP ? (findings.get(f) ?? ordinary(f)) : null;
-  const byFinding: Partial<Record<FindingKind, number>> = {};
-  let judged = 0;
-  let twoSided = 0;
-  for (let f = 0; f < flows.count; f++) {
-    if (flows.packetsIn[f]! > 0) twoSided++;
-    const finding = findingOf(f);
-    if (finding === null) continue;
-    judged++;
-    byFinding[finding.kind] = (byFinding[finding.kind] ?? 0) + 1;
-  }
-  const dated = [...findings].map(([flow, finding]) => ({ flow, finding }));
-  const bursts = findBursts(dated);
-  const active = activeClients(index, bursts, originS);
-  const notes: string[] = [];
-  if (flows.count > 0 && twoSided === 0) {
-    notes.push('The capture shows one direction only: whether anybody answered cannot be told from it.');
-  }
-  if (judged < flows.count) {
-    notes.push(
-      `Not judged, for they are not TCP and without acknowledgements silence means nothing: ${flows.count - judged} of the flows.`,
-    );
-  }
-  return {
-    findingOf,
-    bursts: bursts.map((burst, i) => ({
-      ...burst,
-      id: `b${i + 1}`,
-      active: active[i]!,
-      event: eventBefore(events, burst.from),
-      reading: readingOf(burst, active[i]!),
-    })),
-    summary: { flows: flows.count, judged, byFinding, notes },
-  };
-}
-
-function eventBefore(events: readonly TimedEvent[], atS: number): string | null {
-  const before = events.filter(({ at }) => at <= atS + CLOCK_SLACK_S && atS - at <= EVENT_WITHIN_S);
-  const last = before.at(-1);
-  return last === undefined ? null : `${last.detail} at ${last.at.toFixed(3)} s`;
-}
-
-function readingOf({ flows }: ResetBurst, active: number): string {
-  if (active > 0 && flows / active >= NEARLY_ALL) {
-    return 'every flow that sent was reset: an endpoint restarted, or a node lost its connection table';
-  }
-  return 'a part of the flows was reset while the others went on: a changed set of next hops';
-}
-
-/** For each burst, the TCP flows whose client sent a packet within it. */
-function activeClients(index: CaptureIndex, bursts: readonly ResetBurst[], originS: number): number[] {
-  const { flows, packets } = index;
-  return bursts.map(({ from, to }) => {
-    const seen = new Uint8Array(flows.count);
-    let active = 0;
-    const fromNs = (from + originS - CLOCK_SLACK_S) * 1e9;
-    const toNs = (to + originS) * 1e9;
-    for (const segment of packets.segments) {
-      for (let row = 0; row < segment.count; row++) {
-        const timeNs = segment.timeNs[row]!;
-        if (timeNs < fromNs || timeNs > toNs) continue;
-        const flowDir = segment.flowDir[row]!;
-        const f = flowDir >>> 1;
-        if (seen[f] === 1 || flows.proto[f] !== TCP) continue;
-        if (((flowDir & 1) === 1) !== (clientSide(flows, f) === 'b')) continue;
-        seen[f] = 1;
-        active++;
+  constructor(
+    private readonly read: ReadConnections,
+    { originNs = 0, routes = null }: ExplainOptions = {},
+  ) {
+    const { table, endNs } = read;
+    this.originNs = originNs;
+    this.connection = new Connection(table);
+    this.rows = rowsOf(read, this.connection);
+    this.neighbours = surveyNeighbours(this.connection, this.rows, endNs, PATIENCE_NS);
+    this.signs = new RehashSigns(routes, this.connection, this.rows, endNs, PATIENCE_NS);
+    const counts = new Float64Array(FINDING_NAMES.length);
+    const found = new Set<FindingName>();
+    const alternatives = new Map<FindingName, Set<FindingName>>();
+    const breaks: Break[] = [];
+    const lives: Life[] = [];
+    for (const row of this.rows) {
+      const connection = this.connection.moveTo(row);
+      if (connection.proto === protocols.TCP && connection.server.packets > 0) {
+        lives.push({ firstNs: connection.firstNs, lastNs: connection.endNs });
       }
+      if (isPlainlyOrdinary(connection, this.neighbours)) {
+        counts[0]!++;
+        continue;
+      }
+      const diagnosis = diagnose(this.situation(connection));
+      counts[FINDING_NAMES.indexOf(diagnosis.finding)]!++;
+      found.add(diagnosis.finding);
+      const known = alternatives.get(diagnosis.finding) ?? new Set();
+      for (const name of diagnosis.alternatives) known.add(name);
+      alternatives.set(diagnosis.finding, known);
+      if (BURSTING.has(diagnosis.finding)) breaks.push(breakOf(connection, diagnosis));
     }
-    return active;
-  });
+    this.bursts = findBursts(breaks, breaks.length === 0 ? [] : lives, routes?.changes ?? [], originNs);
+    this.summary = this.summarise(counts, whatWouldTell(found, alternatives));
+  }
+
+  /** The connection at `row`; a view that the next call moves on. */
+  connectionAt(row: number): Connection {
+    return this.connection.moveTo(row);
+  }
+
+  diagnosisOf(row: number): Diagnosis {
+    return diagnose(this.situation(this.connection.moveTo(row)));
+  }
+
+  private situation(connection: Connection): Situation {
+    return {
+      connection,
+      server: this.neighbours.serverOf(connection),
+      neighbours: this.neighbours,
+      icmp: this.read.icmp.get(connection.row) ?? [],
+      rehash: this.signs,
+      endNs: this.read.endNs,
+    };
+  }
+
+  private summarise(counts: Float64Array, nextSteps: readonly NextStep[]): ExplainSummary {
+    const byFinding: Partial<Record<FindingName, number>> = {};
+    let broken = 0;
+    FINDING_NAMES.forEach((name, i) => {
+      if (counts[i]! === 0) return;
+      byFinding[name] = counts[i]!;
+      if (isBroken(name)) broken += counts[i]!;
+    });
+    const flows = this.rows.length;
+    const judged = flows - (byFinding['cannot-tell'] ?? 0);
+    return {
+      flows,
+      judged,
+      broken,
+      brokenShare: judged === 0 ? null : broken / judged,
+      byFinding,
+      notes: this.notes(byFinding),
+      nextSteps,
+    };
+  }
+
+  private notes(byFinding: Partial<Record<FindingName, number>>): string[] {
+    const { tcp, twoSided, filtered } = this.neighbours;
+    const { summary, layer, insidePackets, table } = this.read;
+    const notes: string[] = [];
+    if (layer === t.LAYER_INSIDE && insidePackets > 0) {
+      notes.push(
+        `Read by the inside of tunnels: ${insidePackets} of ${summary.packets} packets are copies or carried in one (--level outer looks at the outside).`,
+      );
+    } else if (insidePackets > 0) {
+      notes.push(
+        `${insidePackets} packets carry others inside a tunnel; this is about the outside (--level inner looks inside).`,
+      );
+    }
+    if (tcp > 0 && twoSided === 0)
+      notes.push('The capture shows one direction only: whether anybody answered cannot be told from it.');
+    else if (tcp > 0 && twoSided < tcp / 2)
+      notes.push(`Of ${tcp} TCP connections ${twoSided} have both sides in the capture.`);
+    if (filtered)
+      notes.push(
+        'The capture was filtered to SYN, FIN and RST: what a reset or a silence answers is not in it.',
+      );
+    if (summary.truncated || summary.damage !== null)
+      notes.push('The capture ends early; what is unanswered at its end may have been answered.');
+    const unjudged = byFinding['cannot-tell'] ?? 0;
+    if (unjudged > 0)
+      notes.push(
+        `Not judged, because the capture does not show enough: ${unjudged} of ${this.rows.length} connections.`,
+      );
+    if (table.count === 0) notes.push('No TCP connection and no UDP exchange is in the capture.');
+    return notes;
+  }
+}
+
+/** Findings that may belong together in time. */
+const BURSTING: ReadonlySet<FindingName> = new Set<FindingName>([
+  'late-use',
+  'idle-timeout',
+  'middlebox',
+  'endpoint-died',
+  'endpoint-stopped',
+  'rehash',
+  'unknown-connection',
+  'unanswered-data',
+  'unanswered-fin',
+  'pmtu-black-hole',
+]);
+
+/** What the longest look would find ordinary, too, and most connections are. */
+function isPlainlyOrdinary(connection: Connection, { filtered }: Neighbours): boolean {
+  if (connection.proto !== protocols.TCP || filtered || connection.resetNs >= 0) return false;
+  const { client, server } = connection;
+  if (client.packets === 0 || server.packets === 0 || isDataless(connection)) return false;
+  if (client.openSinceNs >= 0 || server.openSinceNs >= 0 || !connection.has(t.SAW_PLAIN)) return false;
+  if (connection.has(t.PROBE_FLAGS)) return false;
+  return client.finNs >= 0 && server.finNs >= 0 ? true : connection.has(t.SAW_HANDSHAKE_ACK | t.SAW_DATA_OUT);
+}
+
+function breakOf(connection: Connection, { finding, atNs }: Diagnosis): Break {
+  const reset = connection.resetNs >= 0;
+  return {
+    row: connection.row,
+    atNs,
+    finding,
+    reset,
+    server: `${connection.serverText} port ${connection.serverPort}`,
+    client: connection.clientText,
+    family: connection.family,
+    ttl: reset ? connection.resetTtl : -1,
+    gapNs: connection.gapNs,
+  };
+}
+
+/** Rows of the layer that is the traffic. */
+function rowsOf({ table, layer }: ReadConnections, connection: Connection): Int32Array {
+  const rows = new Int32Array(table.count);
+  let count = 0;
+  for (let row = 0; row < table.count; row++) {
+    const of = connection.moveTo(row).layer;
+    if (of === t.LAYER_PLAIN || of === layer) rows[count++] = row;
+  }
+  return rows.subarray(0, count);
 }

@@ -77,7 +77,14 @@ export function concludeFrom(hypotheses: readonly Hypothesis[], atNs: number): D
     .sort((a, b) => b.score - a.score || a.place - b.place);
   const [best, ...rest] = ranked;
   if (best === undefined) {
-    return { finding: 'cannot-tell', confidence: 'possible', alternatives: [], evidence: [], against: [], atNs };
+    return {
+      finding: 'cannot-tell',
+      confidence: 'possible',
+      alternatives: [],
+      evidence: [],
+      against: [],
+      atNs,
+    };
   }
   const rivals = rest.filter(({ finding }, i) => {
     return finding !== best.finding && rest.findIndex((other) => other.finding === finding) === i;

@@ -98,7 +98,11 @@ export interface Neighbours {
 
 /** Whether nobody ever sent an octet, and nothing else than opening and closing happened. */
 export function isDataless(connection: Connection): boolean {
-  return connection.client.payload === 0 && connection.server.payload === 0 && !connection.has(t.MISSING_IN | t.MISSING_OUT);
+  return (
+    connection.client.payload === 0 &&
+    connection.server.payload === 0 &&
+    !connection.has(t.MISSING_IN | t.MISSING_OUT)
+  );
 }
 
 /** A reset that only a stack without the connection sends: RST without ACK, at the number just acknowledged. */
@@ -118,7 +122,8 @@ export function silentSince(connection: Connection, endNs: number, patienceNs: n
   const { client, server } = connection;
   let since = -1;
   if (client.openSinceNs >= 0 && !server.windowShut) since = client.openSinceNs;
-  if (server.openSinceNs >= 0 && !client.windowShut && (since < 0 || server.openSinceNs < since)) since = server.openSinceNs;
+  if (server.openSinceNs >= 0 && !client.windowShut && (since < 0 || server.openSinceNs < since))
+    since = server.openSinceNs;
   return since >= 0 && endNs - since >= patienceNs ? since : -1;
 }
 
@@ -138,7 +143,8 @@ export function surveyNeighbours(
   let missing = false;
   for (const row of rows) {
     connection.moveTo(row);
-    if (connection.proto === protocols.UDP && connection.client.packets > 0 && connection.server.packets > 0) udpTwoSided++;
+    if (connection.proto === protocols.UDP && connection.client.packets > 0 && connection.server.packets > 0)
+      udpTwoSided++;
     if (connection.proto !== protocols.TCP) continue;
     tcp++;
     const { client, server } = connection;
@@ -162,7 +168,9 @@ export function surveyNeighbours(
 
 function serverGroupKey(connection: Connection): number | string {
   const { family, serverPort } = connection;
-  return family === 4 ? Number(connection.serverKey) * 65536 + serverPort : `${connection.serverKey} ${serverPort}`;
+  return family === 4
+    ? Number(connection.serverKey) * 65536 + serverPort
+    : `${connection.serverKey} ${serverPort}`;
 }
 
 function clientKey(connection: Connection): number | string {
@@ -206,7 +214,10 @@ function addToServer(group: ServerGroup, connection: Connection, endNs: number, 
   }
   const closedFirst = server.finNs >= 0 && (client.finNs < 0 || client.finNs >= server.finNs);
   const abortedByServer =
-    connection.resetNs >= 0 && connection.resetIs(t.RST_BY_SERVER) && (connection.resetFlags & ACK) !== 0 && server.packets > 1;
+    connection.resetNs >= 0 &&
+    connection.resetIs(t.RST_BY_SERVER) &&
+    (connection.resetFlags & ACK) !== 0 &&
+    server.packets > 1;
   if (closedFirst) group.ends.push({ atNs: server.finNs, firstNs: connection.firstNs });
   else if (abortedByServer) group.ends.push({ atNs: connection.resetNs, firstNs: connection.firstNs });
   if (isUnknowing(connection) && !connection.resetIs(t.RST_AFTER_CLOSE) && !isDataless(connection)) {
@@ -253,7 +264,11 @@ function scanTargets(group: ClientGroup | undefined): number {
 }
 
 function seriesFigures(one: Series | undefined): { count: number; regular: boolean; everyNs: number } {
-  if (one === undefined || one.datalessNs.length < SERIES_LEAST || one.datalessNs.length < SERIES_SHARE * one.connections) {
+  if (
+    one === undefined ||
+    one.datalessNs.length < SERIES_LEAST ||
+    one.datalessNs.length < SERIES_SHARE * one.connections
+  ) {
     return { count: 0, regular: false, everyNs: 0 };
   }
   const times = one.datalessNs;
@@ -269,7 +284,10 @@ function seriesFigures(one: Series | undefined): { count: number; regular: boole
 /** What can be said of a server once all its connections are known. */
 function weigh(group: ServerGroup): void {
   group.massEnds = massEnds(group);
-  const firstReset = group.hits.reduce((first, { atNs, reset }) => (reset && atNs < first ? atNs : first), Number.POSITIVE_INFINITY);
+  const firstReset = group.hits.reduce(
+    (first, { atNs, reset }) => (reset && atNs < first ? atNs : first),
+    Number.POSITIVE_INFINITY,
+  );
   if (Number.isFinite(firstReset)) {
     const hit = new Set(group.hits.map(({ row }) => row));
     for (const { row, firstNs, answeredNs } of group.lives) {

@@ -8,8 +8,7 @@
 import { formatAddress, ipv4, ipv6 } from '../addr/address.js';
 import { openByteSource } from '../capture/byte-source.js';
 import { openCapture } from '../capture/capture-reader.js';
-import { linkTypeName } from '../capture/link-types.js';
-import { LinkType } from '../capture/link-types.js';
+import { LinkType, linkTypeName } from '../capture/link-types.js';
 import { createRecordBatch, type RecordBatch } from '../capture/record-batch.js';
 import type { CaptureReader } from '../capture/record-reader.js';
 import { FaultTally } from '../flow/decode-fault.js';
@@ -147,7 +146,10 @@ class Reading {
       packet.timeNs = timeNs;
       const plain =
         packet.readPlain(view, batch.at[row]!, batch.capLen[row]!, batch.linkType[row]!) &&
-        !((packet.kind & 0xff) === protocols.UDP && (tunnelPort[packet.srcPort]! | tunnelPort[packet.dstPort]!) !== 0);
+        !(
+          (packet.kind & 0xff) === protocols.UDP &&
+          (tunnelPort[packet.srcPort]! | tunnelPort[packet.dstPort]!) !== 0
+        );
       if (plain) {
         packet.rehash();
         if (++waiting < GROUP_PACKETS) continue;
@@ -220,7 +222,8 @@ class Reading {
     const proto = packet.kind & 0xff;
     let found = table.find(packet);
     if (proto === protocols.TCP && (packet.flags & (SYN | RST)) === SYN) found = this.onSyn(packet, found);
-    if (found < 0) found = (table.open(packet, serverIsSource(packet), -1, packet.timeNs) << 1) | serverIsSource(packet);
+    if (found < 0)
+      found = (table.open(packet, serverIsSource(packet), -1, packet.timeNs) << 1) | serverIsSource(packet);
     const row = found >>> 1;
     const fromServer = found & 1;
     const chunk = table.chunks[row >>> CHUNK_ROW_BITS]!;
@@ -263,7 +266,9 @@ class Reading {
     const list = notices.get(found >>> 1);
     if (list === undefined) notices.set(found >>> 1, [notice]);
     else {
-      const known = list.find(({ what, from, quotes }) => what === notice.what && from === notice.from && quotes === notice.quotes);
+      const known = list.find(
+        ({ what, from, quotes }) => what === notice.what && from === notice.from && quotes === notice.quotes,
+      );
       if (known !== undefined) known.count++;
       else if (list.length < MAX_NOTICES) list.push(notice);
     }
@@ -273,7 +278,8 @@ class Reading {
     const { table, icmp: notices, insidePackets, packets } = this;
     const tcp = this.plainTcp + this.insideTcp;
     const inside =
-      this.level === 'inner' || (this.level === 'auto' && this.insideTcp > 0 && this.plainTcp <= OUTSIDE_SHARE * tcp);
+      this.level === 'inner' ||
+      (this.level === 'auto' && this.insideTcp > 0 && this.plainTcp <= OUTSIDE_SHARE * tcp);
     const summary: CaptureSummary = {
       file: path,
       format: reader.format,
@@ -350,6 +356,11 @@ function noticeOf(view: DataView, layer: IpLayer, quotes: 'client' | 'server', a
       ? ['time exceeded', 'exceeded']
       : (known ?? [`type ${type} code ${code}`, 'other']);
   // RFC 1191 section 4: the low half of the second word; RFC 4443 section 3.2: the whole word
-  const mtu = kind === 'too-big' && l4 + 8 <= end ? (family === 4 ? view.getUint16(l4 + 6) : view.getUint32(l4 + 4)) : 0;
+  const mtu =
+    kind === 'too-big' && l4 + 8 <= end
+      ? family === 4
+        ? view.getUint16(l4 + 6)
+        : view.getUint32(l4 + 4)
+      : 0;
   return { what: `${name} ${what}`, kind, quotes, from, atNs, mtu, count: 1 };
 }

@@ -90,10 +90,17 @@ export class RehashSigns {
     }
     if (score === 0) {
       const change = this.routes?.changes
-        .filter(({ atNs: at, covers }) => at <= atNs + SLACK_NS && atNs - at <= AFTER_CHANGE_NS && covers(formatAddress(connection.address(t.SERVER_ADDRESS))))
+        .filter(
+          ({ atNs: at, covers }) =>
+            at <= atNs + SLACK_NS &&
+            atNs - at <= AFTER_CHANGE_NS &&
+            covers(formatAddress(connection.address(t.SERVER_ADDRESS))),
+        )
         .at(-1);
       if (change !== undefined && this.routes?.movesOf(keyOf(connection)) === null) {
-        evidence.push(`${milliseconds(Math.max(0, atNs - change.atNs))} before, by ${this.routes.source}: ${change.detail}`);
+        evidence.push(
+          `${milliseconds(Math.max(0, atNs - change.atNs))} before, by ${this.routes.source}: ${change.detail}`,
+        );
         score = 70;
       }
     }
@@ -105,7 +112,9 @@ export class RehashSigns {
     const moves = routes?.movesOf(keyOf(connection)) ?? null;
     const move = moves?.filter(({ atNs: at }) => at <= atNs + SLACK_NS).at(-1);
     if (routes === null || move === undefined) return null;
-    const evidence = [`by ${routes.source}, its packets went to ${move.from} before and to ${move.to} from ${(move.atNs / 1e9).toFixed(3)} s on`];
+    const evidence = [
+      `by ${routes.source}, its packets went to ${move.from} before and to ${move.to} from ${(move.atNs / 1e9).toFixed(3)} s on`,
+    ];
     if (fit === null || fit.movedHit + fit.stayedHit < PROOF_LEAST) return { score: 84, evidence };
     evidence.push(
       `of ${fit.moved} connections that moved ${fit.movedHit} broke, of ${fit.stayed} that stayed ${fit.stayedHit}: by chance with probability ${chance(fit.chance)}`,

@@ -57,7 +57,7 @@ export function trackTcp(
     words[self + t.FIRST_SEQ] = seq;
     words[self + t.NEXT] = seq;
     // until the peer says so, everything before the first octet counts as acknowledged
-    if (words[peer + t.PACKETS] === 0) words[peer + t.ACKED] = seq;
+    if (words[peer + t.PACKETS] === 0 || syn) words[peer + t.ACKED] = seq;
     if (words[peer + t.PACKETS] === 0 && !syn) marks |= t.BEGAN_MID | (opensNothing(p) ? t.PROBE_FLAGS : 0);
   }
   if (syn) {
@@ -80,7 +80,7 @@ export function trackTcp(
     if (fromServer === 0) marks |= t.SAW_DATA_OUT | t.AWAITING;
     else marks = (marks | t.SAW_DATA_IN) & ~t.AWAITING;
     const sum = words[self + t.PAYLOAD]! + payload;
-    words[self + t.PAYLOAD] = sum > 0xffffffff ? 0xffffffff : sum;
+    words[self + t.PAYLOAD] = Math.min(sum, 0xffffffff);
   }
   if ((flags & ACK) !== 0) marks = trackAck(clock, words, c, self, peer, fromServer, marks, p);
   if (!syn) {
@@ -233,7 +233,11 @@ function trackReset(
   const closed = clock[c + t.FIN_OUT + fromServer]!;
   if (closed >= 0 && peerLast >= closed) relations |= t.RST_AFTER_CLOSE;
   const onlySyn = (marks & t.SAW_SYN) !== 0 && (marks & t.SAW_SYNACK) === 0;
-  if (fromServer === 1 && onlySyn && words[w + t.OUT + t.NEXT] === (words[w + t.OUT + t.FIRST_SEQ]! + 1) >>> 0) {
+  if (
+    fromServer === 1 &&
+    onlySyn &&
+    words[w + t.OUT + t.NEXT] === (words[w + t.OUT + t.FIRST_SEQ]! + 1) >>> 0
+  ) {
     relations |= t.RST_OF_SYN;
   }
   clock[c + t.RST_AT] = p.timeNs;
@@ -273,7 +277,9 @@ function isCopy(
   if (last < 0 || p.timeNs - last > COPY_NS) return false;
   if ((p.flags & RST) !== 0 || p.payload === 0) return false;
   if (((p.seq + p.payload - words[self + t.NEXT]!) | 0) !== 0) return false;
-  return fromServer === 1 || words[w + t.COPY_OUT] === ((p.identification << 16) | (p.payload & 0xffff)) >>> 0;
+  return (
+    fromServer === 1 || words[w + t.COPY_OUT] === ((p.identification << 16) | (p.payload & 0xffff)) >>> 0
+  );
 }
 
 /** ACK, FIN, NULL and XMAS probes of scanners (nmap's -sA, -sF, -sN, -sX): no octet of data. */
@@ -288,5 +294,8 @@ function widenHops(words: Uint32Array, self: number, ttl: number, payload: numbe
   const biggest = hops >>> 16;
   if (ttl >= low && ttl <= high && payload <= biggest) return;
   words[self + t.HOPS] =
-    (Math.min(low, ttl) | (Math.max(high, ttl) << 8) | (Math.min(Math.max(biggest, payload), 0xffff) << 16)) >>> 0;
+    (Math.min(low, ttl) |
+      (Math.max(high, ttl) << 8) |
+      (Math.min(Math.max(biggest, payload), 0xffff) << 16)) >>>
+    0;
 }

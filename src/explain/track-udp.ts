@@ -15,7 +15,11 @@ export function trackUdp(
 ): void {
   const self = w + t.OUT + (t.IN - t.OUT) * fromServer;
   const now = p.timeNs;
-  if (clock[c + t.OPEN_OUT]! < 0) clock[c + t.GAP] = Math.max(0, now - Math.max(clock[c + t.LAST_OUT]!, clock[c + t.LAST_IN]!, clock[c + t.FIRST]!));
+  if (clock[c + t.OPEN_OUT]! < 0)
+    clock[c + t.GAP] = Math.max(
+      0,
+      now - Math.max(clock[c + t.LAST_OUT]!, clock[c + t.LAST_IN]!, clock[c + t.FIRST]!),
+    );
   if (words[self + t.PACKETS]!++ === 0 && fromServer === 0 && p.payloadAt < p.end) {
     // long header form and fixed bit, and a version that is not 0
     const longHeader = (view.getUint8(p.payloadAt) & 0xc0) === 0xc0 && p.payload >= 1200;

@@ -2,7 +2,7 @@
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import type { CaptureRecord } from './verdict.js';
 
-export function captureRecord(index: CaptureIndex): CaptureRecord {
+export function captureRecord(index: Pick<CaptureIndex, 'summary'>): CaptureRecord {
   const { file, format, linkTypes, packets, bytes, baseNs, duration, truncated, decodeFaults } =
     index.summary;
   return {

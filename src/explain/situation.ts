@@ -1,0 +1,18 @@
+/** All that a hypothesis about one connection may look at. */
+import type { Connection } from './connection.js';
+import type { Neighbours, ServerGroup } from './neighbours.js';
+import type { IcmpNotice } from './read-connections.js';
+import type { RehashSigns } from './rehash-signs.js';
+
+/** Unanswered for less than this at the end of the capture, an answer may still come. */
+export const PATIENCE_NS = 1e9;
+
+export interface Situation {
+  readonly connection: Connection;
+  readonly server: ServerGroup;
+  readonly neighbours: Neighbours;
+  readonly icmp: readonly IcmpNotice[];
+  readonly rehash: RehashSigns;
+  /** of the whole capture, nanoseconds since its first record */
+  readonly endNs: number;
+}

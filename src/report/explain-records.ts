@@ -1,0 +1,95 @@
+/** The records of an explanation, as `--format json` and `ndjson` write them: `{ capture, bursts, flows, summary }`. */
+
+import { SAW_SYN } from '../explain/connection-table.js';
+import type { Explanation } from '../explain/explain.js';
+import type { Confidence, FindingName } from '../explain/finding.js';
+import { protocolName } from '../flow/flow-rows.js';
+import type { CaptureRecord } from '../verdict/verdict.js';
+import { REPORT_SCHEMA } from './records.js';
+import { BufferedSink, type Sink } from './sink.js';
+
+/** One connection; the client's side comes first. Times are seconds since t = 0. */
+export interface ExplainedFlow {
+  readonly id: number;
+  /** counts from 0 within the five-tuple */
+  readonly connection: number;
+  readonly proto: string | number;
+  readonly src: string;
+  readonly srcPort: number;
+  readonly dst: string;
+  readonly dstPort: number;
+  readonly family: 4 | 6;
+  readonly start: number;
+  readonly end: number;
+  readonly packets: { readonly out: number; readonly in: number };
+  readonly bytes: { readonly out: number; readonly in: number };
+  readonly sawSyn: boolean;
+  readonly finding: FindingName;
+  readonly confidence: Confidence;
+  readonly alternatives: readonly FindingName[];
+  readonly evidence: readonly string[];
+  readonly against: readonly string[];
+  /** the reset, the first unanswered transmission, or the end */
+  readonly at: number;
+}
+
+export function explainedFlow(explanation: Explanation, id: number): ExplainedFlow {
+  const row = explanation.rows[id]!;
+  const { finding, confidence, alternatives, evidence, against, atNs } = explanation.diagnosisOf(row);
+  const connection = explanation.connectionAt(row);
+  const { client, server } = connection;
+  const seconds = (ns: number): number => Math.round(ns - explanation.originNs) / 1e9;
+  return {
+    id,
+    connection: connection.connection,
+    proto: protocolName(connection.proto),
+    src: connection.clientText,
+    srcPort: connection.clientPort,
+    dst: connection.serverText,
+    dstPort: connection.serverPort,
+    family: connection.family,
+    start: seconds(connection.firstNs),
+    end: seconds(connection.endNs),
+    packets: { out: client.packets, in: server.packets },
+    bytes: { out: client.bytes, in: server.bytes },
+    sawSyn: connection.has(SAW_SYN),
+    finding,
+    confidence,
+    alternatives,
+    evidence,
+    against,
+    at: seconds(atNs),
+  };
+}
+
+/** The capture's record, with t = 0 in seconds since 1970. */
+export interface ExplainedCapture extends CaptureRecord {
+  readonly t0: number;
+}
+
+/** A record a line, each with `"record": "capture" | "burst" | "flow" | "summary"`. */
+export function writeExplainNdjson(capture: ExplainedCapture, explanation: Explanation, sink: Sink): void {
+  const out = new BufferedSink(sink);
+  const line = (record: string, fields: object): void =>
+    out.write(`${JSON.stringify({ record, ...fields })}\n`);
+  line('capture', { schema: REPORT_SCHEMA, ...capture });
+  for (const burst of explanation.bursts) line('burst', burst);
+  for (let id = 0; id < explanation.rows.length; id++) line('flow', explainedFlow(explanation, id));
+  line('summary', explanation.summary);
+  out.flush();
+}
+
+/** One object, a record a line. */
+export function writeExplainJson(capture: ExplainedCapture, explanation: Explanation, sink: Sink): void {
+  const out = new BufferedSink(sink);
+  out.write(`{"schema":${JSON.stringify(REPORT_SCHEMA)},\n"capture":${JSON.stringify(capture)},\n"bursts":[`);
+  explanation.bursts.forEach((burst, i) => {
+    out.write(`${i === 0 ? '\n' : ',\n'}${JSON.stringify(burst)}`);
+  });
+  out.write('],\n"flows":[');
+  for (let id = 0; id < explanation.rows.length; id++) {
+    out.write(`${id === 0 ? '\n' : ',\n'}${JSON.stringify(explainedFlow(explanation, id))}`);
+  }
+  out.write(`],\n"summary":${JSON.stringify(explanation.summary)}}\n`);
+  out.flush();
+}
