@@ -14,6 +14,7 @@ const MAY_IMPORT = {
   input: ['addr', 'cluster'],
   collect: ['cluster'],
   netfilter: ['addr', 'hash', 'wire', 'conntrack', 'route'],
+  audit: ['addr', 'cluster'],
   bgp: ['addr', 'route', 'capture', 'flow'],
   state: [...GROUND, 'cluster'],
   explain: [...GROUND, 'cluster', 'state'],

@@ -35,6 +35,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./explain-command.js'),
   },
   {
+    name: 'audit',
+    summary:
+      'what is known to fail, found in a cluster’s objects, with evidence and remedy; no capture needed',
+    load: () => import('./audit-command.js'),
+  },
+  {
     name: 'stories',
     summary: 'failures of real clusters as runnable scenarios, each with its remedies side by side',
     load: () => import('./stories-command.js'),

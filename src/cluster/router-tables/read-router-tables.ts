@@ -38,7 +38,7 @@ export function readRouterTables(texts: readonly RouterText[]): RouterTable[] {
         { file: name },
       );
     }
-    tables.push(...(found ?? []));
+    tables.push(...(found ?? []).map((table) => ({ ...table, file: name })));
   }
   // routes and the objects that they name may stand in different files
   return linux.length > 0 ? [linuxTable(linux), ...tables] : tables;

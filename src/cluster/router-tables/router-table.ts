@@ -24,6 +24,8 @@ export interface TableRoute {
 export interface RouterTable {
   /** the command that prints it */
   readonly source: string;
+  /** the file that holds it */
+  readonly file?: string | undefined;
   /** how far down it looks: the kernel's own table is what forwards, a daemon's what it wants */
   readonly layer: 'kernel' | 'fib' | 'rib';
   readonly routes: readonly TableRoute[];
