@@ -1,5 +1,6 @@
 /** Matches on the node: marks, routes, sets, counters, limits, sockets. */
 import { parsePrefix } from '../addr/prefix.js';
+import { jhashWords } from '../hash/jhash.js';
 import {
   interfaceTest,
   type MatchCompiler,
@@ -227,7 +228,7 @@ const devgroup: MatchCompiler = (options) => {
   const tests: Test[] = [];
   for (const { name, values, negated } of options) {
     const of = name === 'src-group' ? 'iif' : 'oif';
-    const masked = readMasked(values[0]);
+    const masked = readMasked(values[0] === 'default' ? '0' : values[0]);
     if (masked === null) return null;
     tests.push((walk) => {
       const group = walk.node.routes.linkOf(walk[of])?.group ?? 'default';
@@ -260,10 +261,32 @@ const quota: MatchCompiler = (options) => {
 
 const realm: MatchCompiler = () => [(walk) => walk.unknown('realm: routing realms are not modelled')];
 
+/** net/netfilter/xt_cluster.c: each connection belongs to one node, by a hash of its original source. */
 const cluster: MatchCompiler = (options) => {
   const total = readNumber(named(options, 'cluster-total-nodes')?.values[0]);
-  return total === null ? null : [(walk) => walk.unknown('cluster: its hash is not modelled')];
+  const seed = readNumber(named(options, 'cluster-hash-seed')?.values[0]) ?? 0;
+  const local = named(options, 'cluster-local-node');
+  const mask = named(options, 'cluster-local-nodemask');
+  const number = readNumber((local ?? mask)?.values[0]);
+  if (total === null || number === null) return null;
+  const nodes = local === undefined ? number : 1 << (number - 1);
+  const negated = (local ?? mask)!.negated;
+  return [
+    ({ connection }) => {
+      if (connection === null) return false;
+      const { src } = connection.original;
+      const words = Uint32Array.from([src.w0, src.w1, src.w2, src.w3], swapped);
+      const hash = jhashWords(words, src.family === 4 ? 1 : 4, seed);
+      const node = Number((BigInt(hash) * BigInt(total)) >> 32n);
+      return (((nodes >>> node) & 1) === 1) !== negated;
+    },
+  ];
 };
+
+/** A word as the kernel has it in memory. */
+function swapped(word: number): number {
+  return (((word & 255) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
+}
 
 /** `-m nfacct`, `-m comment`: always match. */
 const always: MatchCompiler = () => [];

@@ -299,6 +299,12 @@ const TOS: TargetCompiler = (options) => {
   };
 };
 
+/** A hash that is not computed: the mark is then not known. */
+const HMARK: TargetCompiler = () => (walk) => {
+  walk.packet.markUnknown = true;
+  return NEXT;
+};
+
 const ECN: TargetCompiler = (options) => (named(options, 'ecn-tcp-remove') !== undefined ? () => NEXT : null);
 
 const NFQUEUE: TargetCompiler = (options) => {
@@ -349,6 +355,7 @@ const TARGETS: Readonly<Record<string, TargetCompiler>> = {
   DSCP,
   TOS,
   ECN,
+  HMARK,
   SET,
   LOG: goOn,
   NFLOG: goOn,

@@ -118,6 +118,7 @@ function payload(fields: Json): Expression {
           return addressValue(field === header.fields.saddr ? packet.src : packet.dst);
       }
       if (type === 'inet_service' && packet.hasPorts) return offset === 0 ? packet.srcPort : packet.dstPort;
+      if (type === 'ether_type') return packet.family === 4 ? 0x0800 : 0x86dd;
       if (assumed !== undefined && packet.given.bytes === undefined) walk.assume(assumed);
       return packet.bits(base, offset, bits);
     },
@@ -134,7 +135,7 @@ const META: Readonly<Record<string, readonly [type: string, read: (walk: Walk) =
   nfproto: ['nf_proto', ({ packet }) => nfproto(packet.family)],
   l4proto: ['inet_proto', ({ packet }) => packet.proto],
   mark: ['mark', ({ packet }) => (packet.markUnknown ? UNKNOWN : packet.mark)],
-  priority: ['integer', ({ packet }) => packet.priority],
+  priority: ['classid', ({ packet }) => packet.priority],
   iif: ['iface', (walk) => walk.iif ?? ''],
   iifname: ['ifname', (walk) => walk.iif ?? ''],
   oif: ['iface', (walk) => walk.oif ?? ''],
@@ -409,6 +410,8 @@ function absentHeader(name: string, fields: Json): Expression {
   return {
     type: exists ? 'boolean' : 'integer',
     read: (walk) => {
+      // the header of the other family cannot even be looked for
+      if (walk.packet.family !== (name === 'exthdr' ? 6 : 4)) return null;
       walk.assume(
         name === 'exthdr' ? 'the packet has no extension headers' : 'the IPv4 header has no options',
       );

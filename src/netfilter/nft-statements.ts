@@ -15,6 +15,7 @@ import {
 } from './nft-expressions.js';
 import type { Expression } from './nft-read.js';
 import { NftSet, unwrapped } from './nft-sets.js';
+import { expressionText } from './nft-text.js';
 import {
   constantOf,
   type Interval,
@@ -113,7 +114,7 @@ export function compileStatement(json: unknown, context: StatementContext): Step
 
 function matchStep({ op, left, right }: Json, context: StatementContext): Step {
   const expression = compileExpression(left, context);
-  const test = comparison(String(op), expression, right, context);
+  const test = comparison(String(op), expression, right, context, expressionText(left));
   return (walk) => {
     if (expression.parts !== undefined) return test(walk, null) ? NEXT : BREAK;
     if (expression.random === true) return test(walk, UNKNOWN) ? NEXT : BREAK;
@@ -125,10 +126,15 @@ function matchStep({ op, left, right }: Json, context: StatementContext): Step {
 
 type Comparison = (walk: Walk, value: Value | Unknown | null) => boolean;
 
-function comparison(op: string, left: Expression, right: unknown, context: StatementContext): Comparison {
+function comparison(
+  op: string,
+  left: Expression,
+  right: unknown,
+  context: StatementContext,
+  what: string,
+): Comparison {
   const negated = op === '!=' || op === '!';
   const set = setOf(right, left, context);
-  const what = 'a value that the rule reads';
   if (set !== null) {
     const parts = left.parts ?? [left];
     return (walk) => {
@@ -311,12 +317,12 @@ function vmapStep({ key, data }: Json, context: StatementContext): Step {
   const expression = compileExpression(key, context);
   const parts = expression.parts ?? [expression];
   const map = verdictMap(data, parts, context);
+  const what = expressionText(key);
   return (walk) => {
     const keys = readAll(walk, parts);
     if (keys === null) return BREAK;
     const found = map.find(keys);
-    if (found === UNKNOWN)
-      return { kind: 'unknown', why: walk.whereWhat('a value that the verdict map asks for is not known') };
+    if (found === UNKNOWN) return { kind: 'unknown', why: walk.whereWhat(`${what} is not known`) };
     return found === null ? BREAK : found.data;
   };
 }

@@ -45,7 +45,7 @@ function statementText(json: unknown): string {
   }
 }
 
-function expressionText(json: unknown): string {
+export function expressionText(json: unknown): string {
   if (Array.isArray(json)) return json.map(expressionText).join(',');
   if (typeof json !== 'object' || json === null) return String(json);
   const [name, body] = Object.entries(json)[0] ?? ['', null];

@@ -142,6 +142,14 @@ export function constantOf(json: unknown, type: string): Value {
   }
   const address = parseAddress(text);
   if (address !== null) return addressValue(address);
+  if (type === 'classid') {
+    const [, major, minor] = /^([0-9a-f]*):([0-9a-f]*)$/i.exec(text) ?? [];
+    if (minor !== undefined) {
+      return (Number.parseInt(major || '0', 16) * 0x10000 + Number.parseInt(minor || '0', 16)) >>> 0;
+    }
+    if (text === 'none') return 0;
+    if (text === 'root') return 0xffffffff;
+  }
   if (/^(0x[0-9a-f]+|\d+)$/i.test(text)) return Number(text);
   if (/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)) return Number.parseInt(text.replaceAll(':', ''), 16);
   if (type === 'inet_service' && SERVICES[text] !== undefined) return SERVICES[text]!;

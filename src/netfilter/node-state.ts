@@ -209,8 +209,8 @@ function addRules(node: Node, lists: readonly { list: Json[]; hint: Family | nul
   for (const { rules, hint } of chunks) {
     const told = rules.find(({ family }) => family !== null)?.family ?? null;
     const isFour = rules.some(({ table }) => table === 'default');
-    const family: Family =
-      told ?? hint ?? (isFour ? 4 : taken.has(4) || chunks.length > 1 ? (taken.has(6) ? 4 : 6) : 4);
+    const guess: Family = isFour ? 4 : 6;
+    const family: Family = told ?? hint ?? (taken.has(guess) ? (guess === 4 ? 6 : 4) : guess);
     if (taken.has(family)) continue;
     taken.add(family);
     node.routes.addRules(family, rules);
