@@ -31,7 +31,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'explain',
-    summary: 'post-mortem: which resets and hangs in the capture itself mean what, with the evidence',
+    summary: 'post-mortem: which resets and timeouts in the capture itself mean what, with the evidence',
     load: () => import('./explain-command.js'),
   },
   {

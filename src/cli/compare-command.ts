@@ -1,16 +1,18 @@
 /** `flowfate compare <capture>`: the survival matrix. */
 import { type Command, Option } from 'commander';
+import { captureRecord } from '../verdict/capture-record.js';
 import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
 import { parseWhole } from './option-values.js';
 import { writeOutput } from './output.js';
 import { Progress } from './progress.js';
-import { readWithProgress, statusOfDamage } from './read-input.js';
+import { statusOfDamage } from './read-input.js';
+import { addLevelOption, type LevelOptions, readForScenario } from './read-level.js';
 import { addScenarioOptions, type ScenarioOptions, scenarioFor } from './scenario-input.js';
 import { columnsFor, paletteFor } from './view.js';
 
-interface CompareOptions extends ScenarioOptions {
+interface CompareOptions extends ScenarioOptions, LevelOptions {
   readonly vary: readonly string[];
   readonly seeds: number;
   readonly format: 'text' | 'json' | 'csv';
@@ -40,7 +42,7 @@ export const repeatable = ['--scenario', '--cluster', '--router-state', '--event
 
 export const declare: DeclareCommand = (command: Command, io, done) => {
   command.argument('<capture>', 'pcap or pcapng, gzipped or not; - is standard input');
-  addScenarioOptions(command)
+  addLevelOption(addScenarioOptions(command))
     .option(
       '--vary <setting=values>',
       'a setting and its values, like policy=Local,Cluster; may be repeated',
@@ -64,8 +66,8 @@ async function compareCapture(capture: string, options: CompareOptions, io: Io):
   const { writeMatrixCsv, writeMatrixJson, writeMatrixText } = await import('../report/matrix.js');
   const variations = options.vary.map(parseVariation);
   const scenario = await scenarioFor(options, io);
-  const index = readWithProgress(capture, io, {});
-  const { model } = await scenario(index);
+  const { index, chosen } = await readForScenario(capture, options, scenario, io);
+  const { model } = chosen;
   const progress = new Progress(io, 'comparing');
   const matrix = await compare(index, model, variations, {
     seeds: options.seeds,
@@ -75,7 +77,7 @@ async function compareCapture(capture: string, options: CompareOptions, io: Io):
   writeOutput(options.out, io, [capture, ...options.scenario, ...options.cluster], ({ write }) => {
     switch (options.format) {
       case 'json':
-        return writeMatrixJson(matrix, write);
+        return writeMatrixJson(matrix, captureRecord(index, model), write);
       case 'csv':
         return writeMatrixCsv(matrix, write);
       case 'text':

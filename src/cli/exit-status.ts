@@ -11,6 +11,8 @@ export const ExitStatus = {
   input: 3,
   /** the network or a peer failed */
   network: 4,
+  /** a budget was stated, and nothing can be concluded that could be held against it */
+  inconclusive: 5,
   /** a fault of flowfate's own, EX_SOFTWARE of sysexits.h */
   bug: 70,
 } as const;

@@ -1,4 +1,5 @@
 /** Values of options, read with a sentence that says what was expected. */
+import { parseDuration } from '../cluster/yaml/duration.js';
 import { FlowfateError } from '../errors.js';
 
 /** An unsigned 32-bit number, decimal or 0x hexadecimal. */
@@ -23,5 +24,16 @@ export function parseWhole(option: string, least: number): (text: string) => num
       throw new FlowfateError('usage', `${option} ${text}: expected a whole number of at least ${least}`);
     }
     return value;
+  };
+}
+
+/** A time in seconds, written as in a scenario: 250ms, 5s, 2m. */
+export function parseTime(option: string): (text: string) => number {
+  return (text) => {
+    const seconds = parseDuration(text);
+    if (seconds === null) {
+      throw new FlowfateError('usage', `${option} ${text}: expected a duration like 250ms, 5s or 2m`);
+    }
+    return seconds;
   };
 }

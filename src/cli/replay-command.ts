@@ -8,13 +8,17 @@ import { writeJson } from '../report/json.js';
 import { writeNdjson } from '../report/ndjson.js';
 import type { Timing } from '../report/records.js';
 import { writeText } from '../report/text.js';
-import type { ReplayResult } from '../verdict/verdict.js';
+import { DEFAULT_PATIENCE_S } from '../verdict/application.js';
+import { inconclusiveBecause } from '../verdict/summarise.js';
+import { type ReplayResult, UNJUDGED } from '../verdict/verdict.js';
 import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
+import { parseTime } from './option-values.js';
 import { writeOutput } from './output.js';
 import { readHeads } from './read-heads.js';
-import { readWithProgress, statusOfDamage, warn } from './read-input.js';
+import { statusOfDamage, warn } from './read-input.js';
+import { addLevelOption, type LevelOptions, readForScenario, refuseStdin } from './read-level.js';
 import {
   addScenarioOptions,
   type ChosenScenario,
@@ -23,7 +27,7 @@ import {
 } from './scenario-input.js';
 import { columnsFor, paletteFor } from './view.js';
 
-interface ReplayCommandOptions extends ScenarioOptions {
+interface ReplayCommandOptions extends ScenarioOptions, LevelOptions {
   readonly format: 'text' | 'json' | 'ndjson';
   readonly out?: string;
   readonly html?: string;
@@ -32,6 +36,8 @@ interface ReplayCommandOptions extends ScenarioOptions {
   readonly mrt?: string;
   readonly printScenario?: true;
   readonly failOn: readonly string[];
+  readonly patience: number;
+  readonly utc?: true;
   readonly timing?: true;
   readonly color?: boolean;
 }
@@ -59,7 +65,7 @@ export const repeatable = ['--scenario', '--cluster', '--router-state', '--event
 
 export const declare: DeclareCommand = (command: Command, io, done) => {
   command.argument('<capture>', 'pcap or pcapng, gzipped or not; - is standard input');
-  addScenarioOptions(command)
+  addLevelOption(addScenarioOptions(command))
     .addOption(
       new Option('--format <format>', 'how to print').choices(['text', 'json', 'ndjson']).default('text'),
     )
@@ -72,12 +78,19 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .option('--print-scenario', 'print the scenario, complete, instead of replaying it')
     .option(
       '--fail-on <budget>',
-      "exit with 1 where this holds, like 'broken>0' or 'timeout>=1%'; may be repeated",
+      "exit with 1 where this holds, like 'broken>0' or 'timeout>=1%', and with 5 where nothing can be concluded; may be repeated",
       gather,
       [],
     )
     .option('--bgp-from-capture', 'the BGP sessions inside the capture drive the router’s next hops')
     .option('--mrt <file>', 'an MRT dump (plain, .gz, .bz2) drives the router’s next hops')
+    .option(
+      '--patience <time>',
+      'after how long a client calls an answer slow',
+      parseTime('--patience'),
+      DEFAULT_PATIENCE_S,
+    )
+    .option('--utc', 'wall-clock time beside seconds since t = 0')
     .option('--timing', 'wall time and rate in the summary')
     .addHelpText('after', EXAMPLES)
     .action(async (capture: string, options: ReplayCommandOptions) => {
@@ -89,13 +102,10 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
   const startMs = performance.now();
   const budgets = options.failOn.map(parseBudget);
   checkBgpOptions(capture, options);
-  if (options.pcapng !== undefined && capture === '-') {
-    throw new FlowfateError('usage', '--pcapng reads the capture twice; save it to a file first');
-  }
+  if (options.pcapng !== undefined) refuseStdin(capture, '--pcapng');
   // Configuration first: a typing error must not cost the reading of a large capture.
   const scenario = await scenarioFor(options, io);
-  const index = readWithProgress(capture, io, {});
-  const chosen = await scenario(index);
+  const { index, chosen } = await readForScenario(capture, options, scenario, io);
   const { model, notes } = await withBgp(chosen, capture, index, options);
   const { madeFromCapture } = chosen;
   if (options.printScenario === true) {
@@ -107,7 +117,12 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
   const { replay } = await import('../verdict/replay.js');
   const sweep = isHashUnknown(model) ? [await sweepNote(index, model)] : [];
   const heads = await readHeads(capture, index, model, io);
-  const result = replay(index, model, { madeFromCapture, notes: [...notes, ...sweep], heads });
+  const result = replay(index, model, {
+    madeFromCapture,
+    notes: [...notes, ...sweep],
+    heads,
+    patienceS: options.patience,
+  });
   const wallS = (performance.now() - startMs) / 1000;
   const timing = options.timing === true ? { wallS, packetsPerS: index.summary.packets / wallS } : null;
   writeResult(result, timing, capture, options, io);
@@ -166,9 +181,7 @@ function checkBgpOptions(
       'routes from BGP need to know whose next hops they name; give a --scenario with the nodes',
     );
   }
-  if (bgpFromCapture === true && capture === '-') {
-    throw new FlowfateError('usage', '--bgp-from-capture reads the capture twice; save it to a file first');
-  }
+  if (bgpFromCapture === true) refuseStdin(capture, '--bgp-from-capture');
 }
 
 function writeResult(
@@ -189,17 +202,25 @@ function writeResult(
           palette: paletteFor(io, options, options.out),
           columns: columnsFor(io, options.out),
           timing,
+          utc: options.utc === true,
         });
     }
   });
 }
 
-/** Damaged input weighs more than an exceeded budget: the figures are not those of the whole capture. */
+/**
+ * Damaged input weighs more than an exceeded budget: the figures are not those of the whole capture. A budget cannot be
+ * kept by a result from which nothing can be concluded.
+ */
 function statusOf(result: ReplayResult, budgets: readonly Budget[], index: CaptureIndex, io: Io): ExitStatus {
-  const sentences = budgets.map((budget) => exceeded(budget, result)).filter((sentence) => sentence !== null);
+  const isInconclusive = budgets.length > 0 && result.summary.verdict === 'inconclusive';
+  const sentences = isInconclusive
+    ? [`no budget can be held against this: ${inconclusiveBecause(result.summary, UNJUDGED)}`]
+    : budgets.map((budget) => exceeded(budget, result)).filter((sentence) => sentence !== null);
   for (const sentence of sentences) warn(io, sentence);
   const damage = statusOfDamage(index, io);
   if (damage !== ExitStatus.done) return damage;
+  if (isInconclusive) return ExitStatus.inconclusive;
   return sentences.length > 0 ? ExitStatus.budgetExceeded : ExitStatus.done;
 }
 

@@ -80,7 +80,7 @@ function newProgram(io: Io): Command {
     .showSuggestionAfterError(true)
     .addHelpText(
       'after',
-      '\n`flowfate <command> --help` explains a command with examples.\n\nExit status: 0 done, 1 a budget of --fail-on was exceeded, 2 wrong usage or configuration,\n3 unreadable or damaged input, 4 the network or a peer failed.',
+      '\n`flowfate <command> --help` explains a command with examples.\n\nExit status: 0 done, 1 a budget of --fail-on was exceeded, 2 wrong usage or configuration,\n3 unreadable or damaged input, 4 the network or a peer failed,\n5 --fail-on was given and nothing can be concluded.',
     )
     .configureOutput({
       writeOut: io.out,

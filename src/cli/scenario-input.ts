@@ -6,6 +6,7 @@ import { type LoadedScenario, loadScenario, type SourceFile } from '../cluster/s
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { readRouterState, readSources } from '../input/read-sources.js';
+import { sinceT0, splitEvents } from './clock-event.js';
 import type { Io } from './io.js';
 import { parseUint32 } from './option-values.js';
 import { warn } from './read-input.js';
@@ -35,7 +36,12 @@ export function addScenarioOptions(command: Command): Command {
       gather,
       [],
     )
-    .option('--event <event>', 'a line of the timeline, like "5s withdraw n2"; may be repeated', gather, [])
+    .option(
+      '--event <event>',
+      'a line of the timeline, like "5s withdraw n2" or "2026-11-23T06:00:15Z withdraw n2"; may be repeated',
+      gather,
+      [],
+    )
     .option('--seed <n>', "source of every random draw, instead of the scenario's", parseUint32('--seed'));
 }
 
@@ -66,7 +72,7 @@ export async function statedScenario(options: ScenarioOptions, io: Io): Promise<
   }
   for (const path of routerState) router.push(...(await readRouterState(path, io.stdin)));
   return loadScenario(files, {
-    events: options.event,
+    events: splitEvents(options.event).relative,
     routerTables: readRouterTables(router),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   });
@@ -86,19 +92,39 @@ export async function scenarioFor(
   io: Io,
 ): Promise<(index: CaptureIndex) => Promise<ChosenScenario>> {
   const stated = await statedScenario(options, io);
-  const chosen = (scenario: ChosenScenario): ChosenScenario => {
+  const chosen = async (scenario: ChosenScenario, index: CaptureIndex): Promise<ChosenScenario> => {
     for (const note of scenario.notes) warn(io, note);
-    return { ...scenario, model: reseeded(scenario.model, options.seed) };
+    const model = reseeded(scenario.model, options.seed);
+    return { ...scenario, model: await withClockEvents(model, options.event, index) };
   };
-  if (stated !== null) return async () => chosen({ ...stated, madeFromCapture: false });
+  if (stated !== null) return async (index) => chosen({ ...stated, madeFromCapture: false }, index);
   return async (index) => {
     const { scenarioFromCapture } = await import('../cluster/scenario/scenario-from-capture.js');
     const { withEvents } = await import('../cluster/scenario/with-events.js');
     const { seenTraffic } = await import('../verdict/seen-traffic.js');
     const event = options.event.length > 0 ? 'none' : 'withdraw-one';
     const { model, notes } = scenarioFromCapture(seenTraffic(index), { event });
-    return chosen({ model: withEvents(model, options.event), notes, madeFromCapture: true });
+    return chosen(
+      { model: withEvents(model, splitEvents(options.event).relative), notes, madeFromCapture: true },
+      index,
+    );
   };
+}
+
+/** The model with those of the events that are stated by the clock: t = 0 is known once the capture is read. */
+export async function withClockEvents(
+  model: ClusterModel,
+  events: readonly string[],
+  { summary }: CaptureIndex,
+): Promise<ClusterModel> {
+  const { byClock } = splitEvents(events);
+  if (byClock.length === 0) return model;
+  const { withEvents } = await import('../cluster/scenario/with-events.js');
+  const t0Ns = model.epochNs ?? summary.baseNs;
+  return withEvents(
+    model,
+    byClock.map((event) => sinceT0(event, t0Ns)),
+  );
 }
 
 function reseeded(model: ClusterModel, seed: number | undefined): ClusterModel {

@@ -27,13 +27,19 @@ import { writeOutput } from './output.js';
 import { Progress } from './progress.js';
 import { readHeads } from './read-heads.js';
 import { readWithProgress, statusOfDamage, warn } from './read-input.js';
-import { addScenarioOptions, type ScenarioOptions, statedScenario } from './scenario-input.js';
+import {
+  addScenarioOptions,
+  type ScenarioOptions,
+  statedScenario,
+  withClockEvents,
+} from './scenario-input.js';
 import { packageFolder } from './version.js';
 import { columnsFor, paletteFor } from './view.js';
 
 interface StoriesOptions extends ScenarioOptions {
   readonly capture?: string;
   readonly seeds: number;
+  readonly level: 'outer' | 'inner';
   readonly printScenario?: true | string;
   readonly format: 'text' | 'json' | 'ndjson';
   readonly out?: string;
@@ -66,6 +72,11 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       DEFAULT_STORY_SEEDS,
     );
   addScenarioOptions(command)
+    .addOption(
+      new Option('--level <level>', 'the IP header that keys a packet: its outermost or its innermost')
+        .choices(['outer', 'inner'])
+        .default('outer'),
+    )
     .option(
       '--print-scenario [run]',
       'print the scenario, complete, instead of running it: the failure’s, or that of a remedy',
@@ -99,8 +110,8 @@ function list(options: StoriesOptions, io: Io): ExitStatus {
 
 async function tell(name: string, options: StoriesOptions, io: Io): Promise<ExitStatus> {
   const story = findStory(name);
-  const stated = await statedScenario(options, io);
-  if (stated === null && options.event.length > 0) {
+  const said = await statedScenario(options, io);
+  if (said === null && options.event.length > 0) {
     throw new FlowfateError(
       'usage',
       '--event adds to a scenario; print the story’s with --print-scenario first',
@@ -109,7 +120,9 @@ async function tell(name: string, options: StoriesOptions, io: Io): Promise<Exit
   const shipped = join('captures', 'stories', `${story.capture}.pcap.gz`);
   const capture = options.capture ?? join(packageFolder(), shipped);
   const inputs = [capture, ...options.scenario, ...options.cluster];
-  const index = readWithProgress(capture, io, {});
+  const index = readWithProgress(capture, io, { level: options.level });
+  const stated =
+    said === null ? null : { ...said, model: await withClockEvents(said.model, options.event, index) };
   for (const note of stated?.notes ?? []) warn(io, note);
   const { printScenario: wanted } = options;
   if (wanted !== undefined) {

@@ -3,6 +3,11 @@ import type { ClusterModel } from '../cluster/model.js';
 import type { ClusterState } from '../state/cluster-state.js';
 import { FateCode, type VerdictTracker } from './verdict-tracker.js';
 
+export interface ServiceLoad {
+  readonly nodeBytes: number[];
+  readonly podBytes: number[];
+}
+
 export class EventCounts {
   readonly flowsActive: Float64Array;
   readonly flowsMoved: Float64Array;
@@ -10,6 +15,7 @@ export class EventCounts {
   readonly packetsDropped: Float64Array;
   readonly nodeBytes: Float64Array;
   podBytes: number[] = [];
+  private readonly services: ServiceLoad[] = [];
 
   constructor(
     model: ClusterModel,
@@ -35,9 +41,23 @@ export class EventCounts {
     if (event >= 0) this.packetsDropped[event]!++;
   }
 
-  load(node: number, pod: number, bytes: number): void {
-    if (node >= 0) this.nodeBytes[node]! += bytes;
-    if (pod >= 0) this.podBytes[pod] = (this.podBytes[pod] ?? 0) + bytes;
+  /** Client bytes of a service that went to a node and a pod; -1 = to none. */
+  load(service: number, node: number, pod: number, bytes: number): void {
+    const { nodeBytes, podBytes } = this.ofService(service);
+    if (node >= 0) {
+      this.nodeBytes[node]! += bytes;
+      nodeBytes[node] = (nodeBytes[node] ?? 0) + bytes;
+    }
+    if (pod >= 0) {
+      this.podBytes[pod] = (this.podBytes[pod] ?? 0) + bytes;
+      podBytes[pod] = (podBytes[pod] ?? 0) + bytes;
+    }
+  }
+
+  /** Client bytes of one service by row of node and pod; rows with none are absent. */
+  ofService(service: number): ServiceLoad {
+    this.services[service] ??= { nodeBytes: [], podBytes: [] };
+    return this.services[service];
   }
 
   close(tracker: VerdictTracker): void {

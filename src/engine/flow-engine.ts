@@ -538,7 +538,8 @@ export class FlowEngine implements TimelineListener {
 
   /** Books the flow's bytes on the path they took, but for the last `exceptBytes`. */
   private book(f: number, exceptBytes: number): void {
-    this.counts.load(this.paths.lastNode(f), this.paths.lastPod(f), this.bytes[f]! - exceptBytes);
+    const bytes = this.bytes[f]! - exceptBytes;
+    this.counts.load(this.plan.service[f]!, this.paths.lastNode(f), this.paths.lastPod(f), bytes);
     this.bytes[f] = exceptBytes;
   }
 }

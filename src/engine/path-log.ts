@@ -35,6 +35,13 @@ export class PathLog {
     return last < 0 ? -1 : this.node[last]!;
   }
 
+  /** Node of the first step, or -1. */
+  firstNode(f: number): number {
+    let row = this.last[f]!;
+    while (row >= 0 && this.before[row]! >= 0) row = this.before[row]!;
+    return row < 0 ? -1 : this.node[row]!;
+  }
+
   lastPod(f: number): number {
     const last = this.last[f]!;
     return last < 0 ? -1 : this.pod[last]!;

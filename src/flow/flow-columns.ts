@@ -80,6 +80,8 @@ export interface CaptureSummary {
   readonly packets: number;
   /** wire bytes */
   readonly bytes: number;
+  /** the IP header that keyed the packets; absent = outer */
+  readonly level?: 'outer' | 'inner';
   /** nanoseconds since 1970 of the first record */
   readonly baseNs: bigint;
   /** seconds from the earliest to the latest record */

@@ -157,6 +157,7 @@ class CaptureIndexing {
       linkTypes: reader.linkTypes.map(linkTypeName),
       packets: this.packets,
       bytes: this.bytes,
+      level: this.level,
       baseNs: reader.baseNs,
       duration: this.packets > 0 ? (this.maxNs - this.minNs) / 1e9 : 0,
       truncated: reader.truncated,

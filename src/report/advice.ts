@@ -25,13 +25,13 @@ const REMEDIES: Partial<Record<Reason, string>> = {
   'not-a-service':
     'The node attracts traffic for a port that no service has: check ports and the node’s rules.',
   'invalid-dropped':
-    'A closing FIN that reaches a node without the connection is dropped as INVALID: what cures the rehash cures these hangs.',
+    'A closing FIN that reaches a node without the connection is dropped as INVALID: what cures the re-hash cures these timeouts.',
   'forwarding-loop':
     'Keep the INVALID drop rule (dataplane.dropInvalid), or route the VIP to a blackhole on nodes: packets loop otherwise.',
   'entry-expired':
     'Send TCP keepalives more often than dataplane.conntrack.timeouts, or raise the timeout that ran out.',
   'loose-off':
-    'With tcpLoose: false moved flows hang instead of being reset; clients notice a reset at once and a hang after minutes.',
+    'With tcpLoose: false moved flows time out instead of being reset; clients notice a reset at once and a timeout after minutes.',
   'conntrack-full':
     'Raise nf_conntrack_max (dataplane.conntrack.max) above the connections that a node holds.',
   'snat-port-exhausted':

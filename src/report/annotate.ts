@@ -10,8 +10,8 @@ import { PcapngWriter } from '../capture/pcapng-writer.js';
 import { FlowLookup } from '../flow/flow-lookup.js';
 import { clientSide } from '../flow/flow-rows.js';
 import { walkPackets } from '../flow/walk-packets.js';
+import { isBroken } from '../verdict/fates.js';
 import type { FlowVerdict, ReplayResult } from '../verdict/verdict.js';
-import { isBroken } from './fates.js';
 
 interface Remark {
   readonly timeNs: number;
@@ -55,35 +55,39 @@ export function annotateCapture(
   const interfaces = new Map<number, number>();
   let applicationSide = -1;
   let commented = 0;
-  walkPackets(path, 'outer', ({ number: packet, decoder, bytes, at, capLen, wireLen, linkType, timeNs }) => {
-    let number = interfaces.get(linkType);
-    if (number === undefined) {
-      number = writer.addInterface({ linkType });
-      interfaces.set(linkType, number);
-    }
-    const flowDir = decoder.layers > 0 && decoder.outer.hasPorts ? lookup.find(decoder.outer) : -1;
-    let comment: string | undefined;
-    if (flowDir >= 0 && ((flowDir & 1) === 1) === (clientSide(flows, flowDir >>> 1) === 'b')) {
-      comment = dueRemarks(remarks.get(flowDir >>> 1)!, timeNs);
-      if (comment !== undefined) commented++;
-    }
-    writer.write(number, timeNs, bytes, at, capLen, wireLen, comment);
-    for (const ipPacket of rewritten.get(packet) ?? []) {
-      if (applicationSide < 0) {
-        applicationSide = writer.addInterface({ linkType: RAW_IP, name: 'proxy to application' });
+  walkPackets(
+    path,
+    summary.level ?? 'outer',
+    ({ number: packet, decoder, bytes, at, capLen, wireLen, linkType, timeNs }) => {
+      let number = interfaces.get(linkType);
+      if (number === undefined) {
+        number = writer.addInterface({ linkType });
+        interfaces.set(linkType, number);
       }
-      const { length } = ipPacket;
-      writer.write(
-        applicationSide,
-        timeNs,
-        ipPacket,
-        0,
-        length,
-        length,
-        'flowfate: as the proxy sends it on',
-      );
-    }
-  });
+      const flowDir = decoder.layers > 0 && decoder.inner.hasPorts ? lookup.find(decoder.inner) : -1;
+      let comment: string | undefined;
+      if (flowDir >= 0 && ((flowDir & 1) === 1) === (clientSide(flows, flowDir >>> 1) === 'b')) {
+        comment = dueRemarks(remarks.get(flowDir >>> 1)!, timeNs);
+        if (comment !== undefined) commented++;
+      }
+      writer.write(number, timeNs, bytes, at, capLen, wireLen, comment);
+      for (const ipPacket of rewritten.get(packet) ?? []) {
+        if (applicationSide < 0) {
+          applicationSide = writer.addInterface({ linkType: RAW_IP, name: 'proxy to application' });
+        }
+        const { length } = ipPacket;
+        writer.write(
+          applicationSide,
+          timeNs,
+          ipPacket,
+          0,
+          length,
+          length,
+          'flowfate: as the proxy sends it on',
+        );
+      }
+    },
+  );
   writer.flush();
   return commented;
 }

@@ -1,11 +1,17 @@
 /**
  * Budgets: `--fail-on 'broken>0'`. A budget names a figure of the summary, an operator and a number, or a share
- * of all flows in percent; it is exceeded where the comparison holds. Used by pipelines that must fail when a
+ * of the judged connections in percent; it is exceeded where the comparison holds. Used by pipelines that must fail when a
  * planned change would break more than somebody allowed.
  */
 import { FlowfateError } from '../errors.js';
-import { REASONS, type ReplayResult, type Summary } from '../verdict/verdict.js';
-import { brokenFlows, FATES } from './fates.js';
+import { FATES } from '../verdict/fates.js';
+import {
+  APPLICATION_TROUBLES,
+  type ApplicationTrouble,
+  REASONS,
+  type ReplayResult,
+  type Summary,
+} from '../verdict/verdict.js';
 import { count, percent } from './figures.js';
 
 type Operator = '>' | '>=' | '<' | '<=' | '==' | '!=';
@@ -21,20 +27,24 @@ export interface Budget {
 
 const FIGURES: Record<string, (result: ReplayResult) => number> = {
   flows: ({ summary }) => summary.flows,
-  broken: ({ summary }) => brokenFlows(summary),
+  judged: ({ summary }) => summary.judged,
+  broken: ({ summary }) => summary.broken,
   latent: ({ summary }) => summary.latent,
   sourceLost: ({ summary }) => summary.sourcePreserved.no,
   sourcePreserved: ({ summary }) => summary.sourcePreserved.yes,
   dropped: ({ events }) => events.reduce((sum, event) => sum + event.dropped, 0),
 };
 for (const fate of FATES) FIGURES[fate] = ({ summary }) => summary.byFate[fate] ?? 0;
+for (const trouble of Object.keys(APPLICATION_TROUBLES) as ApplicationTrouble[]) {
+  FIGURES[trouble] = ({ summary }) => summary.byApplication[trouble] ?? 0;
+}
 for (const reason of Object.keys(REASONS)) FIGURES[reason] = ({ summary }) => causeCount(summary, reason);
 
 /** What may stand on the left of a budget. */
 export const BUDGET_METRICS: readonly string[] = Object.keys(FIGURES);
 
-/** Not a number of flows, so that a percentage of all flows means nothing. */
-const NO_SHARE = new Set(['flows', 'dropped']);
+/** Not a number of flows, so that a percentage of the judged ones means nothing. */
+const NO_SHARE = new Set(['flows', 'judged', 'unknown', 'dropped']);
 
 const FORM = /^\s*([A-Za-z][A-Za-z-]*)\s*(>=|<=|==|!=|>|<|=)\s*(\d+(?:\.\d+)?)\s*(%?)\s*$/;
 
@@ -58,7 +68,7 @@ export function parseBudget(text: string): Budget {
   if (mark === '%' && NO_SHARE.has(metric)) {
     throw new FlowfateError(
       'usage',
-      `--fail-on: "${metric}" cannot be a percentage of all flows; give a number`,
+      `--fail-on: "${metric}" cannot be a percentage of the judged connections; give a number`,
     );
   }
   return {
@@ -73,10 +83,11 @@ export function parseBudget(text: string): Budget {
 /** The sentence that says how the budget was exceeded, or `null` where it was kept. */
 export function exceeded(budget: Budget, result: ReplayResult): string | null {
   const value = FIGURES[budget.metric]!(result);
-  const flows = result.summary.flows;
-  const compared = budget.unit === 'percent' ? (flows === 0 ? 0 : (value / flows) * 100) : value;
+  const { judged } = result.summary;
+  const compared = budget.unit === 'percent' ? (judged === 0 ? 0 : (value / judged) * 100) : value;
   if (!holds(compared, budget.operator, budget.limit)) return null;
-  const share = budget.unit === 'percent' ? ` (${percent(value, flows)} of ${count(flows)} flows)` : '';
+  const share =
+    budget.unit === 'percent' ? ` (${percent(value, judged)} of ${count(judged)} judged connections)` : '';
   return `the budget "${budget.text}" is exceeded: ${budget.metric} is ${count(value)}${share}`;
 }
 

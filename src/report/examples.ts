@@ -2,8 +2,9 @@
  * The handful of broken flows worth reading: one for every way in which flows broke, the busiest of each, the
  * most frequent way first. Looks at fates (cheap) for all flows and builds few verdicts (dear).
  */
+
+import { FATES, isBroken } from '../verdict/fates.js';
 import type { Fate, FlowVerdict, ReplayResult } from '../verdict/verdict.js';
-import { FATES, isBroken } from './fates.js';
 
 /** candidates per fate: the busiest flows */
 const CANDIDATES = 32;

@@ -1,6 +1,7 @@
 /** When flows broke, as bars over the time of the capture with a line for every event: inline SVG. */
+
+import { FATES } from '../verdict/fates.js';
 import type { EventRecord, Fate } from '../verdict/verdict.js';
-import { FATES } from './fates.js';
 import { duration } from './figures.js';
 import { escapeHtml } from './html-escape.js';
 

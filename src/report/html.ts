@@ -3,9 +3,22 @@
  * forbids any), style, script and data inline. What it says is readable without the script; the table of flows
  * with its filters needs it.
  */
-import { type Fate, type FlowVerdict, REASONS, type Reason, type ReplayResult } from '../verdict/verdict.js';
+
+import { FATES, isBroken } from '../verdict/fates.js';
+import { inconclusiveBecause } from '../verdict/summarise.js';
+import {
+  APPLICATION_TROUBLES,
+  type ApplicationTrouble,
+  type Fate,
+  type FlowVerdict,
+  REASONS,
+  type Reason,
+  type ReplayResult,
+  type Summary,
+  UNJUDGED,
+  type Unjudged,
+} from '../verdict/verdict.js';
 import { adviceFor } from './advice.js';
-import { brokenFlows, FATES, isBroken } from './fates.js';
 import { addressPort, bytes, count, counted, duration, moment, percent, utc } from './figures.js';
 import { escapeHtml, jsonForScript } from './html-escape.js';
 import { HTML_SCRIPT } from './html-script.js';
@@ -28,7 +41,15 @@ export function writeHtml(result: ReplayResult, sink: Sink): void {
   out.write(causesSection(result));
   out.write(loadSection(result));
   out.write(sourceSection(result));
-  out.write(listSection('Notes', result.summary.notes));
+  const { byApplication, assumed, unread, notes } = result.summary;
+  const troubles = Object.entries(byApplication).map(
+    ([trouble, n]) => `${count(n)} ${trouble}: ${APPLICATION_TROUBLES[trouble as ApplicationTrouble]}`,
+  );
+  out.write(listSection('At the application, where the network delivered', troubles));
+  const settings = assumed.map(({ what, value, because }) => `${what}: ${value} (${because})`);
+  out.write(listSection('Assumed, because nobody states it', settings));
+  out.write(listSection('Given, but not used', unread));
+  out.write(listSection('Notes', notes));
   out.write(listSection('What to try', adviceFor(result, 4)));
   flowsSection(result, out.write);
   out.flush();
@@ -65,14 +86,8 @@ function head({ capture, summary }: ReplayResult): string {
 }
 
 function verdictSection({ summary }: ReplayResult): string {
-  const broken = brokenFlows(summary);
   const fates = FATES.filter((fate) => summary.byFate[fate] > 0);
-  const sentence =
-    summary.flows === 0
-      ? '<p class="verdict">The capture holds no flow.</p>'
-      : broken === 0
-        ? `<p class="verdict fine"><b>No flow broke</b>, of ${count(summary.flows)}.</p>`
-        : `<p class="verdict broke"><b>${count(broken)}</b> of ${count(summary.flows)} flows broke (${percent(broken, summary.flows)}).</p>`;
+  const sentence = verdictSentence(summary) + judgedSentence(summary);
   const strip = fates.map(
     (fate) => `<i style="flex:${summary.byFate[fate]};background:var(--${fate})" title="${fate}"></i>`,
   );
@@ -91,8 +106,30 @@ function verdictSection({ summary }: ReplayResult): string {
 `;
 }
 
+function verdictSentence({ verdict, ...summary }: Summary): string {
+  const { broken, judged, flows } = summary;
+  const judgedWord = judged === flows ? '' : ' judged';
+  if (verdict === 'inconclusive') {
+    const because = escapeHtml(inconclusiveBecause(summary, UNJUDGED));
+    return `<p class="verdict"><b>Inconclusive</b>: ${because}.</p>`;
+  }
+  if (verdict === 'none-broken') {
+    return `<p class="verdict fine"><b>No flow broke</b>, of ${count(judged)}${judgedWord}.</p>`;
+  }
+  return `<p class="verdict broke"><b>${count(broken)}</b> of ${count(judged)}${judgedWord} flows broke (${percent(broken, judged)}).</p>`;
+}
+
+/** What was not judged, and why. */
+function judgedSentence({ judged, flows, unjudged }: Summary): string {
+  if (judged === flows) return '';
+  const reasons = Object.entries(unjudged).map(
+    ([reason, n]) => `${count(n)} ${reason} (${UNJUDGED[reason as Unjudged]})`,
+  );
+  return `<p>Judged ${count(judged)} of ${count(flows)}; not judged: ${escapeHtml(reasons.join('; '))}.</p>`;
+}
+
 function timelineSection(result: ReplayResult): string {
-  if (brokenFlows(result.summary) === 0) return '';
+  if (result.summary.broken === 0) return '';
   const breaks: [Fate, number][] = [];
   let fromS = Number.POSITIVE_INFINITY;
   let toS = Number.NEGATIVE_INFINITY;

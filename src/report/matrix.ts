@@ -2,6 +2,8 @@
  * The survival matrix as text, json and csv: combinations ranked by the flows they break, each with a sentence on
  * what it costs.
  */
+import { BROKEN_FATES } from '../verdict/fates.js';
+import type { CaptureRecord, Fate } from '../verdict/verdict.js';
 import type { Matrix, MatrixRow, Spread } from '../what-if/compare.js';
 import { count, counted, percent } from './figures.js';
 import { REPORT_SCHEMA } from './records.js';
@@ -15,6 +17,8 @@ export interface MatrixView {
   readonly columns: number;
 }
 
+const LEGEND =
+  'broke: reset, refused, timeout, endpoint-closed and misdelivered flows together, with the 95 % interval of the mean';
 const BAR_COLUMNS = 14;
 /** From here on the busiest node's load is worth a word. */
 const UNEVEN = 1.25;
@@ -35,8 +39,9 @@ export function writeMatrixText(matrix: Matrix, sink: Sink, view: MatrixView): v
   good.forEach((row, i) => {
     const strip = padEnd(bar(row.broken.mean / most, BAR_COLUMNS), BAR_COLUMNS);
     const name = palette.bold(padEnd(nameOf(row), nameColumns));
-    const broke = `${padStart(figures[i]!, figureColumns)} broke ${padStart(percent(row.broken.mean, matrix.flows), 7)}`;
-    out.write(`${padStart(String(i + 1), 4)}  ${name}  ${palette.paint('red', strip)}  ${broke}\n`);
+    const broke = `${padStart(figures[i]!, figureColumns)} broke ${padStart(percent(row.broken.mean, row.judged), 7)}`;
+    const said = row.judged === matrix.flows ? '' : `  of ${figure(row.judged)} judged`;
+    out.write(`${padStart(String(i + 1), 4)}  ${name}  ${palette.paint('red', strip)}  ${broke}${said}\n`);
     for (const line of wrap(costOf(row), columns - 6)) out.write(`      ${palette.dim(line)}\n`);
   });
   const refused = matrix.rows.filter((row) => row.refused !== null);
@@ -47,18 +52,21 @@ export function writeMatrixText(matrix: Matrix, sink: Sink, view: MatrixView): v
       out.write(`  ${palette.dim('·')} ${first}\n${more.map((line) => `    ${line}\n`).join('')}`);
     }
   }
+  out.write(`\n${wrap(LEGEND, columns).map(palette.dim).join('\n')}\n`);
   out.flush();
 }
 
-export function writeMatrixJson(matrix: Matrix, sink: Sink): void {
+export function writeMatrixJson(matrix: Matrix, capture: CaptureRecord, sink: Sink): void {
   const out = new BufferedSink(sink);
   const { rows, ...head } = matrix;
-  out.write(`${JSON.stringify({ schema: REPORT_SCHEMA, kind: 'matrix', ...head }).slice(0, -1)},\n"rows":[`);
+  out.write(
+    `${JSON.stringify({ schema: REPORT_SCHEMA, kind: 'matrix', capture, ...head }).slice(0, -1)},\n"rows":[`,
+  );
   rows.forEach((row, i) => {
-    const { combination, ...figures } = row;
+    const { combination, byFate, ...figures } = row;
     const settings = Object.fromEntries(combination.map(({ knob, value }) => [knob, value]));
     out.write(
-      `${i === 0 ? '\n' : ',\n'}${JSON.stringify({ rank: i + 1, settings, ...figures, cost: costOf(row) })}`,
+      `${i === 0 ? '\n' : ',\n'}${JSON.stringify({ rank: i + 1, settings, ...figures, ...byFate, cost: costOf(row) })}`,
     );
   });
   out.write(']}\n');
@@ -67,9 +75,7 @@ export function writeMatrixJson(matrix: Matrix, sink: Sink): void {
 
 const CSV_FIGURES = [
   'broken',
-  'reset',
-  'hang',
-  'misdelivered',
+  ...BROKEN_FATES,
   'latent',
   'maxOverMeanNodes',
   'maxOverMeanEndpoints',
@@ -80,15 +86,20 @@ export function writeMatrixCsv(matrix: Matrix, sink: Sink): void {
   const out = new BufferedSink(sink);
   const knobs = (matrix.rows[0]?.combination ?? []).map(({ knob }) => knob);
   const titles = CSV_FIGURES.flatMap((figure) => [figure, `${figure}Interval`]);
-  out.write(`${['rank', ...knobs, 'flows', ...titles, 'refused', 'remark'].map(csvCell).join(',')}\n`);
+  out.write(
+    `${['rank', ...knobs, 'flows', 'judged', ...titles, 'refused', 'remark'].map(csvCell).join(',')}\n`,
+  );
   matrix.rows.forEach((row, i) => {
     const figures = CSV_FIGURES.flatMap((figure) =>
-      row.refused === null ? [String(row[figure].mean), String(row[figure].interval)] : ['', ''],
+      row.refused === null
+        ? [String(spreadOf(row, figure).mean), String(spreadOf(row, figure).interval)]
+        : ['', ''],
     );
     const cells = [
       String(i + 1),
       ...row.combination.map(({ value }) => value),
       String(matrix.flows),
+      row.refused === null ? String(row.judged) : '',
       ...figures,
       row.refused ?? '',
       row.doubts.join(' '),
@@ -96,6 +107,10 @@ export function writeMatrixCsv(matrix: Matrix, sink: Sink): void {
     out.write(`${cells.map(csvCell).join(',')}\n`);
   });
   out.flush();
+}
+
+function spreadOf(row: MatrixRow, figure: (typeof CSV_FIGURES)[number]): Spread {
+  return figure in row.byFate ? row.byFate[figure as Fate] : row[figure as 'broken' | 'latent'];
 }
 
 /** RFC 4180. */
@@ -120,11 +135,9 @@ function figure(n: number): string {
 export function costOf(row: MatrixRow): string {
   if (row.refused !== null) return row.refused;
   const parts: string[] = [];
-  const kinds = [
-    ...(row.reset.mean > 0 ? [`${figure(row.reset.mean)} reset`] : []),
-    ...(row.hang.mean > 0 ? [`${figure(row.hang.mean)} hang`] : []),
-    ...(row.misdelivered.mean > 0 ? [`${figure(row.misdelivered.mean)} misdelivered`] : []),
-  ];
+  const kinds = BROKEN_FATES.filter((fate) => row.byFate[fate].mean > 0).map(
+    (fate) => `${figure(row.byFate[fate].mean)} ${fate}`,
+  );
   parts.push(kinds.length === 0 ? 'nothing breaks' : kinds.join(', '));
   if (row.latent.mean > 0) parts.push(`${figure(row.latent.mean)} more would break at their next packet`);
   if (row.maxOverMeanNodes.mean >= UNEVEN) {

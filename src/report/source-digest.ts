@@ -145,7 +145,7 @@ const FAULT_SENTENCES: Readonly<Record<string, string>> = {
 
 function tallyFlow(tallies: Map<string, Tally>, { source }: FlowVerdict): void {
   if (source === null || source.preserved !== false) return;
-  const mechanism = [...new Set(source.steps.map((step) => step.mechanism))].join(', then ') || 'rewritten';
+  const mechanism = [...new Set(source.steps.map((step) => step.mechanism))].join(', then ') || 'masquerade';
   const key = `${mechanism}\n${source.recoverable ?? ''}`;
   let tally = tallies.get(key);
   if (tally === undefined) {
@@ -167,9 +167,14 @@ function byFrequency(counts: ReadonlyMap<string, number>): string[] {
 
 /** What changed the source, where, what endpoints see instead, and what brings the address back. */
 export function lossSentence(loss: SourceLoss): string {
+  const where = loss.hops.length === 0 ? '' : ` at ${hopsText(loss.hops, NAMES)}`;
+  const seen =
+    loss.seen.length === 0
+      ? 'what endpoints see instead is not known'
+      : `endpoints see ${firstOf(loss.seen, NAMES)}`;
   const remedy =
     loss.recoverable === null ? 'nothing on this path carries it on' : `recoverable by ${loss.recoverable}`;
-  return `by ${loss.mechanism} at ${hopsText(loss.hops, NAMES)}; endpoints see ${firstOf(loss.seen, NAMES)}; ${remedy}`;
+  return `by ${loss.mechanism}${where}; ${seen}; ${remedy}`;
 }
 
 /** "nodes n1, n2 and 4 more", "node n1", "node n1, endpoint p": at most `limit` hops by name. */

@@ -29,7 +29,7 @@ const UNEVEN = 1.25;
 const SOURCES_NAMED = 3;
 const INDENT = 2;
 const LEGEND =
-  'broken, of all: flows · at s: first and last break · load: busiest node over mean · source: whether endpoints see the client';
+  'broken: reset, refused, timeout, endpoint-closed and misdelivered flows together · of judged: their share · at s: first and last break · load: busiest node over mean · source: whether endpoints see the client';
 
 export function writeStoryListText(stories: readonly Story[], sink: Sink, view: StoryView): void {
   const nameColumns = Math.max(...stories.map(({ name }) => name.length));
@@ -158,12 +158,12 @@ function columnsOf(story: Story, brokenText: (broken: Spread) => string): Column
       of: ({ broken }) => brokenText(broken),
       shows: () => true,
     },
-    { head: 'of all', of: ({ broken, judged }) => percent(broken.mean, judged), shows: () => true },
+    { head: 'of judged', of: ({ broken, judged }) => percent(broken.mean, judged), shows: () => true },
     kind('reset', 'reset'),
     kind('refused', 'refused'),
-    kind('hang', 'timeout'),
-    kind('closed', 'endpoint-closed'),
-    kind('elsewhere', 'misdelivered'),
+    kind('timeout', 'timeout'),
+    kind('endpoint-closed', 'endpoint-closed'),
+    kind('misdelivered', 'misdelivered'),
     {
       head: 'latent',
       of: ({ latent }) => figureOf(latent),

@@ -5,7 +5,11 @@
  * Reads the summary and opens only as many flows as it shows (and a sample for the source addresses), so that it
  * costs the same for a thousand flows and for a million.
  */
+import { FATES } from '../verdict/fates.js';
+import { inconclusiveBecause } from '../verdict/summarise.js';
 import {
+  APPLICATION_TROUBLES,
+  type ApplicationTrouble,
   type EventRecord,
   type Fate,
   type FlowVerdict,
@@ -13,10 +17,12 @@ import {
   REASONS,
   type Reason,
   type ReplayResult,
+  type Summary,
+  UNJUDGED,
+  type Unjudged,
 } from '../verdict/verdict.js';
 import { adviceFor } from './advice.js';
 import { chooseExamples } from './examples.js';
-import { brokenFlows, FATES } from './fates.js';
 import { addressPort, bytes, count, counted, duration, moment, percent, utc } from './figures.js';
 import type { Timing } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';
@@ -40,6 +46,8 @@ export interface TextView {
   /** columns of the terminal */
   readonly columns: number;
   readonly timing?: Timing | null;
+  /** wall-clock time beside seconds since t = 0 */
+  readonly utc?: boolean;
 }
 
 export const FATE_COLOURS: Record<Fate, Colour> = {
@@ -74,6 +82,8 @@ export function writeText(result: ReplayResult, sink: Sink, view: TextView): voi
     headline(result, view),
     eventsSection(result, view),
     causesSection(result, view),
+    applicationSection(result, view),
+    hitsSection(result, view),
     loadSection(result, view),
     sourceSection(result, view),
     examplesSection(result, view),
@@ -92,22 +102,52 @@ export function writeText(result: ReplayResult, sink: Sink, view: TextView): voi
 
 function headline(result: ReplayResult, { palette, columns }: TextView): string[] {
   const { capture, summary } = result;
-  const broken = brokenFlows(summary);
   const { name, seed, madeFromCapture } = summary.scenario;
   const scenario = madeFromCapture ? 'scenario made from the capture' : `scenario ${printable(name)}`;
   const tail = `  ${scenario}, seed ${seed}`;
   const file = clipStart(printable(capture.file), Math.max(16, columns - tail.length));
-  const verdict =
-    summary.flows === 0
-      ? palette.bold('The capture holds no flow.')
-      : broken === 0
-        ? palette.bold(palette.paint('green', `No flow broke, of ${count(summary.flows)}.`))
-        : palette.bold(
-            `${palette.paint('red', `${count(broken)} of ${count(summary.flows)} flows broke`)} (${percent(broken, summary.flows)}).`,
-          );
-  const lines = [palette.bold(file) + palette.dim(tail), palette.dim(captureFacts(result)), '', verdict];
+  const verdict = palette.bold(verdictSentence(summary, palette));
+  const lines = [palette.bold(file) + palette.dim(tail), palette.dim(captureFacts(result)), ''];
+  lines.push(...wrapStyled(verdict, columns), ...judgedLines(summary, columns).map(palette.dim));
   if (summary.flows > 0) lines.push(...fateBar(result, { palette, columns }));
   return lines;
+}
+
+/** The whole result in one sentence. "Judged N of M" stands beside it where they differ. */
+function verdictSentence(summary: Summary, palette: Palette): string {
+  const { verdict, judged, broken, flows, expected } = summary;
+  if (verdict === 'inconclusive') {
+    return palette.paint('yellow', `Inconclusive: ${inconclusiveBecause(summary, UNJUDGED)}.`);
+  }
+  if (verdict === 'none-broken') {
+    const of = judged === flows ? `, of ${count(flows)}` : `: judged ${count(judged)} of ${count(flows)}`;
+    return palette.paint('green', `No flow broke${of}.`);
+  }
+  const range = expected === null ? '' : rangeOf(expected.broken);
+  const broke = `${count(broken)}${range} of ${count(judged)} ${judged === flows ? '' : 'judged '}flows broke`;
+  return `${palette.paint('red', broke)} (${percent(broken, judged)}).`;
+}
+
+/** ` ± 5` where draws of the real system decide as well; nothing where they do not. */
+function rangeOf({ low, high }: { readonly low: number; readonly high: number }): string {
+  const half = Math.round((high - low) / 2);
+  return half === 0 ? '' : ` ± ${count(half)}`;
+}
+
+/** What was not judged, and why. */
+function judgedLines({ verdict, flows, judged, unjudged }: Summary, columns: number): string[] {
+  if (judged === flows) return [];
+  const reasons = Object.entries(unjudged).map(
+    ([reason, n]) => `${count(n)} ${reason} (${UNJUDGED[reason as Unjudged]})`,
+  );
+  const said =
+    verdict === 'none-broken' ? 'Not judged' : `Judged ${count(judged)} of ${count(flows)}; not judged`;
+  return wrap(`${said}: ${reasons.join('; ')}.`, columns);
+}
+
+/** One line, or plain words where it is too long to keep its colours. */
+function wrapStyled(line: string, columns: number): string[] {
+  return widthOf(line) <= columns ? [line] : wrap(line, columns);
 }
 
 function captureFacts({ capture }: ReplayResult): string {
@@ -148,11 +188,14 @@ function wrapCells(cells: readonly string[], columns: number): string[] {
   ).map((line) => line.replaceAll('\u00a0', ' ').trimEnd());
 }
 
-function eventsSection({ events }: ReplayResult, { palette, columns }: TextView): string[] {
+function eventsSection(
+  { events, capture }: ReplayResult,
+  { palette, columns, utc: byClock }: TextView,
+): string[] {
   if (events.length === 0) return [];
   const shown = events.length <= EVENT_ROWS ? events : mostHarmful(events, EVENT_ROWS);
   const figure = (event: EventRecord): string[] => [
-    moment(event.at),
+    whenOf(event.at, byClock === true ? capture.t0 : null),
     count(event.flowsActive),
     count(event.flowsMoved),
     count(event.flowsBroken),
@@ -194,6 +237,15 @@ function eventsSection({ events }: ReplayResult, { palette, columns }: TextView)
   return lines;
 }
 
+/** Seconds since t = 0, with the time of day beside them where t0 is given. */
+function whenOf(atS: number, t0: number | null): string {
+  if (t0 === null) return moment(atS);
+  const date = new Date((t0 + atS) * 1000);
+  return Number.isNaN(date.getTime())
+    ? moment(atS)
+    : `${date.toISOString().slice(11, 23)} UTC, ${moment(atS)}`;
+}
+
 /** The events that broke most flows, in order of time. */
 function mostHarmful(events: readonly EventRecord[], limit: number): EventRecord[] {
   const order = events.map((_, i) => i);
@@ -222,6 +274,52 @@ function causesSection({ summary }: ReplayResult, { palette, columns }: TextView
       ];
     }),
   ];
+}
+
+/** What applications got where the network delivered. */
+function applicationSection({ summary }: ReplayResult, view: TextView): string[] {
+  const troubles = Object.entries(summary.byApplication);
+  return bulleted(
+    'At the application, where the network delivered',
+    troubles.map(
+      ([trouble, n]) => `${count(n)} ${trouble}: ${APPLICATION_TROUBLES[trouble as ApplicationTrouble]}`,
+    ),
+    view,
+  );
+}
+
+/** Whom it hits: services where there are several, clients, nodes and minutes. */
+function hitsSection({ summary }: ReplayResult, view: TextView): string[] {
+  if (summary.broken === 0) return [];
+  const { clients, clientsJudged, clientsBroken, nodes, minutes } = summary.hits;
+  const part = (name: string, broken: number, judged: number): string =>
+    `${printable(name)} ${count(broken)} of ${count(judged)}`;
+  const lines: string[] = [];
+  if (summary.byService.length > 1) {
+    const services = summary.byService.map(({ service, broken, judged }) => part(service, broken, judged));
+    lines.push(`services: ${listed(services)}`);
+  }
+  lines.push(
+    `clients: ${count(clientsBroken)} of ${count(clientsJudged)}, most of all ${listed(clients.slice(0, 3).map(({ name, broken, judged }) => part(name, broken, judged)))}`,
+  );
+  const hitNodes = nodes.filter(({ broken }) => broken > 0);
+  if (hitNodes.length > 0) {
+    lines.push(
+      `by the node they first went to: ${listed(hitNodes.slice(0, LOAD_ROWS).map(({ name, broken, judged }) => part(name, broken, judged)))}`,
+    );
+  }
+  const hitMinutes = minutes.filter(({ broken }) => broken > 0);
+  if (minutes.length > 1) {
+    const shown = hitMinutes
+      .slice(0, LOAD_ROWS)
+      .map(({ minute, broken }) => `${minute} min ${count(broken)}`);
+    lines.push(`by the minute in which they broke: ${listed(shown)}`);
+  }
+  return bulleted('Who is hit', lines, view);
+}
+
+function listed(parts: readonly string[]): string {
+  return parts.join(', ');
 }
 
 function loadSection({ summary }: ReplayResult, view: TextView): string[] {
@@ -270,7 +368,7 @@ function loadRows(
     palette.dim(`  ${title}${spread}${rest}`),
     ...shown.map(({ name, flows, bytes: octets }) => {
       const strip = palette.paint('blue', padEnd(bar(flows / most, barColumns), barColumns));
-      const figures = `${padStart(count(flows), flowsColumns)} flows ${padStart(percent(flows, whole), 8)}`;
+      const figures = `${padStart(count(flows), flowsColumns)} ${flows === 1 ? 'flow ' : 'flows'} ${padStart(percent(flows, whole), 8)}`;
       return `  ${padEnd(clip(printable(name), NAME_COLUMNS), nameColumns)}  ${strip}  ${figures}  ${palette.dim(padStart(bytes(octets), 8))}`;
     }),
   ];
@@ -305,15 +403,22 @@ function examplesSection(result: ReplayResult, view: TextView): string[] {
   if (examples.length === 0) return [];
   return [
     view.palette.bold('Examples'),
-    ...examples.flatMap((verdict, i) => [...(i === 0 ? [] : ['']), ...exampleLines(verdict, view)]),
+    ...examples.flatMap((verdict, i) => [
+      ...(i === 0 ? [] : ['']),
+      ...exampleLines(verdict, view, result.capture.t0),
+    ]),
   ];
 }
 
 /** One flow in full: who, its fate, its way through the network, and why, a sentence a line. */
-export function exampleLines(verdict: FlowVerdict, { palette, columns }: TextView): string[] {
+export function exampleLines(
+  verdict: FlowVerdict,
+  { palette, columns, utc: byClock }: TextView,
+  t0 = 0,
+): string[] {
   const { proto, src, srcPort, dst, dstPort, fate, brokenAt, service } = verdict;
   const what = verdict.unanswered === undefined ? fate : `${fate} (${verdict.unanswered} unanswered)`;
-  const when = brokenAt === null ? '' : ` at ${moment(brokenAt)}`;
+  const when = brokenAt === null ? '' : ` at ${whenOf(brokenAt, byClock === true ? t0 : null)}`;
   const ends = `${proto} ${addressPort(src, srcPort)} → ${addressPort(dst, dstPort)}`;
   const head = `  ${palette.dim(`#${verdict.id}`)} ${palette.bold(palette.paint(FATE_COLOURS[fate], `${what}${when}`))}`;
   const served = service === null ? '' : `  ${palette.dim(printable(service))}`;
@@ -338,7 +443,13 @@ export function exampleLines(verdict: FlowVerdict, { palette, columns }: TextVie
 }
 
 function notesSection({ summary }: ReplayResult, view: TextView): string[] {
-  return bulleted('Notes', summary.notes.map(printable), view);
+  const assumed = summary.assumed.map(({ what, value, because }) => `${what}: ${String(value)} (${because})`);
+  const sections = [
+    bulleted('Assumed, because nobody states it', assumed.map(printable), view),
+    bulleted('Given, but not used', summary.unread.map(printable), view),
+    bulleted('Notes', summary.notes.map(printable), view),
+  ].filter((lines) => lines.length > 0);
+  return sections.flatMap((lines, i) => (i === 0 ? lines : ['', ...lines]));
 }
 
 function adviceSection(result: ReplayResult, view: TextView): string[] {

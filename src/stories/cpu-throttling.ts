@@ -57,7 +57,7 @@ export const cpuThrottling: Story = {
       source: 'kernel commits; kubernetes #67577',
     },
     {
-      text: 'fibtest on 64 CPUs: 1573 M iterations alone, 150 M with expiring slices, 1209 M with the fix. The model keeps order and size; exact ratios hang on which CPU wakes first.',
+      text: 'fibtest on 64 CPUs: 1573 M iterations alone, 150 M with expiring slices, 1209 M with the fix. The model keeps order and size; exact ratios depend on which CPU wakes first.',
       mark: 'V',
       source: 'fibtest; the model against its bands in the unit tests',
     },

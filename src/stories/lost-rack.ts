@@ -90,7 +90,7 @@ export const lostRack: Story = {
       name: 'spread-over-rooms',
       kind: 'mitigation',
       does: 'Replicas in both rooms, in one rack of each.',
-      cost: 'Half of the service hangs on one rack still.',
+      cost: 'Half of the service still depends on one rack.',
       change: moved(overRooms),
     },
     {
@@ -104,7 +104,7 @@ export const lostRack: Story = {
       name: 'spread-under-cluster',
       kind: 'trap',
       does: 'A replica in each rack, but policy Cluster: all nodes announce, and go on sending to the lost pods.',
-      cost: `Connections hang for up to ${DEFAULT_NODE_GRACE_S} s, until Kubernetes takes the node for lost.`,
+      cost: `Connections time out for up to ${DEFAULT_NODE_GRACE_S} s, until Kubernetes takes the node for lost.`,
       change: both(moved(overRacks), set('policy', 'Cluster')),
     },
     {

@@ -86,7 +86,7 @@ export const probesStory: Story = {
       name: 'patient-readiness',
       kind: 'mitigation',
       does: 'The same question with a timeout of 5 s.',
-      cost: 'A pod that hangs keeps its traffic for as long.',
+      cost: 'A pod that does not answer keeps its traffic for as long.',
       change: withProbes(probes({ ...READINESS, timeoutS: 5 }, null)),
     },
     {

@@ -212,7 +212,7 @@ export const rehashOnRedeploy: Story = {
       name: 'power-off',
       kind: 'trap',
       does: 'The node goes without withdrawing; MetalLB’s native hold time of 90 s applies.',
-      cost: 'Its share of the traffic hangs until it is back.',
+      cost: 'Its share of the traffic is lost until it is back.',
       change: (failure) => set('holdTime', '90s')(powerOff(failure)),
     },
     {

@@ -53,9 +53,10 @@ function checksPerS({ edge, timeline }: ClusterModel): number | null {
 
 export const unknownMember: Story = {
   name: 'unknown-member',
-  summary: 'a node joins the load balancer’s pool, nothing is known of it yet, and connections to it hang',
+  summary:
+    'a node joins the load balancer’s pool, nothing is known of it yet, and connections to it time out',
   goesWrong:
-    'A hardware load balancer sends to every node’s NodePort. A node that joins is in the state “unknown” until its monitor has an answer, and a member of which nothing is known gets traffic like one that is up. Under policy Local the node has no pod yet and drops what it gets; only after the monitor’s timeout, 16 s with checks every 5 s, it is down and left out. Until then every fifth new connection hangs.',
+    'A hardware load balancer sends to every node’s NodePort. A node that joins is in the state “unknown” until its monitor has an answer, and a member of which nothing is known gets traffic like one that is up. Under policy Local the node has no pod yet and drops what it gets; only after the monitor’s timeout, 16 s with checks every 5 s, it is down and left out. Until then every fifth new connection times out.',
   facts: [
     {
       text: 'A member whose state is unknown is eligible for load balancing, and the iApp pool table ignores the session setting that would keep it out.',
@@ -73,7 +74,7 @@ export const unknownMember: Story = {
       source: 'no source for the shape found',
     },
     {
-      text: 'The handshake is passed on, as by a FastL4 virtual server: the client’s SYN hangs. A full proxy answers the SYN itself, and the request hangs.',
+      text: 'The handshake is passed on, as by a FastL4 virtual server: the client’s SYN goes unanswered. A full proxy answers the SYN itself, and the request goes unanswered.',
       mark: 'I',
       source: 'BIG-IP documentation',
     },

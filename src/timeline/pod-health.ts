@@ -32,10 +32,9 @@ const RECOVERY_S = 3600;
 
 export function podHealth(model: ClusterModel, event: HealthEvent): HealthStep[] {
   const { pod, at } = event;
-  const { node, probes } = placeOf(model, pod);
-  const streams = (ordinal: number): number =>
-    draw(model.seed, node, Stream.probe, nameKey(pod), ordinal) / 2 ** 32;
-  const { answer, detail } = event.kind === 'unhealthy' ? stated(event) : throttled(event, streams);
+  const { probes } = placeOf(model, pod);
+  const streams = streamsOf(model, pod);
+  const { answer, detail } = healthOf(event, streams);
   const begin: HealthStep = { atS: at, kind: event.kind, detail: `${pod} ${detail}`, outcome: null };
   if (probes === null) return [begin];
   const seen = runProbes(probes, answer, at, at + event.forS + RECOVERY_S, streams(0));
@@ -48,6 +47,20 @@ export function podHealth(model: ClusterModel, event: HealthEvent): HealthStep[]
       outcome,
     })),
   ];
+}
+
+/** How long what comes to the pod at a moment (seconds) waits for its answer while the event lasts; Infinity: for ever. */
+export function answersOf(model: ClusterModel, event: HealthEvent): Answer {
+  return healthOf(event, streamsOf(model, event.pod)).answer;
+}
+
+function healthOf(event: HealthEvent, streams: (ordinal: number) => number): Health {
+  return event.kind === 'unhealthy' ? stated(event) : throttled(event, streams);
+}
+
+function streamsOf(model: ClusterModel, pod: string): (ordinal: number) => number {
+  const { node } = placeOf(model, pod);
+  return (ordinal) => draw(model.seed, node, Stream.probe, nameKey(pod), ordinal) / 2 ** 32;
 }
 
 function placeOf(model: ClusterModel, pod: string): { node: number; probes: Probes | null } {

@@ -10,12 +10,24 @@ import type { CaptureIndex } from '../flow/flow-columns.js';
 import { type FlowRow, flowRow } from '../flow/flow-rows.js';
 import { addressOf } from '../state/cluster-state.js';
 import { HopKind, hopKind, hopRow, REASON_NAMES } from '../state/disposition.js';
+import { ApplicationSide, DEFAULT_PATIENCE_S } from './application.js';
 import { causalChain } from './causal-chain.js';
+import { isBroken } from './fates.js';
 import { Records } from './records.js';
 import type { RequestHeads } from './request-heads.js';
 import { rewrittenRequest } from './rewritten-request.js';
 import { endpointText, sourceProvenance } from './source-provenance.js';
-import type { Cause, Fate, FlowVerdict, PathStep, Reason, RewrittenRequest } from './verdict.js';
+import type {
+  ApplicationTrouble,
+  Cause,
+  Fate,
+  FlowVerdict,
+  PathStep,
+  Reason,
+  RewrittenRequest,
+  Unanswered,
+  Unjudged,
+} from './verdict.js';
 
 const FATES: Record<number, Fate> = {
   [FateCode.reset]: 'reset',
@@ -25,10 +37,10 @@ const FATES: Record<number, Fate> = {
   [FateCode.misdelivered]: 'misdelivered',
 };
 
-/** Reasons that hang on which endpoint has the connection. */
+/** Reasons that depend on which endpoint has the connection. */
 const ENDPOINT_REASONS = new Set(['endpoint-gone', 'endpoint-stopped', 'stale-rules']);
 
-const UNANSWERED: Record<number, 'SYN' | 'data' | 'FIN'> = {
+const UNANSWERED: Record<number, Unanswered> = {
   [Asks.connection]: 'SYN',
   [Asks.answer]: 'data',
   [Asks.close]: 'FIN',
@@ -38,12 +50,15 @@ const NO_HEADS: RequestHeads = new Map();
 
 export class FlowVerdicts {
   readonly records: Records;
+  private application: ApplicationSide | null = null;
 
   constructor(
     private readonly index: CaptureIndex,
     private readonly model: ClusterModel,
     private readonly engine: FlowEngine,
     private readonly heads: RequestHeads = NO_HEADS,
+    /** after how long an answer is too late for its client, seconds */
+    private readonly patienceS = DEFAULT_PATIENCE_S,
   ) {
     this.records = new Records(engine.plan, index.flows.count);
   }
@@ -60,11 +75,12 @@ export class FlowVerdicts {
     const client = f < 0 ? null : plan.clientIsB[f] === 1 ? 'b' : 'a';
     const flow = this.row(row, f, client);
     if (f < 0) {
+      const unjudged = { fate: 'unknown', judged: false, unjudged: 'no-vip', chances: null } as const;
       const nothing = { cause: null, chain: [], brokenAt: null, path: [], source: null };
-      return { ...flow, connection: 0, service: null, fate: 'unknown', ...nothing };
+      return { ...flow, connection: 0, service: null, ...unjudged, application: null, ...nothing };
     }
     const fate = this.fate(f);
-    const broken = fate !== 'delivered' && fate !== 'unknown';
+    const broken = isBroken(fate);
     const end = tracker.ending(f);
     const unanswered = fate === 'timeout' && end !== null ? UNANSWERED[end.unanswered] : undefined;
     return {
@@ -72,8 +88,12 @@ export class FlowVerdicts {
       connection: plan.connection[f]!,
       service: model.services[plan.service[f]!]!.name,
       fate,
+      judged: fate !== 'unknown',
+      unjudged: this.unjudged(f),
+      chances: null,
       ...(fate === 'delivered' && engine.isLatent(f) ? { latent: true as const } : {}),
       ...(unanswered === undefined ? {} : { unanswered }),
+      application: fate === 'delivered' ? this.trouble(f) : null,
       cause: broken && end !== null ? this.cause(end) : null,
       chain: broken ? causalChain(engine, model, f) : [],
       brokenAt: broken && end !== null ? rounded(end.atS) : null,
@@ -97,12 +117,43 @@ export class FlowVerdicts {
     if (end !== null) {
       const reason = REASON_NAMES[end.reason]!;
       // behind a load balancer the node is a guess as well
-      const hangsOnGuess =
+      const dependsOnGuess =
         edge?.carries(f) === true ? reason !== 'edge-unmatched' : ENDPOINT_REASONS.has(reason);
-      const guess = walk.guessed[f] === 1 && hangsOnGuess;
+      const guess = walk.guessed[f] === 1 && dependsOnGuess;
       return guess ? 'unknown' : FATES[end.fate]!;
     }
     return tracker.life[f] === Life.unborn || tracker.midway[f] === 1 ? 'unknown' : 'delivered';
+  }
+
+  /** Why nothing is said of a row of the plan; null where something is. */
+  unjudged(f: number): Unjudged | null {
+    if (this.fate(f) !== 'unknown') return null;
+    const { tracker } = this.engine;
+    return tracker.ending(f) === null && tracker.life[f] === Life.unborn
+      ? 'no-client-packet'
+      : 'before-capture';
+  }
+
+  /** How a row of the plan ended; null where nothing is wrong with it. */
+  ending(f: number): Ending | null {
+    return this.engine.tracker.ending(f);
+  }
+
+  /** When a row of the plan broke, seconds since t = 0; null where it did not. */
+  brokenAtS(f: number): number | null {
+    return isBroken(this.fate(f)) ? this.ending(f)!.atS : null;
+  }
+
+  /** What the client's application got; of a row of the plan whose fate is `delivered`. */
+  trouble(f: number): ApplicationTrouble | null {
+    this.application ??= new ApplicationSide(
+      this.engine,
+      this.model,
+      this.heads,
+      this.patienceS,
+      this.engine.seconds(this.index.summary.duration * 1e9),
+    );
+    return this.application.trouble(f);
   }
 
   /** The flow table's row, seconds counted from t = 0, the client first; of a connection that shares its five-tuple, its own. */

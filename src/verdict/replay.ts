@@ -4,25 +4,22 @@
  * The same index, model and seed give the same result on any machine. An index may be replayed any number of
  * times; nothing in it changes.
  */
-import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { FlowEngine } from '../engine/flow-engine.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { flowRow } from '../flow/flow-rows.js';
 import { tallyServers } from '../flow/server-tally.js';
-import { REASON_NAMES } from '../state/disposition.js';
+import { DEFAULT_PATIENCE_S } from './application.js';
 import { captureRecord } from './capture-record.js';
 import { doubtsOf } from './certainty.js';
 import { eventId, FlowVerdicts, rounded } from './flow-verdicts.js';
 import type { RequestHeads } from './request-heads.js';
-import { losesSource } from './source-provenance.js';
+import { countVerdicts, vipText } from './summarise.js';
 import type {
-  Balance,
   CaptureRecord,
   EventRecord,
   Fate,
   FlowVerdict,
-  LoadShare,
   ReplayResult,
   RewrittenRequest,
   Summary,
@@ -33,6 +30,8 @@ export interface ReplayOptions {
   readonly madeFromCapture?: boolean;
   /** the clients' first requests; without them every client is taken to claim nothing about itself */
   readonly heads?: RequestHeads;
+  /** after how long an answer is too late for its client, seconds */
+  readonly patienceS?: number;
   /** notices that belong into the summary */
   readonly notes?: readonly string[];
 }
@@ -57,9 +56,9 @@ class FinishedReplay implements ReplayResult {
     private readonly engine: FlowEngine,
     options: ReplayOptions,
   ) {
-    this.verdicts = new FlowVerdicts(index, model, engine, options.heads);
+    this.verdicts = new FlowVerdicts(index, model, engine, options.heads, options.patienceS);
     this.flowCount = this.verdicts.records.count;
-    this.capture = captureRecord(index);
+    this.capture = captureRecord(index, model);
     this.events = engine.timeline.entries.map(({ at, kind, detail }, e) => ({
       id: eventId(e),
       at: rounded(at),
@@ -89,73 +88,54 @@ class FinishedReplay implements ReplayResult {
     return this.verdicts.flowVerdict(row);
   }
 
-  private summarise(options: ReplayOptions): Summary {
-    const { engine, model } = this;
-    const { plan, tracker, walk, counts } = engine;
-    const byFate: Record<Fate, number> = {
-      delivered: 0,
-      reset: 0,
-      refused: 0,
-      timeout: 0,
-      'endpoint-closed': 0,
-      misdelivered: 0,
-      unknown: 0,
-    };
-    const byCause = new Map<string, number>();
-    const preserved = { yes: 0, no: 0, unknown: 0 };
-    const nodeFlows = new Float64Array(model.nodes.length);
-    const podFlows = new Float64Array(engine.cluster.pods.length);
-    let latent = 0;
-    byFate.unknown = this.flowCount - plan.count;
-    for (let f = 0; f < plan.count; f++) {
-      const fate = this.verdicts.fate(f);
-      byFate[fate]++;
-      if (fate === 'delivered' && engine.isLatent(f)) latent++;
-      if (fate !== 'delivered' && fate !== 'unknown') {
-        const reason = REASON_NAMES[tracker.reason[f]!]!;
-        byCause.set(reason, (byCause.get(reason) ?? 0) + 1);
-      }
-      const e = walk.connectedBy[f]!;
-      if (e < 0) {
-        preserved.unknown++;
-        continue;
-      }
-      preserved[losesSource(engine, f) ? 'no' : 'yes']++;
-      nodeFlows[walk.entries.node[e]!]!++;
-      if (walk.guessed[f] === 0) podFlows[walk.entries.pod[e]!]!++;
-    }
-    const nodes = model.nodes.map(({ name }, n) => share(name, nodeFlows[n]!, counts.nodeBytes[n]!));
-    const endpoints = engine.cluster.pods.map(({ name }, p) =>
-      share(name, podFlows[p]!, counts.podBytes[p] ?? 0),
+  private summarise({
+    notes = [],
+    madeFromCapture = false,
+    patienceS = DEFAULT_PATIENCE_S,
+  }: ReplayOptions): Summary {
+    const { engine, model, index } = this;
+    const { verdict, flows, judged, unjudged, broken, brokenShare, byFate, ...counted } = countVerdicts(
+      index,
+      model,
+      engine,
+      this.verdicts,
     );
-    const balance: Balance = {
-      nodes,
-      endpoints,
-      maxOverMean: { nodes: maxOverMean(nodes), endpoints: maxOverMean(endpoints) },
-    };
     return {
-      flows: this.flowCount,
+      verdict,
+      basis: 'what-if',
+      flows,
+      judged,
+      unjudged,
+      broken,
+      brokenShare,
       byFate,
-      latent,
-      byCause: Object.fromEntries([...byCause].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))),
-      sourcePreserved: preserved,
-      balance,
-      scenario: { name: model.name, seed: model.seed, madeFromCapture: options.madeFromCapture === true },
+      expected: null,
+      ...counted,
+      scenario: { name: model.name, seed: model.seed, madeFromCapture },
+      assumed: model.assumed ?? [],
+      unread: model.unread ?? [],
       notes: [
-        ...(options.notes ?? []),
+        ...notes,
         ...doubtsOf(model),
-        ...absentVips(this.index, engine, model),
-        ...eventsOutside(engine, this.index.summary.duration),
+        ...absentVips(index, engine, model),
+        ...eventsOutside(engine, index.summary.duration),
+        ...patienceNote(model, patienceS),
       ],
     };
   }
+}
+
+/** How long clients are taken to wait, where a pod of the scenario is slow to answer. */
+function patienceNote({ timeline }: ClusterModel, patienceS: number): string[] {
+  if (!timeline.some(({ kind }) => kind === 'unhealthy' || kind === 'throttle')) return [];
+  return [`A client is taken to wait ${patienceS} s for an answer before it calls it slow (--patience)`];
 }
 
 /** VIPs no packet goes to, the commonest reason for an empty result, and where packets do go. */
 function absentVips(index: CaptureIndex, engine: FlowEngine, model: ClusterModel): string[] {
   const seen = new Set<number>();
   for (const vip of engine.plan.vip) seen.add(vip);
-  const absent = engine.plan.vips.filter((_, vip) => !seen.has(vip));
+  const absent = engine.plan.vips.map((_, vip) => vip).filter((vip) => !seen.has(vip));
   if (absent.length === 0) return [];
   const { busiest } = tallyServers(index.flows, 4);
   const servers = busiest.map(({ flow, flows }) => {
@@ -164,10 +144,7 @@ function absentVips(index: CaptureIndex, engine: FlowEngine, model: ClusterModel
   });
   const instead =
     servers.length === 0 ? 'it holds no flow at all' : `its busiest servers are ${servers.join(', ')}`;
-  return absent.map(
-    ({ address, service }) =>
-      `VIP ${formatAddress(address)} of service ${model.services[service]!.name} never appears in the capture; ${instead}`,
-  );
+  return absent.map((vip) => `VIP ${vipText(engine, model, vip)} never appears in the capture; ${instead}`);
 }
 
 /** Events that no packet meets: t = 0 is not where the scenario's author thought. */
@@ -182,15 +159,4 @@ function eventsOutside(engine: FlowEngine, durationS: number): string[] {
   return [
     `${which} events of the timeline lie outside the capture, which lasts from ${beginS.toFixed(1)} s to ${endS.toFixed(1)} s; epoch says what t = 0 is`,
   ];
-}
-
-function share(name: string, flows: number, bytes: number): LoadShare {
-  return { name, flows, bytes };
-}
-
-function maxOverMean(shares: readonly LoadShare[]): number | null {
-  const total = shares.reduce((sum, { flows }) => sum + flows, 0);
-  if (total === 0) return null;
-  const busiest = Math.max(...shares.map(({ flows }) => flows));
-  return Math.round((busiest * shares.length * 1000) / total) / 1000;
 }

@@ -50,8 +50,8 @@ export function readRequestHeads(
   }
   const lookup = new FlowLookup(index.flows, wanted);
   const readers = new Map<number, HeadReader>();
-  walkPackets(path, 'outer', ({ decoder, view, bytes, number }) => {
-    const { outer } = decoder;
+  walkPackets(path, index.summary.level ?? 'outer', ({ decoder, view, bytes, number }) => {
+    const { inner: outer } = decoder;
     if (decoder.layers === 0 || outer.proto !== TCP || !outer.hasPorts || outer.tcpFlags < 0) return;
     const found = lookup.find(outer);
     if (found < 0) return;

@@ -23,6 +23,8 @@ import {
 import type { RequestHeads } from './request-heads.js';
 import type { ApplicationVerdict, SourceStep, SourceVerdict } from './verdict.js';
 
+const TCP = 6;
+
 export function sourceProvenance(
   engine: FlowEngine,
   model: ClusterModel,
@@ -122,7 +124,8 @@ export function addressPathOf(
 ): AddressPath | null {
   const { l7Proxy } = model.services[plan.service[f]!]!;
   const e = walk.connectedBy[f]!;
-  if (e < 0 || l7Proxy === null) return null;
+  // what an HTTP proxy writes stands in HTTP, and a datagram carries no header field
+  if (e < 0 || l7Proxy === null || plan.proto[f] !== TCP) return null;
   const client = plan.clientAddress(f);
   const pod = cluster.pods[walk.entries.pod[e]!]!;
   const own = addressOf(pod.addresses, client.family);

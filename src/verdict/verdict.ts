@@ -5,10 +5,11 @@
  * Times are seconds since t = 0; addresses and ports strings and numbers; the client's side comes first.
  */
 
+import type { Assumption } from '../cluster/model.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import type { FlowRow } from '../flow/flow-rows.js';
 
-export type { FlowRow };
+export type { Assumption, FlowRow };
 
 export type Fate =
   | 'delivered'
@@ -19,7 +20,28 @@ export type Fate =
   | 'misdelivered'
   | 'unknown';
 
-/** Why a packet or a flow came to grief. One table for data path, report and metrics. */
+/** Why nothing is said about a connection: one table for the report and its sentences. `unknown` is its fate. */
+export const UNJUDGED = {
+  'no-vip': 'neither end is a VIP of the scenario',
+  'before-capture': 'it began before the capture, so that its endpoint cannot be known',
+  'no-client-packet': 'the capture holds no packet of its client',
+} as const;
+export type Unjudged = keyof typeof UNJUDGED;
+
+/** What the client's application got where the network delivered. `--fail-on` takes each as a figure. */
+export const APPLICATION_TROUBLES = {
+  slow: 'the answer came later than the client’s patience',
+  'no-answer': 'the connection was acknowledged and no answer ever came',
+  'bad-request':
+    'the request was answered 400, or the connection closed, for want or surplus of a PROXY header',
+  'wrong-client-address': 'the application took somebody else for the client',
+} as const;
+export type ApplicationTrouble = keyof typeof APPLICATION_TROUBLES;
+
+/** The headline in one word. `inconclusive`: nothing was judged, or no event met a judged connection. */
+export type Conclusion = 'broken' | 'none-broken' | 'inconclusive';
+
+/** Why a packet or a flow broke. One table for data path, report and metrics. */
 export const REASONS = {
   'ecmp-rehash': 'the router now sends the flow to a node that does not know it',
   'no-local-endpoint': 'externalTrafficPolicy Local, and the node has no endpoint of its own',
@@ -107,14 +129,26 @@ export interface ApplicationVerdict {
   readonly restoredBy: readonly string[];
 }
 
+export type Unanswered = 'SYN' | 'data' | 'FIN' | 'server-data';
+
 export interface FlowVerdict extends FlowRow {
   /** which connection of its five-tuple it is, from 0 */
   readonly connection: number;
   readonly service: string | null;
   readonly fate: Fate;
+  /** false exactly where `fate` is `unknown` */
+  readonly judged: boolean;
+  /** why it was not judged; null where it was */
+  readonly unjudged: Unjudged | null;
+  /** the fate depends on a draw of the real system, and `fate` is the likeliest */
+  readonly drawn?: true;
+  /** with `drawn`: probability of each fate that any draw gave; null elsewhere */
+  readonly chances: Readonly<Partial<Record<Fate, number>>> | null;
   readonly latent?: true;
-  /** with fate timeout: what nobody answered */
-  readonly unanswered?: 'SYN' | 'data' | 'FIN';
+  /** with fate timeout: what nobody answered, or `server-data`: what the client waits for */
+  readonly unanswered?: Unanswered;
+  /** what the client's application got where the network delivered; null: what it asked for, or no request */
+  readonly application: ApplicationTrouble | null;
   readonly cause: Cause | null;
   /** the causal chain, a sentence a step */
   readonly chain: readonly string[];
@@ -161,16 +195,85 @@ export interface Balance {
   readonly maxOverMean: { readonly nodes: number | null; readonly endpoints: number | null };
 }
 
-export interface Summary {
+/** One service's part of the summary. */
+export interface ServiceSummary {
+  readonly service: string;
   readonly flows: number;
+  readonly judged: number;
+  readonly broken: number;
+  /** broken over judged; null where nothing was judged */
+  readonly brokenShare: number | null;
   readonly byFate: Record<Fate, number>;
+  readonly sourcePreserved: SourceCounts;
+  readonly balance: Balance;
+}
+
+export interface SourceCounts {
+  readonly yes: number;
+  readonly no: number;
+  readonly unknown: number;
+}
+
+/** Mean over draws with the interval that holds 90 % of them. */
+export interface Expectation {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What the draws of the real system make of the whole. */
+export interface Expected {
+  readonly draws: number;
+  readonly broken: Expectation;
+  readonly byFate: Readonly<Record<Fate, number>>;
+}
+
+export interface Summary {
+  readonly verdict: Conclusion;
+  readonly basis: 'what-if' | 'as-recorded';
+  readonly flows: number;
+  readonly judged: number;
+  /** by reason; reasons that nothing had are absent */
+  readonly unjudged: Readonly<Partial<Record<Unjudged, number>>>;
+  readonly broken: number;
+  /** broken over judged; null where nothing was judged */
+  readonly brokenShare: number | null;
+  readonly byFate: Record<Fate, number>;
+  readonly expected: Expected | null;
   readonly latent: number;
   readonly byCause: Record<string, number>;
-  readonly sourcePreserved: { readonly yes: number; readonly no: number; readonly unknown: number };
+  readonly byApplication: Readonly<Partial<Record<ApplicationTrouble, number>>>;
+  readonly sourcePreserved: SourceCounts;
+  /** over every service; `maxOverMean.endpoints` is that of the most uneven service, never of several mixed */
   readonly balance: Balance;
+  readonly byService: readonly ServiceSummary[];
+  readonly hits: Hits;
   readonly scenario: { readonly name: string; readonly seed: number; readonly madeFromCapture: boolean };
-  /** notices about what the result hangs on, e.g. a VIP that never appears */
+  readonly assumed: readonly Assumption[];
+  /** what was given, bears on paths, and was not used */
+  readonly unread: readonly string[];
+  /** notices about what the result depends on, e.g. a VIP that never appears */
   readonly notes: readonly string[];
+}
+
+/** One row of a breakdown. */
+export interface Hit {
+  readonly name: string;
+  readonly judged: number;
+  readonly broken: number;
+}
+
+/** Who is hit: broken connections by client address, by first node, and by minute of the capture, most broken first. */
+export interface Hits {
+  /** clients with a broken connection, at most 50 */
+  readonly clients: readonly Hit[];
+  /** how many clients there are, and how many of them had a connection broken */
+  readonly clientsJudged: number;
+  readonly clientsBroken: number;
+  /** by the node that the connection first went to */
+  readonly nodes: readonly Hit[];
+  /** by minute since t = 0 in which they broke; `judged` is of the connections that began in it */
+  readonly minutes: readonly { readonly minute: number; readonly judged: number; readonly broken: number }[];
 }
 
 export interface CaptureRecord {
@@ -181,13 +284,17 @@ export interface CaptureRecord {
   readonly bytes: number;
   /** seconds since 1970 of the first packet, as decimal number */
   readonly startTime: number;
+  /** seconds since 1970 of t = 0, from which every time of the report counts */
+  readonly t0: number;
   readonly duration: number;
+  /** which IP header keyed the packets: the outermost, or the innermost of tunnels and mirrors */
+  readonly level: 'outer' | 'inner';
   readonly truncated: boolean;
   readonly decodeFaults: Record<string, number>;
 }
 
 /**
- * A replay's result. Verdicts of 10^6 flows as objects are dear, so flows are made one at a time: `flowVerdict(f)`
+ * A replay's result. Verdicts of 10^6 flows as objects are expensive, so flows are made one at a time: `flowVerdict(f)`
  * builds row `f` when somebody asks, and the writers stream.
  */
 export interface ReplayResult {

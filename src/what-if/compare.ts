@@ -13,17 +13,18 @@ import type { ClusterModel } from '../cluster/model.js';
 import { planOf } from '../engine/flow-plan.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { doubtsOf } from '../verdict/certainty.js';
+import { FATES, shareOf } from '../verdict/fates.js';
 import { replay } from '../verdict/replay.js';
+import type { Fate } from '../verdict/verdict.js';
 import { indexOf, type SharedIndex, shareIndex } from './shared-index.js';
 import { type Combination, combinations, seeded, type Variation, varied } from './variation.js';
 
 /** What one run yields. */
 export interface RunFigures {
   readonly flows: number;
+  readonly judged: number;
   readonly broken: number;
-  readonly reset: number;
-  readonly hang: number;
-  readonly misdelivered: number;
+  readonly byFate: Readonly<Record<Fate, number>>;
   readonly latent: number;
   /** busiest over mean, by flows; 0 = nothing to balance */
   readonly maxOverMeanNodes: number;
@@ -34,6 +35,9 @@ export interface RunFigures {
 
 export interface Spread {
   readonly mean: number;
+  /** the interval that holds 90 % of the runs, by rank */
+  readonly low: number;
+  readonly high: number;
   /** half width of the 95 % interval of the mean (Student's t); 0 with one seed */
   readonly interval: number;
   readonly min: number;
@@ -42,10 +46,12 @@ export interface Spread {
 
 export interface MatrixRow {
   readonly combination: Combination;
+  /** connections that were judged, mean over the seeds */
+  readonly judged: number;
   readonly broken: Spread;
-  readonly reset: Spread;
-  readonly hang: Spread;
-  readonly misdelivered: Spread;
+  /** mean of broken over mean of judged; null where nothing was judged */
+  readonly brokenShare: number | null;
+  readonly byFate: Readonly<Record<Fate, Spread>>;
   readonly latent: Spread;
   readonly maxOverMeanNodes: Spread;
   readonly maxOverMeanEndpoints: Spread;
@@ -141,15 +147,13 @@ export function runJob(
 ): JobDone {
   try {
     const { summary } = replay(index, seeded(varied(model, all[job.combination]!), job.seed));
-    const { byFate, balance, sourcePreserved, latent } = summary;
+    const { byFate, balance, sourcePreserved, latent, judged, broken } = summary;
     const preserved = sourcePreserved.yes + sourcePreserved.no;
     const figures: RunFigures = {
       flows: preserved + sourcePreserved.unknown,
-      broken:
-        byFate.reset + byFate.refused + byFate.timeout + byFate['endpoint-closed'] + byFate.misdelivered,
-      reset: byFate.reset + byFate.refused + byFate['endpoint-closed'],
-      hang: byFate.timeout,
-      misdelivered: byFate.misdelivered,
+      judged,
+      broken,
+      byFate,
       latent,
       maxOverMeanNodes: balance.maxOverMean.nodes ?? 0,
       maxOverMeanEndpoints: balance.maxOverMean.endpoints ?? 0,
@@ -204,13 +208,16 @@ function summarise(
   doubts: readonly string[],
 ): MatrixRow {
   const good = runs.filter((run) => run !== null);
-  const of = (figure: keyof RunFigures): Spread => spread(good.map((run) => run[figure]));
+  const of = (figure: Exclude<keyof RunFigures, 'byFate'>): Spread => spread(good.map((run) => run[figure]));
+  const judged = of('judged').mean;
+  const broken = of('broken');
+  const fates = FATES.map((fate) => [fate, spread(good.map((run) => run.byFate[fate]))]);
   return {
     combination,
-    broken: of('broken'),
-    reset: of('reset'),
-    hang: of('hang'),
-    misdelivered: of('misdelivered'),
+    judged,
+    broken,
+    brokenShare: shareOf(broken.mean, { judged }),
+    byFate: Object.fromEntries(fates) as Record<Fate, Spread>,
     latent: of('latent'),
     maxOverMeanNodes: of('maxOverMeanNodes'),
     maxOverMeanEndpoints: of('maxOverMeanEndpoints'),
@@ -222,11 +229,14 @@ function summarise(
 
 export function spread(values: readonly number[]): Spread {
   const n = values.length;
-  if (n === 0) return { mean: 0, interval: 0, min: 0, max: 0 };
+  if (n === 0) return { mean: 0, low: 0, high: 0, interval: 0, min: 0, max: 0 };
   const mean = values.reduce((sum, v) => sum + v, 0) / n;
   const variance = n < 2 ? 0 : values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (n - 1);
+  const ranked = [...values].sort((a, b) => a - b);
   return {
     mean,
+    low: ranked[Math.floor(0.05 * (n - 1))]!,
+    high: ranked[Math.ceil(0.95 * (n - 1))]!,
     interval: n < 2 ? 0 : studentT95(n - 1) * Math.sqrt(variance / n),
     min: Math.min(...values),
     max: Math.max(...values),

@@ -12,6 +12,8 @@ import { hasShared, sharedPath } from '../../support/shared.js';
 import { inFolder } from '../cli/made-io.js';
 import { madeResult } from './made-result.js';
 
+const JUDGED = { judged: true, unjudged: null, chances: null, application: null } as const;
+
 /** Flow 0 moves at its third packet from the client and is reset there; all others are delivered. */
 function resultOver(path: string, breakAtS: number): ReplayResult {
   const index = readCapture(path);
@@ -21,6 +23,7 @@ function resultOver(path: string, breakAtS: number): ReplayResult {
     connection: 0,
     service: 'web',
     fate: 'reset',
+    ...JUDGED,
     cause: { event: 'e1', hop: 'node n3', reason: 'ecmp-rehash' },
     chain: [],
     brokenAt: breakAtS,
@@ -35,6 +38,7 @@ function resultOver(path: string, breakAtS: number): ReplayResult {
     connection: 0,
     service: 'web',
     fate: 'delivered',
+    ...JUDGED,
     cause: null,
     chain: [],
     brokenAt: null,

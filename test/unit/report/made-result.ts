@@ -33,6 +33,10 @@ function madeVerdict(id: number, fields: Partial<FlowVerdict>): FlowVerdict {
     connection: 0,
     service: 'web',
     fate: 'delivered',
+    judged: fields.fate !== 'unknown',
+    unjudged: fields.fate === 'unknown' ? 'before-capture' : null,
+    chances: null,
+    application: null,
     cause: null,
     chain: [],
     brokenAt: null,
@@ -130,9 +134,30 @@ export function madeResult(verdicts: readonly FlowVerdict[] = MADE_VERDICTS): Re
     if (cause !== null) byCause[cause.reason] = (byCause[cause.reason] ?? 0) + 1;
     sourcePreserved[source?.preserved == null ? 'unknown' : source.preserved ? 'yes' : 'no']++;
   }
+  const judged = verdicts.length - byFate.unknown;
+  const broken = judged - byFate.delivered;
+  const nothing = verdicts.length === 0;
   const summary: Summary = {
+    verdict: judged === 0 ? 'inconclusive' : broken > 0 ? 'broken' : 'none-broken',
+    basis: 'what-if',
     flows: verdicts.length,
+    judged,
+    unjudged: byFate.unknown > 0 ? { 'before-capture': byFate.unknown } : {},
+    broken,
+    brokenShare: judged === 0 ? null : broken / judged,
     byFate,
+    expected: null,
+    byApplication: {},
+    byService: [],
+    hits: {
+      clients: nothing ? [] : [{ name: '198.51.100.6', judged: 1, broken: 1 }],
+      clientsJudged: judged,
+      clientsBroken: broken,
+      nodes: [],
+      minutes: [],
+    },
+    assumed: [],
+    unread: [],
     latent: verdicts.filter((verdict) => verdict.latent === true).length,
     byCause,
     sourcePreserved,
@@ -157,6 +182,8 @@ export function madeResult(verdicts: readonly FlowVerdict[] = MADE_VERDICTS): Re
       packets: 2345,
       bytes: 1_234_567,
       startTime: 1795391995.741888,
+      t0: 1795391995.741888,
+      level: 'outer',
       duration: 18.25,
       truncated: false,
       decodeFaults: {},

@@ -2,8 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { costOf, writeMatrixCsv, writeMatrixJson, writeMatrixText } from '../../../src/report/matrix.js';
 import { PLAIN, widthOf } from '../../../src/report/terminal.js';
 import type { Matrix, MatrixRow, Spread } from '../../../src/what-if/compare.js';
+import { madeResult } from './made-result.js';
 
-const exactly = (mean: number, interval = 0): Spread => ({ mean, interval, min: mean, max: mean });
+const exactly = (mean: number, interval = 0): Spread => ({
+  mean,
+  low: mean,
+  high: mean,
+  interval,
+  min: mean,
+  max: mean,
+});
 
 const row = (select: string, broken: number, fields: Partial<MatrixRow> = {}): MatrixRow => ({
   combination: [
@@ -11,9 +19,17 @@ const row = (select: string, broken: number, fields: Partial<MatrixRow> = {}): M
     { knob: 'policy', value: 'Local' },
   ],
   broken: exactly(broken, 2.25),
-  reset: exactly(broken),
-  hang: exactly(0),
-  misdelivered: exactly(0),
+  judged: 600,
+  brokenShare: broken / 600,
+  byFate: {
+    delivered: exactly(600 - broken),
+    reset: exactly(broken),
+    refused: exactly(0),
+    timeout: exactly(0),
+    'endpoint-closed': exactly(0),
+    misdelivered: exactly(0),
+    unknown: exactly(0),
+  },
   latent: exactly(0),
   maxOverMeanNodes: exactly(1.1),
   maxOverMeanEndpoints: exactly(1.1),
@@ -56,11 +72,13 @@ describe('the survival matrix', () => {
   });
 
   it('as json has a row a line with settings and figures', () => {
-    const report = JSON.parse(collect((sink) => writeMatrixJson(MATRIX, sink)));
+    const report = JSON.parse(collect((sink) => writeMatrixJson(MATRIX, madeResult([]).capture, sink)));
     expect(report.seeds).toBe(20);
     expect(report.rows).toHaveLength(3);
     expect(report.rows[0].settings).toEqual({ select: 'resilient', policy: 'Local' });
     expect(report.rows[0].broken).toEqual(exactly(100, 2.25));
+    expect(report.rows[0].timeout).toEqual(exactly(0));
+    expect(report.rows[0].brokenShare).toBeCloseTo(1 / 6);
   });
 
   it('as csv quotes what needs it', () => {
@@ -68,8 +86,8 @@ describe('the survival matrix', () => {
       .trimEnd()
       .split('\n');
     expect(lines).toHaveLength(4);
-    expect(lines[0]).toMatch(/^rank,select,policy,flows,broken,brokenInterval,/);
-    expect(lines[1]).toMatch(/^1,resilient,Local,600,100,2\.25,/);
+    expect(lines[0]).toMatch(/^rank,select,policy,flows,judged,broken,brokenInterval,/);
+    expect(lines[1]).toMatch(/^1,resilient,Local,600,600,100,2\.25,/);
     expect(lines[3]).toMatch(/,"the table, with 3 buckets, is smaller than ""4 next hops""",$/);
   });
 

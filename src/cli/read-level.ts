@@ -1,0 +1,81 @@
+/**
+ * `--level outer|inner|auto`: which IP header keys a packet. Routers are often captured through a mirror (ERSPAN, VXLAN,
+ * GRE), where every client sits inside a tunnel: `auto` reads the outside, and the inside where only that reaches a VIP.
+ */
+import { type Command, Option } from 'commander';
+import { planOf } from '../engine/flow-plan.js';
+import { FlowfateError } from '../errors.js';
+import type { CaptureIndex } from '../flow/flow-columns.js';
+import type { Io } from './io.js';
+import { readWithProgress, warn } from './read-input.js';
+import type { ChosenScenario, ScenarioOptions } from './scenario-input.js';
+
+export type LevelChoice = 'outer' | 'inner' | 'auto';
+
+export interface LevelOptions {
+  readonly level: LevelChoice;
+}
+
+const TCP = 6;
+
+export function addLevelOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--level <level>',
+      'the IP header that keys a packet: its outermost, its innermost, or whichever reaches a VIP',
+    )
+      .choices(['outer', 'inner', 'auto'])
+      .default('auto'),
+  );
+}
+
+export interface ReadScenario {
+  readonly index: CaptureIndex;
+  readonly chosen: ChosenScenario;
+}
+
+/** Reads the capture at the level that is asked for, and what runs over it. */
+export async function readForScenario(
+  capture: string,
+  options: ScenarioOptions & LevelOptions,
+  scenario: (index: CaptureIndex) => Promise<ChosenScenario>,
+  io: Io,
+): Promise<ReadScenario> {
+  const first = readWithProgress(capture, io, { level: options.level === 'inner' ? 'inner' : 'outer' });
+  if (options.level !== 'auto') return { index: first, chosen: await scenario(first) };
+  if (options.scenario.length + options.cluster.length === 0) {
+    // a scenario made from the capture finds its VIPs at either level: tunnels alone are no clients
+    const inside = holdsTcp(first) ? null : innerIndex(capture, io);
+    const index = inside !== null && holdsTcp(inside) ? inside : first;
+    return noted(index, first, await scenario(index), io);
+  }
+  const chosen = await scenario(first);
+  if (planOf(first, chosen.model).count > 0) return { index: first, chosen };
+  const inside = innerIndex(capture, io);
+  const index = inside !== null && planOf(inside, chosen.model).count > 0 ? inside : first;
+  return noted(index, first, chosen, io);
+}
+
+function noted(index: CaptureIndex, outer: CaptureIndex, chosen: ChosenScenario, io: Io): ReadScenario {
+  if (index === outer) return { index, chosen };
+  const note =
+    'Packets are read by their innermost IP header (--level inner): only the inside of a tunnel or mirror reaches a VIP';
+  warn(io, note);
+  return { index, chosen: { ...chosen, notes: [...chosen.notes, note] } };
+}
+
+function innerIndex(capture: string, io: Io): CaptureIndex | null {
+  // standard input is gone once it was read
+  return capture === '-' ? null : readWithProgress(capture, io, { level: 'inner' });
+}
+
+function holdsTcp({ flows }: CaptureIndex): boolean {
+  for (let f = 0; f < flows.count; f++) if (flows.proto[f] === TCP) return true;
+  return false;
+}
+
+/** Where a second pass over the capture is needed, which standard input has not. */
+export function refuseStdin(capture: string, option: string): void {
+  if (capture !== '-') return;
+  throw new FlowfateError('usage', `${option} reads the capture twice; save it to a file first`);
+}
