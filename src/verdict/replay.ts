@@ -135,7 +135,10 @@ function patienceNote({ timeline }: ClusterModel, patienceS: number): string[] {
 function absentVips(index: CaptureIndex, engine: FlowEngine, model: ClusterModel): string[] {
   const seen = new Set<number>();
   for (const vip of engine.plan.vip) seen.add(vip);
-  const absent = engine.plan.vips.map((_, vip) => vip).filter((vip) => !seen.has(vip));
+  const absent = engine.plan.vips
+    .slice(0, engine.plan.vipCount)
+    .map((_, vip) => vip)
+    .filter((vip) => !seen.has(vip));
   if (absent.length === 0) return [];
   const { busiest } = tallyServers(index.flows, 4);
   const servers = busiest.map(({ flow, flows }) => {

@@ -1,14 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ipv4 } from '../../../src/addr/address.js';
 import type { TimelineEvent } from '../../../src/cluster/model.js';
+import { loadScenario } from '../../../src/cluster/scenario/load-scenario.js';
+import { readCapture } from '../../../src/flow/read-capture.js';
 import { isBroken } from '../../../src/verdict/fates.js';
 import { replay } from '../../../src/verdict/replay.js';
 import { Dice, randomIndex } from '../../support/random-world.js';
-import { smallCluster, VIP } from '../../support/small-cluster.js';
+import { smallCluster } from '../../support/small-cluster.js';
 
 const index = randomIndex(new Dice(3), 60);
-const summaryOf = (timeline: readonly TimelineEvent[]) =>
-  replay(index, smallCluster({ service: { vips: [VIP] }, timeline })).summary;
+const CAPTURES = join(import.meta.dirname, '..', '..', '..', 'captures');
+const recorded = readCapture(join(CAPTURES, 'cluster-withdraw.pcap.gz'));
+const scenario = join(CAPTURES, 'cluster-withdraw.yaml');
+const { model } = loadScenario([{ name: scenario, text: readFileSync(scenario, 'utf8') }]);
+const summaryOf = (timeline: readonly TimelineEvent[]) => replay(recorded, { ...model, timeline }).summary;
 
 describe('what can be concluded', () => {
   test('is nothing where no packet goes to a VIP', () => {
