@@ -30,12 +30,15 @@ export interface DecodedMessage {
   readonly message: BgpMessage | null;
   readonly fault: MessageFault | null;
   readonly json: JsonObject;
+  /** of an UPDATE: how it was read */
+  readonly context?: CodecContext;
 }
 
 /** Remembers what one session's OPENs say, and decodes what follows them. One for each direction of a session. */
 export class OfflineDecoder {
   readonly #update = new UpdateView();
   #context: CodecContext | null = null;
+  #readIn: CodecContext = OFFLINE;
 
   /** The context that UPDATEs are read in; `null` = guessed one by one. */
   get context(): CodecContext | null {
@@ -59,12 +62,16 @@ export class OfflineDecoder {
       return { lengthBytes, message: null, fault: decoded.fault, json };
     }
     const message = decoded.value;
-    const json = messageToJson(message, message.type === MESSAGE_TYPE.update ? this.#update : undefined);
-    return { lengthBytes, message, fault: null, json };
+    if (message.type !== MESSAGE_TYPE.update) {
+      return { lengthBytes, message, fault: null, json: messageToJson(message) };
+    }
+    const context = this.#readIn;
+    return { lengthBytes, message, fault: null, json: messageToJson(message, this.#update), context };
   }
 
   #decodeUpdate(bytes: Uint8Array, view: DataView, at: number, end: number): Decoded<BgpMessage> {
     const context = this.#context ?? guessContext(bytes, view, at, end);
+    this.#readIn = context;
     readUpdate(bytes, view, at, end, context, this.#update);
     const { resetFault } = this.#update;
     return resetFault === null ? { value: updateMessage(this.#update, context) } : { fault: resetFault };

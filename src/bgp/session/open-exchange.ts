@@ -197,7 +197,12 @@ function restartOf(open: OpenMessage) {
   return open.capabilities.findLast((c) => c.kind === 'graceful-restart') ?? null;
 }
 
-function peerRestart(sent: OpenMessage, remote: OpenMessage, context: CodecContext): PeerRestart | null {
+/** What the peer's OPEN says of its restarts, as far as ours agrees; `null` where one side has no graceful restart. */
+export function peerRestart(
+  sent: OpenMessage,
+  remote: OpenMessage,
+  context: CodecContext,
+): PeerRestart | null {
   const ours = restartOf(sent);
   const theirs = restartOf(remote);
   if (ours === null || theirs === null) return null;

@@ -24,6 +24,9 @@ export interface LocalSpeaker {
 /** the capability has 24 bits for it */
 export const MAX_LONG_LIVED_STALE_S = 0xffffff;
 
+/** longest time that routes of a returned peer stay stale where nobody says otherwise */
+export const DEFAULT_STALE_S = 360;
+
 export interface GracefulRestartSettings {
   /** how long our peers shall wait for us: 0 .. 4095 */
   readonly restartTimeS: number;

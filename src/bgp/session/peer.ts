@@ -21,7 +21,7 @@ import type {
   SessionStateName,
   StopCause,
 } from './session-handler.js';
-import { FRESH, type StaleAction, type StaleEvent, type StaleState, stepStale } from './stale-routes.js';
+import { StaleKeeper } from './stale-keeper.js';
 import type { CloseCause } from './stop-notification.js';
 import { type Clock, type Dial, HIGH_WATER_BYTES, type Wire } from './wire.js';
 import type { Writer, WriteTurns } from './write-turns.js';
@@ -53,7 +53,7 @@ export class Peer implements ConnectionOwner, Writer {
   remote: OpenMessage | null = null;
 
   #state: PeerState = STOPPED;
-  #stale: StaleState = FRESH;
+  readonly #stale: StaleKeeper;
   #hasBeenUp = false;
   #upSinceMs = 0;
   /** connections that the machine has not begun yet, by number */
@@ -62,23 +62,27 @@ export class Peer implements ConnectionOwner, Writer {
   #cancelDial: (() => void) | null = null;
   #cancelRetry: (() => void) | null = null;
   #cancelPenalty: (() => void) | null = null;
-  #cancelRestart: (() => void) | null = null;
-  #cancelStale: (() => void) | null = null;
-  readonly #cancelLongLived = new Map<FamilyKey, () => void>();
 
   constructor(
     public settings: PeerSettings,
     private readonly world: PeerWorld,
   ) {
     this.sinceMs = world.clock.epochMs();
+    this.#stale = new StaleKeeper(world.clock, {
+      sweep: (families) => world.handler.sweepStale(this.settings, families),
+      keepLongLived: (families) => world.handler.keepLongLived(this.settings, families),
+      timerRanOut: () => {
+        if (this.isIdle) world.idle(this);
+      },
+    });
   }
 
   get staleFamilies(): readonly FamilyKey[] {
-    return this.#stale.name === 'fresh' ? [] : this.#stale.families.map(({ family }) => family);
+    return this.#stale.families;
   }
 
   get isIdle(): boolean {
-    return this.#connections.size === 0 && this.#stale.name === 'fresh';
+    return this.#connections.size === 0 && this.#stale.isFresh;
   }
 
   start(): void {
@@ -87,7 +91,7 @@ export class Peer implements ConnectionOwner, Writer {
 
   stop(cause: StopCause): void {
     this.#dispatch({ kind: 'stop', cause });
-    if (cause.kind === 'deconfigured' || cause.kind === 'shutdown') this.#stepStale({ kind: 'forget' });
+    if (cause.kind === 'deconfigured' || cause.kind === 'shutdown') this.#stale.step({ kind: 'forget' });
   }
 
   accept(wire: Wire): void {
@@ -123,7 +127,7 @@ export class Peer implements ConnectionOwner, Writer {
     this.#dispatchQuietly({ kind: 'established', id: connection.id });
     handler.established(session);
     const restart = agreed.graceful;
-    this.#stepStale({ kind: 'up', restart, settings: this.settings.gracefulRestart });
+    this.#stale.step({ kind: 'up', restart, settings: this.settings.gracefulRestart });
     this.world.sessionUp(this, agreed);
     this.#noteState(null);
   }
@@ -135,7 +139,7 @@ export class Peer implements ConnectionOwner, Writer {
   endOfRib(_connection: Connection, family: FamilyKey): void {
     if (this.session === null) return;
     this.world.handler.endOfRib(this.session, family);
-    this.#stepStale({ kind: 'endOfRib', family });
+    this.#stale.step({ kind: 'endOfRib', family });
     this.world.sessionEndOfRib(this, family);
   }
 
@@ -175,23 +179,15 @@ export class Peer implements ConnectionOwner, Writer {
     this.world.turns.request(this);
   }
 
-  /** What was stale already goes before the rest becomes stale (RFC 4724 section 4.2, two restarts in a row). */
   #sessionEnded(session: EstablishedSession, end: SessionEnd): void {
     this.flaps++;
     this.establishedMs = null;
     this.world.turns.forget(this);
     const { retained } = end;
-    const { state, actions } = stepStale(this.#stale, {
-      kind: 'lost',
-      retained,
-      restart: session.info.restart,
+    this.#stale.lost({ kind: 'lost', retained, restart: session.info.restart }, () => {
+      this.session = null;
+      this.world.handler.down(session, end);
     });
-    this.#stale = state;
-    const isSweep = (action: StaleAction): boolean => action.do === 'sweep';
-    for (const action of actions.filter(isSweep)) this.#performStale(action);
-    this.session = null;
-    this.world.handler.down(session, end);
-    for (const action of actions) if (!isSweep(action)) this.#performStale(action);
   }
 
   #dispatch(event: PeerEvent, reason: string | null = null): void {
@@ -280,57 +276,6 @@ export class Peer implements ConnectionOwner, Writer {
 
   #close(id: number, cause: CloseCause): void {
     this.#connections.get(id)?.close(cause);
-  }
-
-  #stepStale(event: StaleEvent): void {
-    const { state, actions } = stepStale(this.#stale, event);
-    this.#stale = state;
-    for (const action of actions) this.#performStale(action);
-  }
-
-  #performStale(action: StaleAction): void {
-    const { handler } = this.world;
-    switch (action.do) {
-      case 'sweep':
-        handler.sweepStale(this.settings, action.families);
-        break;
-      case 'keepLongLived':
-        handler.keepLongLived(this.settings, action.families);
-        break;
-      case 'startRestartTimer':
-        this.#cancelRestart?.();
-        this.#cancelRestart = this.#staleAfter(action.seconds, { kind: 'restartTimerExpired' });
-        break;
-      case 'stopRestartTimer':
-        this.#cancelRestart?.();
-        break;
-      case 'startLongLivedTimer': {
-        const { family, seconds } = action;
-        this.#cancelLongLived.get(family)?.();
-        const cancel = this.#staleAfter(seconds, { kind: 'longLivedTimerExpired', family });
-        this.#cancelLongLived.set(family, cancel);
-        break;
-      }
-      case 'stopLongLivedTimer':
-        this.#cancelLongLived.get(action.family)?.();
-        break;
-      case 'startStaleTimer':
-        this.#cancelStale?.();
-        this.#cancelStale = this.#staleAfter(action.seconds, { kind: 'staleTimerExpired' });
-        break;
-      case 'stopStaleTimer':
-        this.#cancelStale?.();
-        break;
-      default:
-        action satisfies never;
-    }
-  }
-
-  #staleAfter(seconds: number, event: StaleEvent): () => void {
-    return this.world.clock.after(seconds * 1000, () => {
-      this.#stepStale(event);
-      if (this.isIdle) this.world.idle(this);
-    });
   }
 
   #noteState(reason: string | null): void {

@@ -37,7 +37,11 @@ export interface CapturedMessage {
   /** `null`: these octets are no BGP message, and `fault` says why */
   readonly decoded: DecodedMessage | null;
   readonly fault: MessageFault | null;
+  /** the message without its header, valid during the call */
+  readonly body: Uint8Array;
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Either end of one connection. */
 interface Side {
@@ -90,15 +94,15 @@ export class CaptureSessions {
     const decoder = new OfflineDecoder();
     const [src, srcPort, dst, dstPort] = key.split(' ') as [string, string, string, string];
     const ends = { src, srcPort: Number(srcPort), dst, dstPort: Number(dstPort) };
-    const report = (decoded: DecodedMessage | null, fault: MessageFault | null): void =>
-      this.#onMessage({ timeS: this.#segment!.timeS, ...ends, decoded, fault });
+    const report = (decoded: DecodedMessage | null, fault: MessageFault | null, body: Uint8Array): void =>
+      this.#onMessage({ timeS: this.#segment!.timeS, ...ends, decoded, fault, body });
     const reader = new FramedStream(
-      (decoded) => {
+      (decoded, body) => {
         const { message } = decoded;
         if (message?.type === MESSAGE_TYPE.open) this.#learnOpen(side, message, reverse);
-        report(decoded, null);
+        report(decoded, null, body);
       },
-      (fault) => report(null, fault),
+      (fault) => report(null, fault, NO_BYTES),
       decoder,
     );
     const side: Side = { stream: new TcpStream(reader), decoder, open: null };
@@ -118,12 +122,12 @@ export class CaptureSessions {
 class FramedStream implements StreamReader {
   #framer = newFramer();
   #isLost = false;
-  readonly #onMessage: (decoded: DecodedMessage) => void;
+  readonly #onMessage: (decoded: DecodedMessage, body: Uint8Array) => void;
   readonly #onFault: (fault: MessageFault) => void;
   readonly #decoder: OfflineDecoder;
 
   constructor(
-    onMessage: (decoded: DecodedMessage) => void,
+    onMessage: (decoded: DecodedMessage, body: Uint8Array) => void,
     onFault: (fault: MessageFault) => void,
     decoder: OfflineDecoder,
   ) {
@@ -143,7 +147,7 @@ class FramedStream implements StreamReader {
       this.#isLost = false;
     }
     const fault = this.#framer.push(bytes, (type, chunk, view, at, end) => {
-      this.#onMessage(this.#decoder.decode(type, chunk, view, at, end));
+      this.#onMessage(this.#decoder.decode(type, chunk, view, at, end), chunk.subarray(at, end));
       return true;
     });
     if (fault === null) return;

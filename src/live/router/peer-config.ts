@@ -20,6 +20,7 @@ import { IPV4_UNICAST, IPV6_UNICAST, parseFamilyName } from '../../bgp/codec/add
 import {
   ADD_PATH_SETTINGS,
   DEFAULT_PEER,
+  DEFAULT_STALE_S,
   MAX_LONG_LIVED_STALE_S,
   type PeerSettings,
   SESSION_ROLES,
@@ -98,7 +99,6 @@ export const SESSION_FIELDS = {
 const sessionFields = mapping(SESSION_FIELDS);
 export type RawSession = z.output<typeof sessionFields>;
 
-const DEFAULT_STALE_S = 360;
 const DEFAULT_BFD: BfdSettings = { intervalMs: 300, multiplier: 3 };
 
 export function sessionSettings(raw: RawSession): Omit<PeerSettings, 'id' | 'address'> {

@@ -102,6 +102,13 @@ const announce = (node: number): BgpMessage => ({
   ],
   nlri: [{ prefix: hostPrefix(VIP) }],
 });
+/** All nodes in one AS, as MED is compared among the routes of one. */
+const announceMed = (node: number, med: number): BgpMessage => {
+  const update = announce(node) as Extract<BgpMessage, { type: 2 }>;
+  const path = makeAttribute({ code: 2 }, [{ type: 2, asns: [64601] }]);
+  const others = update.attributes.filter(({ code }) => code !== 2);
+  return { ...update, attributes: [...others, path, makeAttribute({ code: 4 }, med)] };
+};
 const withdraw: BgpMessage = {
   type: MESSAGE_TYPE.update,
   withdrawn: [{ prefix: hostPrefix(VIP) }],
@@ -201,16 +208,20 @@ describe('routes from the BGP inside a capture', () => {
     inFolder((folder) => {
       const families = [{ family: IPV4_UNICAST, forwardingPreserved: true }];
       const graceful = { restarted: false, notification: false, restartTimeS: 60, families };
-      const capabilities = [{ code: 64, kind: 'graceful-restart', ...graceful }] as const;
-      const restarting = { ...open(0), capabilities } as BgpMessage;
-      const session = (): SpeakerStream => new SpeakerStream(0).send(0.5, TCP_SYN).message(0.6, restarting);
+      const opened = (as: number): BgpMessage => {
+        const asn4 = { code: 65, kind: 'asn4', asn: as } as const;
+        const capabilities = [asn4, { code: 64, kind: 'graceful-restart', ...graceful } as const];
+        return { ...open(0), asn16: as, asn: as, capabilities } as BgpMessage;
+      };
+      const session = (): SpeakerStream =>
+        new SpeakerStream(0).send(0.5, TCP_SYN).message(0.6, opened(asn(0)));
       const rest = (stream: SpeakerStream): SpeakerStream =>
         stream.message(0.8, announce(0)).send(4, TCP_RST);
       const routesOf = (...streams: SpeakerStream[]): TimelineEvent[] => {
         const path = capture(folder, streams);
         return [...routesFromCapture(path, readCapture(path), cluster()).model.timeline];
       };
-      const router = new SpeakerStream(0, 'router').message(0.7, restarting);
+      const router = new SpeakerStream(0, 'router').message(0.7, opened(64512));
       // the first says what stands as the capture begins
       const changesAt = (...streams: SpeakerStream[]) =>
         routesOf(...streams)
@@ -230,6 +241,30 @@ describe('routes from the BGP inside a capture', () => {
       const { model: driven } = routesFromMrt(dump, readCapture(path), model);
       const byHand = { ...model, timeline: [route(0, 1, 2, 3), route(3, 0, 1, 2, 3), route(5, 0, 2, 3)] };
       expect(fates(path, driven)).toEqual(fates(path, byHand));
+    }));
+
+  it('a drain by MED breaks the same by MRT, by capture and as a route event, whether or not it began inside', () =>
+    inFolder((folder) => {
+      const nodes = [0, 1, 2, 3];
+      const model = cluster();
+      const plain = capture(folder, []);
+      const drained = { ...model, timeline: [route(0, 0, 1, 2, 3), route(5, 0, 2, 3)] };
+      const expected = fates(plain, drained);
+      expect(new Set(expected.map((line) => line.split(' ')[0]))).toContain('reset');
+
+      const dump = join(folder, 'med.mrt');
+      for (const before of [nodes.map((node) => mrtRecord(0, node, announceMed(node, 0))), []]) {
+        writeFileSync(dump, Buffer.concat([...before, mrtRecord(5, 1, announceMed(1, 100))]));
+        expect(fates(plain, routesFromMrt(dump, readCapture(plain), model).model)).toEqual(expected);
+      }
+
+      const speakers = nodes.map((node) => {
+        const stream = new SpeakerStream(node).message(0.1, announceMed(node, 0));
+        return node === 1 ? stream.message(5, announceMed(1, 100)) : stream;
+      });
+      const both = capture(folder, speakers);
+      const driven = routesFromCapture(both, readCapture(both), model).model;
+      expect(fates(both, driven).filter((line) => line !== '')).toEqual(expected);
     }));
 
   it('are refused where no BGP is, or none of the scenario’s nodes speaks', () =>

@@ -2,13 +2,39 @@ import { describe, expect, it } from 'vitest';
 import { formatAddress, ipv4, parseAddress } from '../../../../src/addr/address.js';
 import { hostPrefix } from '../../../../src/addr/prefix.js';
 import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/codec/address-family.js';
-import { type BgpMessage, MESSAGE_TYPE, type OpenMessage } from '../../../../src/bgp/codec/message.js';
+import { OFFLINE } from '../../../../src/bgp/codec/codec-context.js';
+import {
+  type BgpMessage,
+  HEADER_BYTES,
+  MESSAGE_TYPE,
+  type OpenMessage,
+} from '../../../../src/bgp/codec/message.js';
+import { encodeMessage } from '../../../../src/bgp/codec/message-codec.js';
 import { makeAttribute } from '../../../../src/bgp/codec/update-message.js';
-import { RouteHistory } from '../../../../src/bgp/watch/route-history.js';
+import { HeardRouter, type HeardSettings } from '../../../../src/bgp/watch/heard-router.js';
 
 const NODE = '10.0.0.1';
 const VIP = hostPrefix(ipv4(0xcb00710a));
 const RESTART_S = 20;
+
+const SETTINGS: HeardSettings = {
+  localAsn: 64512,
+  order: 'address',
+  maxPaths: 64,
+  asPaths: 'relax',
+  importPolicy: () => 'all',
+  isWanted: () => true,
+};
+
+class Heard extends HeardRouter {
+  message(timeS: number, speaker: string, message: BgpMessage): void {
+    if (message.type === MESSAGE_TYPE.open) this.opened(timeS, speaker, message);
+    else if (message.type === MESSAGE_TYPE.notification) this.notified(timeS, speaker, message);
+    else if (message.type === MESSAGE_TYPE.update) {
+      this.update(timeS, speaker, encodeMessage(message, OFFLINE).subarray(HEADER_BYTES), OFFLINE);
+    } else this.alive(timeS, speaker);
+  }
+}
 
 interface Graceful {
   readonly notification?: boolean;
@@ -41,8 +67,8 @@ const notification = (code: number, subcode: number) =>
   ({ type: MESSAGE_TYPE.notification, code, subcode, data: new Uint8Array(0) }) as const;
 
 /** A route announced at 1 s; what both OPENs say of graceful restart. */
-function session(speaker: Graceful | null, router: Graceful | null): RouteHistory {
-  const history = new RouteHistory(() => true);
+function session(speaker: Graceful | null, router: Graceful | null): Heard {
+  const history = new Heard(SETTINGS);
   history.routerOpened(NODE, open(router));
   history.message(0, NODE, open(speaker));
   history.message(1, NODE, announce);
@@ -50,7 +76,7 @@ function session(speaker: Graceful | null, router: Graceful | null): RouteHistor
 }
 
 /** What became of the route after its announcement. */
-const since = ({ changes }: RouteHistory): string[] =>
+const since = ({ changes }: Heard): string[] =>
   changes
     .slice(1)
     .map(({ timeS, nextHops, because }) => `${timeS} ${nextHops.map(formatAddress).join()}: ${because}`);
