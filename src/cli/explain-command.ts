@@ -172,7 +172,7 @@ const MOST_SERVERS = 1000;
 
 function serversOf({ table }: ReadConnections): Address[] {
   const connection = new Connection(table);
-  const servers = new Map<string, Address>();
+  const servers = new Map<number | string, Address>();
   for (let row = 0; row < table.count && servers.size < MOST_SERVERS; row++) {
     connection.moveTo(row);
     if (!servers.has(connection.serverKey))

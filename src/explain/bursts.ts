@@ -1,12 +1,20 @@
 /** Connections that broke close to each other in time: what they have in common, and what not. */
 import type { FindingName } from './finding.js';
 
-/** One broken connection, as far as bursts look at it. */
+/** One broken connection. */
 export interface Break {
   readonly row: number;
   readonly atNs: number;
   readonly finding: FindingName;
   readonly reset: boolean;
+}
+
+/** What bursts compare, of one row; read before the next row is asked for. */
+export interface Traits {
+  /** equal for equal addresses, and ports */
+  readonly serverKey: number | string;
+  readonly clientKey: number | string;
+  /** the same in words */
   readonly server: string;
   readonly client: string;
   readonly family: 4 | 6;
@@ -15,10 +23,10 @@ export interface Break {
   readonly gapNs: number;
 }
 
-/** A connection that could have broken: when it was used. */
-export interface Life {
-  readonly firstNs: number;
-  readonly lastNs: number;
+/** When the connections that could have broken were in use: first and last packets, each sorted by itself. */
+export interface Lives {
+  readonly firstNs: Float64Array;
+  readonly lastNs: Float64Array;
 }
 
 export interface Burst {
@@ -60,7 +68,8 @@ export interface BurstEvent {
 /** `breaks` in any order; `originNs`: t = 0 in nanoseconds since the first record. */
 export function findBursts(
   breaks: readonly Break[],
-  lives: readonly Life[],
+  traitsOf: (row: number) => Traits,
+  lives: Lives,
   events: readonly BurstEvent[],
   originNs: number,
 ): Burst[] {
@@ -70,7 +79,8 @@ export function findBursts(
     let last = first;
     while (last + 1 < sorted.length && sorted[last + 1]!.atNs - sorted[last]!.atNs <= GAP_NS) last++;
     if (last - first + 1 >= LEAST) {
-      bursts.push(burstOf(`b${bursts.length + 1}`, sorted.slice(first, last + 1), lives, events, originNs));
+      const hits = sorted.slice(first, last + 1);
+      bursts.push(burstOf(`b${bursts.length + 1}`, hits, traitsOf, lives, events, originNs));
     }
     first = last + 1;
   }
@@ -80,22 +90,25 @@ export function findBursts(
 function burstOf(
   id: string,
   hits: readonly Break[],
-  lives: readonly Life[],
+  traitsOf: (row: number) => Traits,
+  { firstNs, lastNs }: Lives,
   events: readonly BurstEvent[],
   originNs: number,
 ): Burst {
   const fromNs = hits[0]!.atNs;
   const toNs = hits.at(-1)!.atNs;
   const byFinding: Partial<Record<FindingName, number>> = {};
-  for (const { finding } of hits) byFinding[finding] = (byFinding[finding] ?? 0) + 1;
-  let active = 0;
-  for (const { firstNs, lastNs } of lives) if (firstNs <= toNs && lastNs >= fromNs - SLACK_NS) active++;
-  active = Math.max(active, hits.length);
-  const resets = hits.filter(({ reset }) => reset).length;
+  let resets = 0;
+  for (const { finding, reset } of hits) {
+    byFinding[finding] = (byFinding[finding] ?? 0) + 1;
+    if (reset) resets++;
+  }
+  // begun by its end, less what was over before it
+  const inUse = notAbove(firstNs, toNs) - notAbove(lastNs, fromNs - SLACK_NS);
+  const active = Math.max(inUse, hits.length);
   const before = events
     .filter(({ atNs }) => atNs <= fromNs + SLACK_NS && fromNs - atNs <= EVENT_WITHIN_NS)
     .at(-1);
-  const { common, differ } = compare(hits);
   return {
     id,
     from: seconds(fromNs - originNs),
@@ -105,45 +118,67 @@ function burstOf(
     silent: hits.length - resets,
     active,
     byFinding,
-    common,
-    differ,
+    ...compare(hits, traitsOf),
     event:
       before === undefined ? null : `${before.detail} at ${((before.atNs - originNs) / 1e9).toFixed(3)} s`,
     reading: readingOf(byFinding, hits.length, active),
   };
 }
 
-function compare(hits: readonly Break[]): { common: string[]; differ: string[] } {
+/** How many of the sorted times are at most `ns`. */
+function notAbove(times: Float64Array, ns: number): number {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (times[middle]! <= ns) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function compare(
+  hits: readonly Break[],
+  traitsOf: (row: number) => Traits,
+): { common: string[]; differ: string[] } {
+  const servers = new Set<number | string>();
+  const clients = new Set<number | string>();
+  const families = new Set<number>();
+  const ttls = new Set<number>();
+  let resets = 0;
+  let gapLow = Number.POSITIVE_INFINITY;
+  let gapHigh = 0;
+  for (const { row } of hits) {
+    const { serverKey, clientKey, family, ttl, gapNs } = traitsOf(row);
+    servers.add(serverKey);
+    clients.add(clientKey);
+    families.add(family);
+    if (ttl >= 0) {
+      ttls.add(ttl);
+      resets++;
+    }
+    gapLow = Math.min(gapLow, gapNs);
+    gapHigh = Math.max(gapHigh, gapNs);
+  }
+  const one = traitsOf(hits[0]!.row);
   const common: string[] = [];
   const differ: string[] = [];
-  const look = <T>(of: (hit: Break) => T, one: (value: T) => string, many: (n: number) => string): void => {
-    const values = new Set(hits.map(of));
-    if (values.size === 1) common.push(one([...values][0]!));
-    else differ.push(many(values.size));
+  const sort = (size: number, same: string, many: string): void => {
+    if (size === 1) common.push(same);
+    else differ.push(many);
   };
-  look(
-    ({ server }) => server,
-    (server) => `all went to ${server}`,
-    (n) => `${n} servers`,
-  );
-  look(
-    ({ client }) => client,
-    (client) => `all came from ${client}`,
-    (n) => `${n} clients`,
-  );
-  look(
-    ({ family }) => family,
-    (family) => `all are IPv${family}`,
-    () => 'IPv4 and IPv6',
-  );
-  const ttls = hits.filter(({ ttl }) => ttl >= 0);
-  if (ttls.length > 1) {
-    const values = [...new Set(ttls.map(({ ttl }) => ttl))].sort((a, b) => a - b);
-    if (values.length === 1) common.push(`all resets came with TTL ${values[0]}`);
-    else differ.push(`TTLs of the resets: ${values.slice(0, 6).join(', ')}`);
+  sort(servers.size, `all went to ${one.server}`, `${servers.size} servers`);
+  sort(clients.size, `all came from ${one.client}`, `${clients.size} clients`);
+  sort(families.size, `all are IPv${one.family}`, 'IPv4 and IPv6');
+  if (resets > 1) {
+    const list = [...ttls].sort((a, b) => a - b);
+    sort(
+      ttls.size,
+      `all resets came with TTL ${list[0]}`,
+      `TTLs of the resets: ${list.slice(0, 6).join(', ')}`,
+    );
   }
-  const gaps = hits.map(({ gapNs }) => gapNs / 1e9).sort((a, b) => a - b);
-  differ.push(`idle before for ${gaps[0]!.toFixed(2)} to ${gaps.at(-1)!.toFixed(2)} s`);
+  differ.push(`idle before for ${(gapLow / 1e9).toFixed(2)} to ${(gapHigh / 1e9).toFixed(2)} s`);
   return { common, differ };
 }
 

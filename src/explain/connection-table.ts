@@ -147,6 +147,8 @@ export const WAS_RESET = 1 << 25;
 export const AWAITING = 1 << 26;
 /** one side acknowledges more and more of a side that the capture does not show */
 export const UNSEEN_PEER = 1 << 27;
+/** a segment that only acknowledges */
+export const SAW_BARE_ACK = 1 << 28;
 
 /** Which IP header of its packets a row was made of. */
 export const LAYER_PLAIN = 0;

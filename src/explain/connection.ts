@@ -176,12 +176,17 @@ export class Connection {
     return ((this.words[this.w + t.RST_META]! >>> 16) & relation) !== 0;
   }
 
-  /** An address that compares as text; for grouping. */
-  get clientKey(): string {
+  /** Equal for equal addresses; a number under IPv4. */
+  get clientKey(): number | string {
     return this.addressKey(t.CLIENT_ADDRESS);
   }
-  get serverKey(): string {
+  get serverKey(): number | string {
     return this.addressKey(t.SERVER_ADDRESS);
+  }
+  /** Equal for equal addresses and ports. */
+  get serverPortKey(): number | string {
+    const key = this.serverKey;
+    return typeof key === 'number' ? key * 65536 + this.serverPort : `${key} ${this.serverPort}`;
   }
   get clientText(): string {
     return formatAddress(this.address(t.CLIENT_ADDRESS));
@@ -200,9 +205,9 @@ export class Connection {
     return this.family === 4 ? first >>> 28 === 14 || first === 0xffffffff : first >>> 24 === 0xff;
   }
 
-  private addressKey(at: number): string {
+  private addressKey(at: number): number | string {
     const { words, w } = this;
-    if (this.family === 4) return String(words[w + at]!);
+    if (this.family === 4) return words[w + at]!;
     return `${words[w + at]},${words[w + at + 1]},${words[w + at + 2]},${words[w + at + 3]}`;
   }
 }

@@ -10,9 +10,9 @@ import * as t from './connection-table.js';
 import type { Hypothesis } from './finding.js';
 import { checked } from './health-check.js';
 import { knownTimer, namedAge } from './known-timers.js';
-import { isDataless, isUnknowing, type MassEnd } from './neighbours.js';
+import { isDataless, isUnknowing, type MassEnd, type TtlCounts } from './neighbours.js';
 import type { Situation } from './situation.js';
-import { milliseconds } from './words.js';
+import { milliseconds, ttlRange } from './words.js';
 
 const ACK = 0x10;
 
@@ -31,9 +31,9 @@ export function diagnoseReset(situation: Situation): Hypothesis[] {
   return byServer(situation);
 }
 
-function ofSyn({ connection, server }: Situation): Hypothesis[] {
+function ofSyn({ connection, server, figures }: Situation): Hypothesis[] {
   const away = distance(connection, server.ttls);
-  const end = server.massEnds.find(({ toNs }) => connection.firstNs > toNs);
+  const end = figures().massEnds.find(({ toNs }) => connection.firstNs > toNs);
   const evidence = ['the SYN was answered by a reset'];
   if (end !== undefined)
     evidence.push(`the server had ended ${end.connections} connections at ${seconds(end.fromNs)} s`);
@@ -147,7 +147,7 @@ function byServer(all: Situation): Hypothesis[] {
 }
 
 /** The server had sent its FIN before the client sent what the reset answers. */
-function afterClose({ connection, server: group }: Situation): Hypothesis[] {
+function afterClose({ connection, figures }: Situation): Hypothesis[] {
   const { client, server } = connection;
   const sinceFin = milliseconds(client.lastNs - server.finNs);
   const closed = `the server sent its FIN ${sinceFin} before the client's last segment`;
@@ -159,7 +159,7 @@ function afterClose({ connection, server: group }: Situation): Hypothesis[] {
     score: 94,
     evidence: [closed, 'then the client sent data, and the closed socket answered by a reset'],
   };
-  const end = group.massEnds.find(({ fromNs, toNs }) => server.finNs >= fromNs && server.finNs <= toNs);
+  const end = figures().massEnds.find(({ fromNs, toNs }) => server.finNs >= fromNs && server.finNs <= toNs);
   if (end === undefined) return [late];
   return [ended(end, 92), { ...late, score: 78 }];
 }
@@ -184,7 +184,7 @@ function ended(end: MassEnd, score: number): Hypothesis {
 
 /** A stack that did not know the connection. Why, is the question. */
 function unknowing(all: Situation): Hypothesis[] {
-  const { connection, server: group } = all;
+  const { connection, server: group, figures } = all;
   const { client } = connection;
   const signs = [
     "flags exactly RST, at the acknowledgement number of the client's segment: a stack without this connection",
@@ -208,7 +208,7 @@ function unknowing(all: Situation): Hypothesis[] {
   found.push(...forgotten(all, away));
   if (away !== null) found.push({ finding: 'middlebox', score: 76, evidence: [away] });
   found.push(...moved(all, away === null ? 0 : 1));
-  if (group.hits.filter(({ reset }) => reset).length >= RESTART_LEAST && group.survivorsOfHits === 0) {
+  if (group.resetHits.length >= RESTART_LEAST && figures().survivorsOfHits === 0) {
     found.push({
       finding: 'endpoint-died',
       score: 64,
@@ -233,13 +233,17 @@ export function moved({ connection, rehash }: Situation, against: number): Hypot
 }
 
 /** A table on the way forgot it: by its age against the others', or by an age that tables are known for. */
-export function forgotten({ connection, server: group }: Situation, away: string | null): Hypothesis[] {
+export function forgotten(
+  { connection, server: group, figures }: Situation,
+  away: string | null,
+): Hypothesis[] {
   const { gapNs } = connection;
   const timer = knownTimer(gapNs);
   const age = `it had been idle for ${namedAge(gapNs)}`;
   const nearer = away === null ? [] : [away];
-  if (group.ages !== null && gapNs >= group.ages.forgottenFromNs) {
-    const { forgotten: n, survivedToNs, forgottenFromNs } = group.ages;
+  const { ages } = figures();
+  if (ages !== null && gapNs >= ages.forgottenFromNs) {
+    const { forgotten: n, survivedToNs, forgottenFromNs } = ages;
     return [
       {
         finding: 'idle-timeout',
@@ -252,8 +256,7 @@ export function forgotten({ connection, server: group }: Situation, away: string
       },
     ];
   }
-  const survived = group.survived.reduce((most, gap) => Math.max(most, gap), 0);
-  if (gapNs < LONG_SILENCE_NS || gapNs < LONGER_BY * survived)
+  if (gapNs < LONG_SILENCE_NS || gapNs < LONGER_BY * group.survivedToNs)
     return [{ finding: 'idle-timeout', score: gapNs < 1e9 ? 5 : 20, evidence: [] }];
   const score = (timer === null ? 68 : 84) + (away === null ? 0 : 8);
   return [{ finding: 'idle-timeout', score, evidence: [age, ...(timer === null ? [] : [timer]), ...nearer] }];
@@ -261,11 +264,11 @@ export function forgotten({ connection, server: group }: Situation, away: string
 
 /** A stack that had the connection, or pretends to. */
 function knowing(all: Situation): Hypothesis[] {
-  const { connection, server: group } = all;
+  const { connection, server: group, figures } = all;
   const { client } = connection;
   const away = distance(connection, group.ttls);
   const own = connection.resetIs(t.RST_SEQ_IS_OWN);
-  const end = group.massEnds.find(
+  const end = figures().massEnds.find(
     ({ fromNs, toNs }) => connection.resetNs >= fromNs && connection.resetNs <= toNs,
   );
   const unlike =
@@ -303,21 +306,13 @@ const TTL_CONNECTIONS = 2;
  * The reset's TTL as a sign of another sender, or null: where no segment of this server came with that TTL, in any of
  * its connections. (Endpoints behind one VIP stand at several distances; all of them answer SYNs.)
  */
-function distance(connection: Connection, ttls: Uint32Array): string | null {
+function distance(connection: Connection, ttls: TtlCounts): string | null {
   const ttl = connection.resetTtl;
-  if (ttls[ttl]! > 0) return null;
-  let seen = 0;
-  let low = 255;
-  let high = 0;
-  for (let i = 0; i < 256; i++) {
-    if (ttls[i]! === 0) continue;
-    seen += ttls[i]!;
-    if (i < low) low = i;
-    high = i;
-  }
-  if (seen < TTL_CONNECTIONS) return null;
+  if (ttls.has(ttl)) return null;
+  const { connections, low, high } = ttls.range();
+  if (connections < TTL_CONNECTIONS) return null;
   const where = ttl > high ? 'nearer' : ttl < low ? 'farther away' : 'elsewhere';
-  return `TTL ${ttl}, while every segment of the server came with ${low === high ? low : `${low} to ${high}`}: sent from ${where}`;
+  return `TTL ${ttl}, while every segment of the server came with ${ttlRange(low, high)}: sent from ${where}`;
 }
 
 function roundTrip({ roundTripNs }: Connection): string {

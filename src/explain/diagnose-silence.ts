@@ -49,24 +49,38 @@ export function diagnoseSilence(situation: Situation, since: number): Hypothesis
   const who = waiting === client ? 'client' : 'server';
   const what = waiting.openIsFin ? 'FIN' : 'data';
   const tries = waiting.transmissions;
-  const sign = `the ${who} sent its ${what} ${times(tries)} in ${milliseconds(waiting.lastNs - waiting.openSinceNs)}, without an answer until the end of the capture ${milliseconds(endNs - waiting.lastNs)} later`;
+  if (tries < SURE_TRANSMISSIONS && (client.missing || server.missing || situation.neighbours.withoutAcks)) {
+    return [notSure(situation)];
+  }
+  const evidence = (): string[] => [
+    `the ${who} sent its ${what} ${times(tries)} in ${milliseconds(waiting.lastNs - waiting.openSinceNs)}, without an answer until the end of the capture ${milliseconds(endNs - waiting.lastNs)} later`,
+    ...icmpSigns(situation),
+  ];
   const silence: Hypothesis = {
     finding: waiting.openIsFin ? 'unanswered-fin' : 'unanswered-data',
     score: tries >= SURE_TRANSMISSIONS ? 80 : 58,
-    evidence: [sign, ...icmpSigns(situation)],
+    evidence,
     against: waiting.missing
       ? ['segments of this connection are not in the capture: the answer may be one of them']
       : [],
   };
   const found = [...pmtu, silence, ...moved(situation, 0)];
   if (!waiting.openIsFin && who === 'client')
-    found.push(...forgotten(situation, null), ...deadServer(situation));
+    found.push(...forgotten(situation, null), deadServer(situation));
   if (waiting.openIsFin) found.push({ finding: 'idle-timeout', score: 16, evidence: [] });
   if (who === 'server' && pmtu.length === 0) found.push({ finding: 'client-abort', score: 20, evidence: [] });
   return found;
 }
 
-function unansweredSyn({ connection, endNs, server: group, icmp }: Situation): Hypothesis[] {
+/** Sent once, in a capture that lacks what could have answered it. */
+function notSure({ neighbours }: Situation): Hypothesis {
+  const sign = neighbours.withoutAcks
+    ? 'no segment in the capture merely acknowledges: it was filtered, and the answer may be among what is missing'
+    : 'segments of this connection are not in the capture: the answer may be one of them';
+  return { finding: 'cannot-tell', score: 62, evidence: [sign] };
+}
+
+function unansweredSyn({ connection, endNs, figures, icmp }: Situation): Hypothesis[] {
   const waited = endNs - connection.firstNs;
   const refusal = icmp.find(
     ({ kind, quotes }) => quotes === 'client' && (kind === 'refused' || kind === 'prohibited'),
@@ -74,31 +88,28 @@ function unansweredSyn({ connection, endNs, server: group, icmp }: Situation): H
   if (refusal !== undefined) {
     return [{ finding: 'refused', score: 90, evidence: [`${refusal.what}, from ${refusal.from}`] }];
   }
-  const sign = `SYN sent ${times(connection.syns)}, no answer until the end of the capture`;
   if (waited < PATIENCE_NS && connection.syns < SURE_TRANSMISSIONS) {
-    return [
-      {
-        finding: 'cannot-tell',
-        score: 60,
-        evidence: [`the capture ends ${milliseconds(waited)} after the SYN: an answer may have come later`],
-      },
+    const sign = `the capture ends ${milliseconds(waited)} after the SYN: an answer may have come later`;
+    return [{ finding: 'cannot-tell', score: 60, evidence: [sign] }];
+  }
+  const { accepted, none } = figures().syns;
+  const evidence = (): string[] => {
+    const signs = [
+      `SYN sent ${times(connection.syns)}, no answer until the end of the capture`,
+      ...icmpText(icmp),
     ];
-  }
-  const accepted = group.syns.filter(({ answer }) => answer === 'accepted').length;
-  const silent = group.syns.filter(({ answer }) => answer === 'none').length;
-  const evidence = [sign, ...icmpText(icmp)];
-  const found: Hypothesis[] = [];
-  if (accepted === 0 && silent > 1)
-    evidence.push(
-      `none of ${silent} SYNs to this address and port was answered: nothing behind it, or everything to it is dropped`,
-    );
-  else if (accepted > 0) {
-    evidence.push(`${accepted} other SYNs to this address and port were answered, ${silent} were not`);
-    found.push({ finding: 'rehash', score: 25, evidence: [] });
-  }
+    if (accepted > 0) {
+      signs.push(`${accepted} other SYNs to this address and port were answered, ${none} were not`);
+    } else if (none > 1) {
+      signs.push(
+        `none of ${none} SYNs to this address and port was answered: nothing behind it, or everything to it is dropped`,
+      );
+    }
+    return signs;
+  };
   return [
     { finding: 'unanswered-syn', score: connection.syns >= SURE_TRANSMISSIONS ? 92 : 75, evidence },
-    ...found,
+    { finding: 'rehash', score: accepted > 0 ? 25 : 0, evidence: [] },
     { finding: 'endpoint-died', score: 22, evidence: [] },
   ];
 }
@@ -141,23 +152,17 @@ function blackHole({ connection, icmp }: Situation): Hypothesis[] {
 }
 
 /** The server said nothing to anybody any more, from about the same moment on. */
-function deadServer({ connection, server: group }: Situation): Hypothesis[] {
-  const silent = group.hits.filter(({ reset }) => !reset);
-  if (silent.length < SILENT_LEAST || silent.length < group.hits.length)
-    return [{ finding: 'endpoint-died', score: 25, evidence: [] }];
-  const firstNs = silent.reduce((first, { atNs }) => Math.min(first, atNs), Number.POSITIVE_INFINITY);
-  if (group.lastServerNs > firstNs || connection.client.openSinceNs - firstNs > SILENT_TOGETHER_NS) {
-    return [{ finding: 'endpoint-died', score: 25, evidence: [] }];
-  }
-  return [
-    {
-      finding: 'endpoint-died',
-      score: 86,
-      evidence: [
-        `all ${silent.length} connections of this server that were used went unanswered together, and it has said nothing since`,
-      ],
-    },
-  ];
+function deadServer({ connection, server: group, figures }: Situation): Hypothesis {
+  const { firstSilenceNs } = figures();
+  const silent = group.silentHits.length;
+  const together =
+    silent >= SILENT_LEAST &&
+    group.resetHits.length === 0 &&
+    group.lastServerNs <= firstSilenceNs &&
+    connection.client.openSinceNs - firstSilenceNs <= SILENT_TOGETHER_NS;
+  if (!together) return { finding: 'endpoint-died', score: 25, evidence: [] };
+  const sign = `all ${silent} connections of this server that were used went unanswered together, and it has said nothing since`;
+  return { finding: 'endpoint-died', score: 86, evidence: [sign] };
 }
 
 function icmpSigns({ icmp }: Situation): string[] {

@@ -6,13 +6,13 @@
  * judged by itself, and again whenever it is printed, so that a million ordinary connections cost a byte each.
  */
 import * as protocols from '../wire/ip-protocol.js';
-import { type Break, type Burst, findBursts, type Life } from './bursts.js';
+import { type Break, type Burst, findBursts, type Traits } from './bursts.js';
 import { Connection } from './connection.js';
 import * as t from './connection-table.js';
 import { diagnose } from './diagnose.js';
 import { type Diagnosis, FINDING_NAMES, type FindingName, isBroken } from './finding.js';
 import { isDataless, type Neighbours, surveyNeighbours } from './neighbours.js';
-import type { ReadConnections } from './read-connections.js';
+import type { IcmpNotice, ReadConnections } from './read-connections.js';
 import { RehashSigns } from './rehash-signs.js';
 import type { RouteEvidence } from './route-evidence.js';
 import { PATIENCE_NS, type Situation } from './situation.js';
@@ -61,11 +61,14 @@ export class Explanation {
     const found = new Set<FindingName>();
     const alternatives = new Map<FindingName, Set<FindingName>>();
     const breaks: Break[] = [];
-    const lives: Life[] = [];
+    const firstNs = new Float64Array(this.rows.length);
+    const lastNs = new Float64Array(this.rows.length);
+    let lives = 0;
     for (const row of this.rows) {
       const connection = this.connection.moveTo(row);
       if (connection.proto === protocols.TCP && connection.server.packets > 0) {
-        lives.push({ firstNs: connection.firstNs, lastNs: connection.endNs });
+        firstNs[lives] = connection.firstNs;
+        lastNs[lives++] = connection.endNs;
       }
       if (isPlainlyOrdinary(connection, this.neighbours)) {
         counts[0]!++;
@@ -77,9 +80,21 @@ export class Explanation {
       const known = alternatives.get(diagnosis.finding) ?? new Set();
       for (const name of diagnosis.alternatives) known.add(name);
       alternatives.set(diagnosis.finding, known);
-      if (BURSTING.has(diagnosis.finding)) breaks.push(breakOf(connection, diagnosis));
+      if (BURSTING.has(diagnosis.finding)) {
+        const { finding, atNs } = diagnosis;
+        breaks.push({ row, atNs, finding, reset: connection.resetNs >= 0 });
+      }
     }
-    this.bursts = findBursts(breaks, breaks.length === 0 ? [] : lives, routes?.changes ?? [], originNs);
+    this.bursts =
+      breaks.length === 0
+        ? []
+        : findBursts(
+            breaks,
+            (row) => traitsOf(this.connection.moveTo(row)),
+            { firstNs: firstNs.subarray(0, lives).sort(), lastNs: lastNs.subarray(0, lives).sort() },
+            routes?.changes ?? [],
+            originNs,
+          );
     this.summary = this.summarise(counts, whatWouldTell(found, alternatives));
   }
 
@@ -89,17 +104,21 @@ export class Explanation {
   }
 
   diagnosisOf(row: number): Diagnosis {
-    return diagnose(this.situation(this.connection.moveTo(row)));
+    // a copy: its sentences are made now, while the view is on this row
+    return { ...diagnose(this.situation(this.connection.moveTo(row))) };
   }
 
   private situation(connection: Connection): Situation {
+    const { table, endNs, icmp } = this.read;
+    const server = this.neighbours.serverOf(connection);
     return {
       connection,
-      server: this.neighbours.serverOf(connection),
+      server,
+      figures: () => server.figures(table, endNs),
       neighbours: this.neighbours,
-      icmp: this.read.icmp.get(connection.row) ?? [],
+      icmp: icmp.get(connection.row) ?? NO_NOTICES,
       rehash: this.signs,
-      endNs: this.read.endNs,
+      endNs,
     };
   }
 
@@ -157,6 +176,8 @@ export class Explanation {
   }
 }
 
+const NO_NOTICES: readonly IcmpNotice[] = [];
+
 /** Findings that may belong together in time. */
 const BURSTING: ReadonlySet<FindingName> = new Set<FindingName>([
   'late-use',
@@ -181,17 +202,18 @@ function isPlainlyOrdinary(connection: Connection, { filtered }: Neighbours): bo
   return client.finNs >= 0 && server.finNs >= 0 ? true : connection.has(t.SAW_HANDSHAKE_ACK | t.SAW_DATA_OUT);
 }
 
-function breakOf(connection: Connection, { finding, atNs }: Diagnosis): Break {
-  const reset = connection.resetNs >= 0;
+function traitsOf(connection: Connection): Traits {
   return {
-    row: connection.row,
-    atNs,
-    finding,
-    reset,
-    server: `${connection.serverText} port ${connection.serverPort}`,
-    client: connection.clientText,
+    serverKey: connection.serverPortKey,
+    clientKey: connection.clientKey,
+    get server() {
+      return `${connection.serverText} port ${connection.serverPort}`;
+    },
+    get client() {
+      return connection.clientText;
+    },
     family: connection.family,
-    ttl: reset ? connection.resetTtl : -1,
+    ttl: connection.resetNs >= 0 ? connection.resetTtl : -1,
     gapNs: connection.gapNs,
   };
 }

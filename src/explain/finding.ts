@@ -45,7 +45,7 @@ export interface Diagnosis {
   readonly confidence: Confidence;
   /** what else it may have been, likeliest first */
   readonly alternatives: readonly FindingName[];
-  /** what speaks for the finding, a sentence a sign */
+  /** what speaks for the finding, a sentence a sign; read it before the connection's view moves on */
   readonly evidence: readonly string[];
   /** what speaks against it, or for an alternative */
   readonly against: readonly string[];
@@ -57,7 +57,8 @@ export interface Diagnosis {
 export interface Hypothesis {
   readonly finding: FindingName;
   readonly score: number;
-  readonly evidence: readonly string[];
+  /** sentences, or what makes them: most are never read */
+  readonly evidence: readonly string[] | (() => readonly string[]);
   readonly against?: readonly string[];
 }
 
@@ -71,11 +72,8 @@ const CLOSE = 15;
 
 /** The best of the hypotheses; the rest become its alternatives. Equal scores: the earlier one wins. */
 export function concludeFrom(hypotheses: readonly Hypothesis[], atNs: number): Diagnosis {
-  const ranked = hypotheses
-    .filter(({ score }) => score > 0)
-    .map((hypothesis, place) => ({ ...hypothesis, place }))
-    .sort((a, b) => b.score - a.score || a.place - b.place);
-  const [best, ...rest] = ranked;
+  // sorting is stable: of equal scores the earlier one stays first
+  const [best, ...rest] = hypotheses.filter(({ score }) => score > 0).sort((a, b) => b.score - a.score);
   if (best === undefined) {
     return {
       finding: 'cannot-tell',
@@ -96,7 +94,9 @@ export function concludeFrom(hypotheses: readonly Hypothesis[], atNs: number): D
     finding: best.finding,
     confidence,
     alternatives: rivals.filter(({ score }) => score >= WORTH_NAMING).map(({ finding }) => finding),
-    evidence: best.evidence,
+    get evidence() {
+      return typeof best.evidence === 'function' ? best.evidence() : best.evidence;
+    },
     against: best.against ?? [],
     atNs,
   };

@@ -3,7 +3,7 @@
  * A doctor asks who else has it. One pass over the rows; a diagnosis of one row then asks here.
  */
 import * as protocols from '../wire/ip-protocol.js';
-import type { Connection } from './connection.js';
+import { Connection } from './connection.js';
 import * as t from './connection-table.js';
 
 const ACK = 0x10;
@@ -23,6 +23,10 @@ const AGE_MARGIN = 1.1;
 const AGE_LEAST_NS = 1e9;
 const SCAN_TARGETS = 10;
 const SCAN_SHARE = 0.8;
+/** targets of one client that are told apart */
+const MOST_TARGETS = 4096;
+/** a server that ends connections all the time, one by one, is not being stopped */
+const MOST_MASS_END_TRIES = 2000;
 const SERIES_LEAST = 3;
 const SERIES_SHARE = 0.8;
 /** the spread of a monitor's intervals over their mean */
@@ -50,22 +54,69 @@ export interface Ages {
   readonly survivors: number;
 }
 
+/** How many connections of a server showed which TTL. A server has few: a list is smaller and faster than a table. */
+export class TtlCounts {
+  private readonly ttls: number[] = [];
+  private readonly counts: number[] = [];
+
+  add(ttl: number): void {
+    const at = this.ttls.indexOf(ttl);
+    if (at >= 0) this.counts[at]!++;
+    else {
+      this.ttls.push(ttl);
+      this.counts.push(1);
+    }
+  }
+
+  has(ttl: number): boolean {
+    return this.ttls.includes(ttl);
+  }
+
+  /** connections counted, lowest and highest TTL */
+  range(): { connections: number; low: number; high: number } {
+    return {
+      connections: this.counts.reduce((sum, n) => sum + n, 0),
+      low: Math.min(...this.ttls),
+      high: Math.max(...this.ttls),
+    };
+  }
+}
+
+/** The answers to a server's SYNs. */
+export interface SynAnswers {
+  readonly accepted: number;
+  readonly refused: number;
+  readonly none: number;
+}
+
+interface ServerFigures {
+  readonly massEnds: readonly MassEnd[];
+  readonly ages: Ages | null;
+  readonly syns: SynAnswers;
+  readonly survivorsOfHits: number;
+  readonly firstSilenceNs: number;
+}
+
+/** All connections of one server address and port. Figures are worked out when somebody asks. */
 export class ServerGroup {
-  connections = 0;
-  /** TTLs that the server's segments came with, resets aside; by TTL, in how many connections */
-  readonly ttls = new Uint32Array(256);
-  /** connections reset by a stack that did not know them, or silent: with their age, in order of rows */
-  readonly hits: { row: number; atNs: number; gapNs: number; reset: boolean }[] = [];
-  readonly survived: number[] = [];
-  readonly ends: { atNs: number; firstNs: number }[] = [];
-  readonly lives: { row: number; firstNs: number; lastNs: number; answeredNs: number }[] = [];
-  /** SYNs: when, and whether they were accepted */
-  readonly syns: { atNs: number; answer: 'accepted' | 'refused' | 'none' }[] = [];
+  readonly rows: number[] = [];
+  /** TTLs that the server's segments came with, resets aside */
+  readonly ttls = new TtlCounts();
+  /** rows that were reset by a stack that did not know them, and rows that wait in vain */
+  readonly resetHits: number[] = [];
+  readonly silentHits: number[] = [];
+  /** the longest silence that any connection survived, and in how many one was survived */
+  survivedToNs = 0;
+  survivors = 0;
+  /** connections that their server ended first */
+  readonly ends: number[] = [];
   lastServerNs = -1;
-  massEnds: readonly MassEnd[] = [];
-  ages: Ages | null = null;
-  /** connections that had begun before the first of the hits that are resets, and were answered after it */
-  survivorsOfHits = 0;
+  private known: ServerFigures | null = null;
+
+  figures(table: t.ConnectionTable, endNs: number): ServerFigures {
+    this.known ??= weigh(this, new Connection(table), endNs);
+    return this.known;
+  }
 }
 
 /** What one client address did without ever sending an octet of data. */
@@ -94,6 +145,8 @@ export interface Neighbours {
   readonly tcp: number;
   /** no segment but SYN, FIN, RST in the whole capture, and octets missing between them */
   readonly filtered: boolean;
+  /** data in the capture, but not one segment that only acknowledges: these were filtered out */
+  readonly withoutAcks: boolean;
 }
 
 /** Whether nobody ever sent an octet, and nothing else than opening and closing happened. */
@@ -129,7 +182,7 @@ export function silentSince(connection: Connection, endNs: number, patienceNs: n
 
 export function surveyNeighbours(
   connection: Connection,
-  rows: Iterable<number>,
+  rows: Int32Array,
   endNs: number,
   patienceNs: number,
 ): Neighbours {
@@ -139,42 +192,32 @@ export function surveyNeighbours(
   let twoSided = 0;
   let udpTwoSided = 0;
   let tcp = 0;
-  let plain = false;
-  let missing = false;
-  for (const row of rows) {
-    connection.moveTo(row);
-    if (connection.proto === protocols.UDP && connection.client.packets > 0 && connection.server.packets > 0)
-      udpTwoSided++;
-    if (connection.proto !== protocols.TCP) continue;
+  let marks = 0;
+  for (let i = 0; i < rows.length; i++) {
+    connection.moveTo(rows[i]!);
+    const bothSides = connection.client.packets > 0 && connection.server.packets > 0;
+    if (connection.proto !== protocols.TCP) {
+      if (bothSides && connection.proto === protocols.UDP) udpTwoSided++;
+      continue;
+    }
     tcp++;
-    const { client, server } = connection;
-    if (client.packets > 0 && server.packets > 0) twoSided++;
-    if (connection.has(t.SAW_PLAIN)) plain = true;
-    if (connection.has(t.MISSING_IN | t.MISSING_OUT)) missing = true;
+    if (bothSides) twoSided++;
+    marks |= connection.marks;
     addToServer(groupOf(servers, connection), connection, endNs, patienceNs);
-    addToClient(clients, series, connection);
+    if (isDataless(connection) || connection.has(t.PROBE_FLAGS)) addDataless(clients, series, connection);
   }
-  for (const group of servers.values()) weigh(group);
+  countRest(connection, rows, clients, series);
   return {
     serverOf: (c) => groupOf(servers, c),
-    scanOf: (c) => scanTargets(clients.get(clientKey(c))),
+    scanOf: (c) => scanTargets(clients.get(c.clientKey)),
     seriesOf: (c) => seriesFigures(series.get(seriesKey(c))),
     twoSided,
     udpTwoSided,
     tcp,
-    filtered: tcp > 0 && !plain && missing,
+    filtered: tcp > 0 && (marks & t.SAW_PLAIN) === 0 && (marks & (t.MISSING_IN | t.MISSING_OUT)) !== 0,
+    withoutAcks:
+      tcp > 1 && (marks & t.SAW_BARE_ACK) === 0 && (marks & (t.SAW_DATA_IN | t.SAW_DATA_OUT)) !== 0,
   };
-}
-
-function serverGroupKey(connection: Connection): number | string {
-  const { family, serverPort } = connection;
-  return family === 4
-    ? Number(connection.serverKey) * 65536 + serverPort
-    : `${connection.serverKey} ${serverPort}`;
-}
-
-function clientKey(connection: Connection): number | string {
-  return connection.family === 4 ? Number(connection.clientKey) : connection.clientKey;
 }
 
 function seriesKey(connection: Connection): string {
@@ -182,7 +225,7 @@ function seriesKey(connection: Connection): string {
 }
 
 function groupOf(servers: Map<number | string, ServerGroup>, connection: Connection): ServerGroup {
-  const key = serverGroupKey(connection);
+  const key = connection.serverPortKey;
   let group = servers.get(key);
   if (group === undefined) {
     group = new ServerGroup();
@@ -193,60 +236,49 @@ function groupOf(servers: Map<number | string, ServerGroup>, connection: Connect
 
 function addToServer(group: ServerGroup, connection: Connection, endNs: number, patienceNs: number): void {
   const { client, server, row } = connection;
-  group.connections++;
+  group.rows.push(row);
   if (server.packets > 0 && server.ttlHigh > 0) {
-    group.ttls[server.ttlLow]!++;
-    if (server.ttlHigh !== server.ttlLow) group.ttls[server.ttlHigh]!++;
+    group.ttls.add(server.ttlLow);
+    if (server.ttlHigh !== server.ttlLow) group.ttls.add(server.ttlHigh);
   }
   if (server.lastNs > group.lastServerNs) group.lastServerNs = server.lastNs;
-  if (connection.has(t.SAW_SYN)) {
-    const answer = connection.has(t.SAW_SYNACK)
-      ? 'accepted'
-      : connection.resetNs >= 0 && connection.resetIs(t.RST_OF_SYN)
-        ? 'refused'
-        : 'none';
-    group.syns.push({ atNs: connection.firstNs, answer });
+  if (connection.survivedNs > 0) {
+    group.survivors++;
+    if (connection.survivedNs > group.survivedToNs) group.survivedToNs = connection.survivedNs;
   }
-  if (connection.survivedNs > 0) group.survived.push(connection.survivedNs);
-  if (server.packets > 0) {
-    const lastNs = Math.max(client.lastNs, server.lastNs);
-    group.lives.push({ row, firstNs: connection.firstNs, lastNs, answeredNs: server.lastNs });
-  }
-  const closedFirst = server.finNs >= 0 && (client.finNs < 0 || client.finNs >= server.finNs);
-  const abortedByServer =
-    connection.resetNs >= 0 &&
-    connection.resetIs(t.RST_BY_SERVER) &&
-    (connection.resetFlags & ACK) !== 0 &&
-    server.packets > 1;
-  if (closedFirst) group.ends.push({ atNs: server.finNs, firstNs: connection.firstNs });
-  else if (abortedByServer) group.ends.push({ atNs: connection.resetNs, firstNs: connection.firstNs });
+  if (endedByServerNs(connection) >= 0) group.ends.push(row);
   if (isUnknowing(connection) && !connection.resetIs(t.RST_AFTER_CLOSE) && !isDataless(connection)) {
-    group.hits.push({ row, atNs: connection.resetNs, gapNs: connection.gapNs, reset: true });
-  } else if (connection.has(t.SAW_SYNACK | t.BEGAN_MID) && client.sawData) {
-    const since = silentSince(connection, endNs, patienceNs);
-    if (since >= 0) group.hits.push({ row, atNs: since, gapNs: connection.gapNs, reset: false });
+    group.resetHits.push(row);
+  } else if (client.sawData && connection.has(t.SAW_SYNACK | t.BEGAN_MID)) {
+    if (silentSince(connection, endNs, patienceNs) >= 0) group.silentHits.push(row);
   }
 }
 
-function addToClient(
+/** When the server, and not the client, ended a connection; -1 where it did not. */
+function endedByServerNs(connection: Connection): number {
+  const { client, server } = connection;
+  if (server.finNs >= 0 && (client.finNs < 0 || client.finNs >= server.finNs)) return server.finNs;
+  const aborted =
+    connection.resetNs >= 0 &&
+    connection.resetIs(t.RST_BY_SERVER) &&
+    (connection.resetFlags & ACK) !== 0 &&
+    !connection.resetIs(t.RST_FIRST_WORD);
+  return aborted ? connection.resetNs : -1;
+}
+
+function addDataless(
   clients: Map<number | string, ClientGroup>,
   series: Map<string, Series>,
   connection: Connection,
 ): void {
-  const key = clientKey(connection);
+  const key = connection.clientKey;
   let group = clients.get(key);
   if (group === undefined) {
     group = { connections: 0, dataless: 0, targets: new Set() };
     clients.set(key, group);
   }
-  group.connections++;
-  if (!isDataless(connection) && !connection.has(t.PROBE_FLAGS)) {
-    const known = series.get(seriesKey(connection));
-    if (known !== undefined) known.connections++;
-    return;
-  }
   group.dataless++;
-  if (group.targets.size < 4096) group.targets.add(serverGroupKey(connection));
+  if (group.targets.size < MOST_TARGETS) group.targets.add(connection.serverPortKey);
   if (!connection.has(t.SAW_SYNACK)) return;
   const name = seriesKey(connection);
   let one = series.get(name);
@@ -254,8 +286,27 @@ function addToClient(
     one = { connections: 0, datalessNs: [], regular: null };
     series.set(name, one);
   }
-  one.connections++;
   one.datalessNs.push(connection.firstNs);
+}
+
+/** All connections of the clients and series that may turn out to be scans and monitors. */
+function countRest(
+  connection: Connection,
+  rows: Int32Array,
+  clients: Map<number | string, ClientGroup>,
+  series: Map<string, Series>,
+): void {
+  for (const [key, { targets }] of clients) if (targets.size < SCAN_TARGETS) clients.delete(key);
+  for (const [key, { datalessNs }] of series) if (datalessNs.length < SERIES_LEAST) series.delete(key);
+  if (clients.size === 0 && series.size === 0) return;
+  for (let i = 0; i < rows.length; i++) {
+    connection.moveTo(rows[i]!);
+    if (connection.proto !== protocols.TCP) continue;
+    const client = clients.get(connection.clientKey);
+    if (client !== undefined) client.connections++;
+    const one = series.size === 0 ? undefined : series.get(seriesKey(connection));
+    if (one !== undefined) one.connections++;
+  }
 }
 
 function scanTargets(group: ClientGroup | undefined): number {
@@ -282,61 +333,96 @@ function seriesFigures(one: Series | undefined): { count: number; regular: boole
 }
 
 /** What can be said of a server once all its connections are known. */
-function weigh(group: ServerGroup): void {
-  group.massEnds = massEnds(group);
-  const firstReset = group.hits.reduce(
-    (first, { atNs, reset }) => (reset && atNs < first ? atNs : first),
-    Number.POSITIVE_INFINITY,
-  );
-  if (Number.isFinite(firstReset)) {
-    const hit = new Set(group.hits.map(({ row }) => row));
-    for (const { row, firstNs, answeredNs } of group.lives) {
-      if (firstNs < firstReset && answeredNs > firstReset && !hit.has(row)) group.survivorsOfHits++;
-    }
+function weigh(group: ServerGroup, connection: Connection, endNs: number): ServerFigures {
+  let firstReset = Number.POSITIVE_INFINITY;
+  for (const row of group.resetHits) firstReset = Math.min(firstReset, connection.moveTo(row).resetNs);
+  const hit = new Set(group.resetHits);
+  let survivorsOfHits = 0;
+  const syns = { accepted: 0, refused: 0, none: 0 };
+  for (const row of group.rows) {
+    connection.moveTo(row);
+    if (connection.firstNs < firstReset && connection.server.lastNs > firstReset && !hit.has(row))
+      survivorsOfHits++;
+    const answer = answerOf(connection);
+    if (answer !== null) syns[answer]++;
   }
-  if (group.hits.length < FORGOTTEN_LEAST || group.survived.length === 0) return;
-  const survivedToNs = group.survived.reduce((most, gap) => Math.max(most, gap), 0);
-  let forgottenFromNs = Number.POSITIVE_INFINITY;
-  let forgotten = 0;
-  for (const { gapNs } of group.hits) {
-    if (gapNs < AGE_LEAST_NS) return;
-    forgotten++;
-    if (gapNs < forgottenFromNs) forgottenFromNs = gapNs;
+  let firstSilenceNs = Number.POSITIVE_INFINITY;
+  for (const row of group.silentHits) {
+    firstSilenceNs = Math.min(firstSilenceNs, silentSince(connection.moveTo(row), endNs, 0));
   }
-  if (forgottenFromNs < survivedToNs * AGE_MARGIN) return;
-  group.ages = { forgottenFromNs, survivedToNs, forgotten, survivors: group.survived.length };
+  return {
+    massEnds: massEnds(group, connection),
+    ages: agesOf(group, connection),
+    syns,
+    survivorsOfHits,
+    firstSilenceNs,
+  };
 }
 
-function massEnds({ ends, lives, syns }: ServerGroup): MassEnd[] {
+function answerOf(connection: Connection): keyof SynAnswers | null {
+  if (!connection.has(t.SAW_SYN)) return null;
+  if (connection.has(t.SAW_SYNACK)) return 'accepted';
+  return connection.resetNs >= 0 && connection.resetIs(t.RST_OF_SYN) ? 'refused' : 'none';
+}
+
+function agesOf(
+  { resetHits, silentHits, survivedToNs, survivors }: ServerGroup,
+  connection: Connection,
+): Ages | null {
+  const forgotten = resetHits.length + silentHits.length;
+  if (forgotten < FORGOTTEN_LEAST || survivors === 0) return null;
+  let forgottenFromNs = Number.POSITIVE_INFINITY;
+  for (const hits of [resetHits, silentHits]) {
+    for (const row of hits) forgottenFromNs = Math.min(forgottenFromNs, connection.moveTo(row).gapNs);
+  }
+  if (forgottenFromNs < AGE_LEAST_NS || forgottenFromNs < survivedToNs * AGE_MARGIN) return null;
+  return { forgottenFromNs, survivedToNs, forgotten, survivors };
+}
+
+function massEnds({ ends, rows }: ServerGroup, connection: Connection): MassEnd[] {
   if (ends.length < MASS_END_LEAST) return [];
-  const sorted = [...ends].sort((a, b) => a.atNs - b.atNs);
+  const times = Float64Array.from(ends, (row) => endedByServerNs(connection.moveTo(row))).sort();
   const found: MassEnd[] = [];
-  for (let from = 0; from < sorted.length; ) {
+  for (let from = 0; from < times.length; ) {
     let to = from;
-    while (to + 1 < sorted.length && sorted[to + 1]!.atNs - sorted[from]!.atNs <= MASS_END_NS) to++;
-    const connections = to - from + 1;
-    if (connections >= MASS_END_LEAST) {
-      const fromNs = sorted[from]!.atNs;
-      const toNs = sorted[to]!.atNs;
-      let open = 0;
-      for (const life of lives) if (life.firstNs < fromNs && life.lastNs >= fromNs) open++;
-      if (connections >= MASS_END_SHARE * open) {
-        const after = syns.filter(({ atNs }) => atNs > toNs);
-        const answeredAfter = after.filter(({ answer }) => answer === 'accepted').length;
-        found.push({
-          fromNs,
-          toNs,
-          connections,
-          open,
-          atOnce: toNs - fromNs <= AT_ONCE_NS,
-          refusedAfter: after.length - answeredAfter,
-          answeredAfter,
-        });
-        from = to + 1;
-        continue;
-      }
-    }
-    from++;
+    while (to + 1 < times.length && times[to + 1]! - times[from]! <= MASS_END_NS) to++;
+    const end =
+      to - from + 1 < MASS_END_LEAST
+        ? null
+        : massEnd(times[from]!, times[to]!, to - from + 1, rows, connection);
+    if (end !== null) found.push(end);
+    from = end === null ? from + 1 : to + 1;
+    if (found.length === 0 && from > MOST_MASS_END_TRIES) break;
   }
   return found;
+}
+
+function massEnd(
+  fromNs: number,
+  toNs: number,
+  connections: number,
+  rows: readonly number[],
+  connection: Connection,
+): MassEnd | null {
+  let open = 0;
+  let refusedAfter = 0;
+  let answeredAfter = 0;
+  for (const row of rows) {
+    const { firstNs, client, server } = connection.moveTo(row);
+    if (server.packets > 0 && firstNs < fromNs && Math.max(client.lastNs, server.lastNs) >= fromNs) open++;
+    if (firstNs <= toNs) continue;
+    const answer = answerOf(connection);
+    if (answer === 'accepted') answeredAfter++;
+    else if (answer !== null) refusedAfter++;
+  }
+  if (connections < MASS_END_SHARE * open) return null;
+  return {
+    fromNs,
+    toNs,
+    connections,
+    open,
+    atOnce: toNs - fromNs <= AT_ONCE_NS,
+    refusedAfter,
+    answeredAfter,
+  };
 }

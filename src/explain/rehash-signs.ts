@@ -17,8 +17,6 @@ const AFTER_CHANGE_NS = 5e9;
 const CHANCE_MOST = 1e-3;
 /** fewer connections prove nothing either way */
 const PROOF_LEAST = 3;
-/** more of the connections than this changed their next hop: the gateway moved, not a share of the hash */
-const GATEWAY_SHARE = 0.95;
 
 export interface RehashSign {
   readonly score: number;
@@ -35,42 +33,28 @@ export interface MoveFit {
 }
 
 export class RehashSigns {
-  /** null where nothing predicts moves, or nobody was hit */
+  /** of predicted moves; null where nothing predicts any, or nobody was hit */
   readonly fit: MoveFit | null;
-  private readonly byHop: { moved: number; all: number };
+  /** of moves that the capture shows */
+  private readonly seenFit: MoveFit | null;
 
   constructor(
     private readonly routes: RouteEvidence | null,
     connection: Connection,
-    rows: Iterable<number>,
+    rows: Int32Array,
     endNs: number,
     patienceNs: number,
   ) {
-    const counts = { moved: 0, movedHit: 0, stayed: 0, stayedHit: 0 };
-    const hops = { moved: 0, all: 0 };
-    for (const row of rows) {
-      connection.moveTo(row);
-      if (connection.proto !== TCP || connection.client.packets === 0) continue;
-      hops.all++;
-      if (connection.movedNs >= 0) hops.moved++;
-      if (routes === null) continue;
-      const moves = routes.movesOf(keyOf(connection));
-      if (moves === null) continue;
-      const hit = isHit(connection, endNs, patienceNs);
-      if (moves.length > 0) {
-        counts.moved++;
-        if (hit) counts.movedHit++;
-      } else {
-        counts.stayed++;
-        if (hit) counts.stayedHit++;
-      }
-    }
-    this.byHop = hops;
-    const { moved, movedHit, stayed, stayedHit } = counts;
+    const isHitNow = (): boolean => isHit(connection, endNs, patienceNs);
     this.fit =
-      movedHit + stayedHit === 0
+      routes === null
         ? null
-        : { ...counts, chance: chanceOf(movedHit, movedHit + stayedHit, moved, moved + stayed) };
+        : fitOf(connection, rows, isHitNow, () => {
+            const moves = routes.movesOf(keyOf(connection));
+            return moves === null ? null : moves.length > 0;
+          });
+    const anyMoved = rows.some((row) => connection.moveTo(row).movedNs >= 0);
+    this.seenFit = anyMoved ? fitOf(connection, rows, isHitNow, () => connection.movedNs >= 0) : null;
   }
 
   /** What shows that this connection moved before it broke; null where nothing does. */
@@ -122,13 +106,41 @@ export class RehashSigns {
     return { score: fit.chance <= CHANCE_MOST ? 96 : fit.stayed === 0 ? 84 : 40, evidence };
   }
 
-  /** The destination MAC address of the client's packets changed, and not everybody's did. */
+  /** The destination MAC address of the client's packets changed, and just those broke whose did. */
   private seen(connection: Connection, atNs: number): string | null {
     const { movedNs } = connection;
-    const { moved, all } = this.byHop;
-    if (movedNs < 0 || movedNs > atNs + SLACK_NS || moved > GATEWAY_SHARE * all) return null;
-    return `the client's packets went to another next hop (destination MAC address) from ${(movedNs / 1e9).toFixed(3)} s on, those of ${all - moved} other connections did not`;
+    const fit = this.seenFit;
+    if (fit === null || movedNs < 0 || movedNs > atNs + SLACK_NS) return null;
+    if (fit.chance > CHANCE_MOST || fit.movedHit < PROOF_LEAST) return null;
+    return `the client's packets went to another next hop (destination MAC address) from ${(movedNs / 1e9).toFixed(3)} s on; of ${fit.moved} connections with such a change ${fit.movedHit} broke, of ${fit.stayed} without ${fit.stayedHit}`;
   }
+}
+
+/** Who moved, against who was hit. `hasMoved`: null where that is not known of the connection. */
+function fitOf(
+  connection: Connection,
+  rows: Int32Array,
+  isHitNow: () => boolean,
+  hasMoved: () => boolean | null,
+): MoveFit | null {
+  const counts = { moved: 0, movedHit: 0, stayed: 0, stayedHit: 0 };
+  for (let i = 0; i < rows.length; i++) {
+    connection.moveTo(rows[i]!);
+    if (connection.proto !== TCP || connection.client.packets === 0) continue;
+    const moved = hasMoved();
+    if (moved === null) continue;
+    const hit = isHitNow() ? 1 : 0;
+    if (moved) {
+      counts.moved++;
+      counts.movedHit += hit;
+    } else {
+      counts.stayed++;
+      counts.stayedHit += hit;
+    }
+  }
+  const { moved, movedHit, stayed, stayedHit } = counts;
+  const hits = movedHit + stayedHit;
+  return hits === 0 ? null : { ...counts, chance: chanceOf(movedHit, hits, moved, moved + stayed) };
 }
 
 const TCP = 6;

@@ -10,6 +10,8 @@ export const PATIENCE_NS = 1e9;
 export interface Situation {
   readonly connection: Connection;
   readonly server: ServerGroup;
+  /** what all connections of the server add up to */
+  figures(): ReturnType<ServerGroup['figures']>;
   readonly neighbours: Neighbours;
   readonly icmp: readonly IcmpNotice[];
   readonly rehash: RehashSigns;

@@ -73,7 +73,7 @@ export function trackTcp(
         clock[c + t.ROUND_TRIP] = now - clock[c + t.LAST_OUT]!;
       }
     }
-  } else if (!fin) marks |= t.SAW_PLAIN;
+  } else if (!fin) marks |= payload === 0 ? t.SAW_PLAIN | t.SAW_BARE_ACK : t.SAW_PLAIN;
   const occupied = payload + (fin ? 1 : 0) + (syn ? 1 : 0);
   if (occupied > 0) marks = trackOctets(clock, words, c, w, self, fromServer, marks, p, occupied, fin);
   if (payload > 0) {
