@@ -26,7 +26,7 @@ export function checkModel(
       'there are no nodes; list them under spec.nodes or give the Node objects of the cluster',
     );
   }
-  if (model.services.length === 0) {
+  if (model.services.length === 0 && facts.servicesGiven !== true) {
     problems.add(
       { file },
       'there are no services; list them under spec.services or give Service objects of type LoadBalancer with an address',
@@ -37,7 +37,7 @@ export function checkModel(
   if (refusal !== null) problems.add({ file }, `spec.dataplane: ${refusal}`);
   checkServices(model, facts, problems);
   checkVips(model, facts, problems, notes);
-  checkPods(model, facts, problems);
+  checkPods(model, facts, problems, notes);
   checkBlocks(model, facts, problems);
   checkRoutes(model, facts, problems, notes);
   checkEcmp(model, facts, problems, notes);
@@ -77,10 +77,11 @@ function checkNodes(model: ClusterModel, facts: ClusterFacts, problems: Problems
 function checkServices(model: ClusterModel, facts: ClusterFacts, problems: Problems): void {
   for (const [row, service] of model.services.entries()) {
     const { place } = facts.services![row]!;
-    if (service.vips.length === 0) {
+    const { fromObjects = false } = facts.services![row]!;
+    if (service.vips.length === 0 && !fromObjects && !hasOtherWay(service)) {
       problems.add(positionIn(place), `service ${service.name} has no VIP; give it one with the key vip`);
     }
-    if (service.ports.length === 0) {
+    if (service.ports.length === 0 && !fromObjects) {
       problems.add(positionIn(place, 'ports'), `service ${service.name} has no ports; give it at least one`);
     }
     const pods = new Set<string>();
@@ -92,6 +93,10 @@ function checkServices(model: ClusterModel, facts: ClusterFacts, problems: Probl
       pods.add(pod);
     }
   }
+}
+
+function hasOtherWay({ clusterAddresses = [], ports }: ServiceModel): boolean {
+  return clusterAddresses.length > 0 || ports.some(({ nodePort }) => nodePort !== undefined);
 }
 
 /** One VIP, protocol and port belongs to one service. */
@@ -123,13 +128,14 @@ function checkVips(model: ClusterModel, facts: ClusterFacts, problems: Problems,
         other === name
           ? `service ${name} has port ${port} ${protocol} twice`
           : `services ${other} and ${name} both have ${clash}`;
-      problems.add(positionIn(place, 'ports', i), sentence);
+      if (facts.services![row]!.fromObjects === true) notes.push(`${capital(sentence)}; ${other} gets it.`);
+      else problems.add(positionIn(place, 'ports', i), sentence);
     }
   }
 }
 
 /** An address is that of one pod; pods on their host's network share the node's. */
-function checkPods(model: ClusterModel, facts: ClusterFacts, problems: Problems): void {
+function checkPods(model: ClusterModel, facts: ClusterFacts, problems: Problems, notes: string[]): void {
   const known = new Map<string, { endpoint: EndpointModel; service: number }>();
   const owner = new Map<string, string>();
   for (const vip of model.services.flatMap((service) => service.vips)) {
@@ -139,19 +145,34 @@ function checkPods(model: ClusterModel, facts: ClusterFacts, problems: Problems)
     for (const address of node.addresses) owner.set(formatAddress(address), `node ${node.name}`);
   }
   for (const [row, service] of model.services.entries()) {
-    const stated = facts.services![row]!.endpoints ?? [];
+    const { endpoints: stated = [], fromObjects = false } = facts.services![row]!;
+    const places = new Map(stated.map(({ pod, place }) => [pod, place]));
     for (const endpoint of service.endpoints) {
-      const place = stated.find((other) => other.pod === endpoint.pod)!.place;
+      const place = places.get(endpoint.pod)!;
       const before = known.get(endpoint.pod);
       if (before !== undefined) {
         if (before.service === row || samePod(before.endpoint, endpoint)) continue;
-        const sentence = `pod ${endpoint.pod} stands in two services with different nodes, addresses or conditions`;
-        problems.add(positionIn(place), sentence);
+        const sentence = `pod ${endpoint.pod} stands in two services with different nodes or addresses`;
+        if (fromObjects)
+          notes.push(`${capital(sentence)}; those of ${model.services[before.service]!.name} are taken.`);
+        else problems.add(positionIn(place), sentence);
         continue;
       }
       known.set(endpoint.pod, { endpoint, service: row });
       for (const [i, address] of endpoint.addresses.entries()) {
-        if (owner.get(formatAddress(address)) === `node ${model.nodes[endpoint.node]!.name}`) continue;
+        const its = owner.get(formatAddress(address));
+        // what stands on no node of the cluster may well be a node's own process
+        if (
+          endpoint.node < 0 ? its?.startsWith('node ') : its === `node ${model.nodes[endpoint.node]!.name}`
+        ) {
+          continue;
+        }
+        if (fromObjects && its !== undefined && its !== `pod ${endpoint.pod}`) {
+          notes.push(
+            `Pod ${endpoint.pod} has the address ${formatAddress(address)}, which is that of ${its}.`,
+          );
+          continue;
+        }
         claim(owner, address, `pod ${endpoint.pod}`, () => positionIn(place, 'address', i), problems);
       }
     }
@@ -160,9 +181,7 @@ function checkPods(model: ClusterModel, facts: ClusterFacts, problems: Problems)
 
 function samePod(a: EndpointModel, b: EndpointModel): boolean {
   const text = (e: EndpointModel): string => [e.node, ...e.addresses.map(formatAddress).sort()].join();
-  return (
-    text(a) === text(b) && a.ready === b.ready && a.serving === b.serving && a.terminating === b.terminating
-  );
+  return text(a) === text(b);
 }
 
 function checkRoutes(model: ClusterModel, facts: ClusterFacts, problems: Problems, notes: string[]): void {
@@ -226,6 +245,10 @@ function noteEndpoints(
       : `${lacking.map((endpoint) => endpoint.pod).join(', ')} ${lacking.length === 1 ? 'has no' : 'have no'}`;
   const an = who.endsWith('no') ? `IPv${family} address` : `an IPv${family} address`;
   notes.push(`Service ${service.name} has an IPv${family} VIP, but ${who} ${an}.`);
+}
+
+function capital(sentence: string): string {
+  return sentence[0]!.toUpperCase() + sentence.slice(1);
 }
 
 function claim(

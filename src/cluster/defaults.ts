@@ -65,6 +65,8 @@ export const DEFAULT_BGP: RouterBgp = { holdTimeS: 90, bfdS: null, gracefulResta
 export const USUAL_BFD_S = 0.9;
 /** FRR `bgp graceful-restart restart-time`. */
 export const USUAL_GRACEFUL_RESTART_S = 120;
+/** LOCAL_PREF where nobody says it (RFC 4271, 5.1.5). */
+export const USUAL_PREFERENCE = 100;
 
 export const DEFAULT_TIMEOUTS: ConntrackTimeouts = {
   synSent: 120,

@@ -46,6 +46,8 @@ export interface RouterModel {
   readonly ecmp: EcmpSettings;
   /** the FIB at t = 0 where the scenario states it; VIPs without an entry get one from who announces */
   readonly routes: readonly RouteEntry[];
+  /** prefixes that speakers announce in the place of VIPs (MetalLB's aggregationLength) */
+  readonly aggregates?: readonly Prefix[] | undefined;
   readonly bgp: RouterBgp;
 }
 
@@ -167,6 +169,8 @@ export interface NodeModel {
   readonly podGateways: readonly Address[];
   /** of tunl0 or vxlan.calico, one a node and family; the first address of its pod ranges where nobody says */
   readonly tunnelAddresses: readonly Address[];
+  /** it has these tunnel addresses whether or not packets between nodes travel in its tunnel (CrossSubnet) */
+  readonly hasTunnel?: boolean | undefined;
   readonly rack: string | null;
   /** label topology.kubernetes.io/zone, which zone hints of endpoints name */
   readonly zone?: string | undefined;

@@ -220,8 +220,9 @@ export class ClusterState {
   /** Families in which its node's tunnel device has the same address: the node's stack gets what is meant for the pod. */
   private shadowedFamilies({ node, addresses }: EndpointModel): number[] {
     const { dataplane, nodes } = this.model;
-    if (dataplane.overlay === 'none' || node < 0) return [];
-    const { tunnelAddresses } = nodes[node]!;
+    if (node < 0) return [];
+    const { tunnelAddresses, hasTunnel } = nodes[node]!;
+    if (dataplane.overlay === 'none' && hasTunnel !== true) return [];
     return addresses
       .filter((address) => tunnelAddresses.some((tunnel) => sameAddress(address, tunnel)))
       .map(({ family }) => family);

@@ -17,6 +17,7 @@
  */
 import { type Address, compareAddresses } from '../addr/address.js';
 import { formatPrefix, hostPrefix, type Prefix, prefixContains } from '../addr/prefix.js';
+import { USUAL_PREFERENCE } from '../cluster/defaults.js';
 import type { ClusterModel, EcmpSettings, RouteNextHop } from '../cluster/model.js';
 import { FlowfateError } from '../errors.js';
 import { createFlowHash, type FlowHash } from '../hash/flow-hash.js';
@@ -74,14 +75,22 @@ export class RouterState {
       follows === 'statements' ? [] : routePrefixes(model).map((prefix) => this.initialRoute(prefix));
   }
 
-  /** Whether the router would list `node` for a service, by MetalLB's rules. */
-  announces(node: number, service: number): boolean {
-    if (this.withdrawn[node] || !this.session[node]) return false;
+  /**
+   * With what preference the router would list `node` for the VIPs of a service inside a prefix, by MetalLB's rules; -1:
+   * not at all.
+   */
+  private preference(node: number, service: number, prefix: Prefix): number {
+    if (this.withdrawn[node] || !this.session[node]) return -1;
     const { announces } = this.model.nodes[node]!;
-    if (announces !== 'auto') return true;
-    if (this.excluded[node]) return false;
-    const local = this.model.services[service]!.externalTrafficPolicy === 'Local';
-    return this.cluster.hasEndpoint(service, local ? node : null);
+    if (announces !== 'auto') return USUAL_PREFERENCE;
+    if (this.excluded[node]) return -1;
+    const { externalTrafficPolicy, announcers } = this.model.services[service]!;
+    const own = announcers?.filter(
+      (one) => one.node === node && (one.vips ?? [prefix.address]).some((vip) => prefixContains(prefix, vip)),
+    );
+    if (own?.length === 0) return -1;
+    if (!this.cluster.hasEndpoint(service, externalTrafficPolicy === 'Local' ? node : null)) return -1;
+    return own === undefined ? USUAL_PREFERENCE : Math.max(...own.map(({ preference }) => preference));
   }
 
   /** Recomputes every route that follows from announcements. Returns the routes that changed. */
@@ -244,14 +253,18 @@ export class RouterState {
   }
 
   private announcers(route: Route): number[] {
-    const family = route.prefix.address.family;
-    const nodes: number[] = [];
-    for (let node = 0; node < this.model.nodes.length; node++) {
-      if (addressOf(this.model.nodes[node]!.addresses, family) === null) continue;
-      const announced = route.pinned.get(node) ?? route.services.some((s) => this.announces(node, s));
-      if (announced) nodes.push(node);
-    }
-    return nodes;
+    const { prefix, services, pinned } = route;
+    const { family } = prefix.address;
+    const preferences = this.model.nodes.map(({ addresses }, node) => {
+      if (addressOf(addresses, family) === null) return -1;
+      return Math.max(-1, ...services.map((service) => this.preference(node, service, prefix)));
+    });
+    // of paths with different LOCAL_PREF the highest alone share the traffic (RFC 4271, 9.1.2)
+    const highest = Math.max(0, ...preferences.filter((_, node) => !pinned.has(node)));
+    return preferences.flatMap((preference, node) => {
+      const announced = pinned.get(node) ?? preference >= highest;
+      return announced && addressOf(this.model.nodes[node]!.addresses, family) !== null ? [node] : [];
+    });
   }
 
   /** `nodes` in the order of the router's table: the ones that stay keep their places. */
@@ -294,6 +307,7 @@ function routePrefixes(model: ClusterModel): Prefix[] {
   const prefixes = new Map<string, Prefix>();
   const add = (prefix: Prefix): void => void prefixes.set(formatPrefix(prefix), prefix);
   for (const route of model.router.routes) add(route.prefix);
+  for (const prefix of model.router.aggregates ?? []) add(prefix);
   for (const event of model.timeline) if (event.kind === 'route') add(event.prefix);
   for (const service of model.services) {
     for (const vip of service.vips) {

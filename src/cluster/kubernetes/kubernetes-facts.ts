@@ -1,65 +1,79 @@
 /**
- * Kubernetes, MetalLB and Calico objects as facts: nodes with what announces there, pod ranges, services with
- * their endpoints, the router as the speakers know it, and tunnels between nodes.
+ * Kubernetes, MetalLB, Calico and Cilium objects as facts: nodes, pod ranges and tunnels, services with their
+ * endpoints, the router as the speakers know it, and the data plane.
  */
 import { type Address, parseAddress } from '../../addr/address.js';
 import type { ClusterFacts, NodeFacts } from '../scenario/facts.js';
-import type { SourceObject } from '../scenario/source-objects.js';
 import type { Problems } from '../yaml/problems.js';
+import { isExcluded } from './announcers.js';
+import { isCalico, tunnelAddresses } from './calico-addresses.js';
 import { calicoBlocks, checkCalico, tunnels } from './calico-facts.js';
-import { type KubernetesObjects, readObjects } from './kubernetes-objects.js';
+import { dataplaneFacts } from './dataplane-facts.js';
+import type { KubernetesObjects, Remarks } from './kubernetes-objects.js';
 import { kubernetesServices } from './kubernetes-services.js';
-import { routerFacts, silentNodes } from './metallb-facts.js';
+import { routerFacts } from './metallb-facts.js';
+
+const ZONES = ['topology.kubernetes.io/zone', 'failure-domain.beta.kubernetes.io/zone'];
 
 export function kubernetesFacts(
-  sources: readonly SourceObject[],
+  objects: KubernetesObjects,
   problems: Problems,
-  notes: string[],
+  remarks: Remarks,
 ): ClusterFacts {
-  if (sources.length === 0) return {};
-  const objects = readObjects(sources, problems, notes);
-  const services = kubernetesServices(objects, problems, notes);
-  const silent = silentNodes(objects, services, notes);
-  noteConditions(objects, notes);
+  const services = kubernetesServices(objects, problems, remarks);
+  noteConditions(objects, remarks.notes);
   checkCalico(objects, problems);
+  const ofCalico = isCalico(objects) ? tunnelAddresses(objects, remarks) : null;
+  const overlay = tunnels(objects);
+  const { overlayKind, ...dataplane } = dataplaneFacts(objects, remarks);
+  const place = objects.configMap[0]?.place;
   return {
-    ...routerFacts(objects, notes),
-    nodes: objects.node.map((node) => nodeFacts(node, silent, objects)),
+    ...routerFacts(objects, remarks.notes),
+    nodes: objects.node.map((node) => nodeFacts(node, objects, ofCalico)),
     services,
-    dataplane: { overlay: tunnels(objects) },
+    servicesGiven: objects.service.length > 0,
+    dataplane: {
+      ...dataplane,
+      overlay:
+        overlay ??
+        (overlayKind === undefined || place === undefined ? undefined : { kind: overlayKind, place }),
+    },
   };
 }
 
 function nodeFacts(
   { name, place, object }: KubernetesObjects['node'][number],
-  silent: ReadonlySet<string>,
   objects: KubernetesObjects,
+  ofCalico: ReadonlyMap<string, readonly Address[]> | null,
 ): NodeFacts {
   const { spec, status } = object;
   const addresses = (status?.addresses ?? []).flatMap(({ type, address }): Address[] => {
     const parsed = type === 'InternalIP' ? parseAddress(address) : null;
     return parsed === null ? [] : [parsed];
   });
-  const isCalico = objects.ipamBlock.length > 0;
   const own = spec?.podCIDRs ?? (spec?.podCIDR === undefined ? undefined : [spec.podCIDR]);
+  const labels = object.metadata.labels ?? {};
+  const zone = ZONES.find((key) => key in labels);
   return {
     name,
     place,
+    fromObjects: true,
     addresses,
-    podCidrs: isCalico ? calicoBlocks(name, objects) : own,
+    podCidrs: ofCalico === null ? own : calicoBlocks(name, objects),
     // Calico hands out its blocks, not the node's range, and its pods hang on no bridge that has an address.
-    podGateways: isCalico ? [] : undefined,
-    rack: rackOf(object.metadata.labels ?? {}),
-    announces: silent.has(name) ? false : undefined,
+    podGateways: ofCalico === null ? undefined : [],
+    tunnelAddresses: ofCalico === null ? undefined : (ofCalico.get(name) ?? []),
+    hasTunnel: ofCalico?.has(name) === true ? true : undefined,
+    rack: rackOf(labels),
+    zone: zone === undefined ? undefined : labels[zone],
+    announces: isExcluded(object) ? false : undefined,
   };
 }
 
 /** A label that ends in /rack is more than a zone. */
 function rackOf(labels: Readonly<Record<string, string>>): string | undefined {
   const rack = Object.keys(labels).find((key) => key === 'rack' || key.endsWith('/rack'));
-  const key =
-    rack ??
-    ['topology.kubernetes.io/zone', 'failure-domain.beta.kubernetes.io/zone'].find((k) => k in labels);
+  const key = rack ?? ZONES.find((k) => k in labels);
   return key === undefined ? undefined : labels[key];
 }
 

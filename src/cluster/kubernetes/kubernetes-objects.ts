@@ -1,12 +1,14 @@
 /**
- * Kubernetes objects by kind, read with their schemas. An object of a kind that has nothing to do with the path
- * of a packet is counted and left out; one whose fields have wrong types is a fault.
+ * Kubernetes objects by kind, read with their schemas. What becomes of every other kind stands in kind-table.ts; an
+ * object whose fields have wrong types is a fault.
  */
 import type { z } from 'zod';
 import type { Place } from '../scenario/facts.js';
 import type { SourceObject } from '../scenario/source-objects.js';
+import { nearest } from '../yaml/nearest.js';
 import type { Problems } from '../yaml/problems.js';
 import { readWith } from '../yaml/schema-issues.js';
+import { kindOf } from './kind-table.js';
 import {
   addressPoolObject,
   bfdProfileObject,
@@ -16,13 +18,30 @@ import {
   endpointsObject,
   ipamBlockObject,
   ipPoolObject,
+  l2AdvertisementObject,
   nodeObject,
+  oldAddressPoolObject,
   podObject,
   serviceObject,
 } from './kubernetes-schemas.js';
+import {
+  calicoBgpConfigurationObject,
+  calicoBgpPeerObject,
+  ciliumAdvertisementObject,
+  ciliumClusterConfigObject,
+  ciliumPeerConfigObject,
+  ciliumPeeringPolicyObject,
+  configMapObject,
+  daemonSetObject,
+  felixConfigurationObject,
+  installationObject,
+  kubeProxyConfigurationObject,
+  plainObject,
+} from './settings-schemas.js';
 
 const CALICO = ['crd.projectcalico.org', 'projectcalico.org'];
 const METALLB = ['metallb.io'];
+const CILIUM = ['cilium.io'];
 const CORE = [''];
 
 const KINDS = {
@@ -30,13 +49,31 @@ const KINDS = {
   service: { kind: 'Service', groups: CORE, schema: serviceObject },
   endpoints: { kind: 'Endpoints', groups: CORE, schema: endpointsObject },
   pod: { kind: 'Pod', groups: CORE, schema: podObject },
+  configMap: { kind: 'ConfigMap', groups: CORE, schema: configMapObject },
+  daemonSet: { kind: 'DaemonSet', groups: ['apps'], schema: daemonSetObject },
   slice: { kind: 'EndpointSlice', groups: ['discovery.k8s.io'], schema: endpointSliceObject },
+  kubeProxy: {
+    kind: 'KubeProxyConfiguration',
+    groups: ['kubeproxy.config.k8s.io'],
+    schema: kubeProxyConfigurationObject,
+  },
   addressPool: { kind: 'IPAddressPool', groups: METALLB, schema: addressPoolObject },
+  oldAddressPool: { kind: 'AddressPool', groups: METALLB, schema: oldAddressPoolObject },
   bgpPeer: { kind: 'BGPPeer', groups: METALLB, schema: bgpPeerObject },
   bgpAdvertisement: { kind: 'BGPAdvertisement', groups: METALLB, schema: bgpAdvertisementObject },
+  l2Advertisement: { kind: 'L2Advertisement', groups: METALLB, schema: l2AdvertisementObject },
   bfdProfile: { kind: 'BFDProfile', groups: METALLB, schema: bfdProfileObject },
   ipPool: { kind: 'IPPool', groups: CALICO, schema: ipPoolObject },
   ipamBlock: { kind: 'IPAMBlock', groups: CALICO, schema: ipamBlockObject },
+  felix: { kind: 'FelixConfiguration', groups: CALICO, schema: felixConfigurationObject },
+  calicoBgp: { kind: 'BGPConfiguration', groups: CALICO, schema: calicoBgpConfigurationObject },
+  calicoBgpPeer: { kind: 'BGPPeer', groups: CALICO, schema: calicoBgpPeerObject },
+  installation: { kind: 'Installation', groups: ['operator.tigera.io'], schema: installationObject },
+  ciliumPolicy: { kind: 'CiliumBGPPeeringPolicy', groups: CILIUM, schema: ciliumPeeringPolicyObject },
+  ciliumCluster: { kind: 'CiliumBGPClusterConfig', groups: CILIUM, schema: ciliumClusterConfigObject },
+  ciliumPeer: { kind: 'CiliumBGPPeerConfig', groups: CILIUM, schema: ciliumPeerConfigObject },
+  ciliumAdvertisement: { kind: 'CiliumBGPAdvertisement', groups: CILIUM, schema: ciliumAdvertisementObject },
+  ciliumPool: { kind: 'CiliumLoadBalancerIPPool', groups: CILIUM, schema: plainObject },
 } as const;
 type Kinds = typeof KINDS;
 
@@ -51,50 +88,80 @@ export type KubernetesObjects = {
   readonly [K in keyof Kinds]: Read<z.output<Kinds[K]['schema']>>[];
 };
 
-/** A kind that has a part in the path and is left out all the same, with what that means. */
-const LEFT_OUT: Readonly<Record<string, string>> = {
-  'L2Advertisement (metallb.io)':
-    'L2Advertisement is left out: here VIPs reach their nodes by routes, not by one node that answers ARP.',
-};
+const KEY_OF = new Map(
+  Object.entries(KINDS).flatMap(([key, { kind, groups }]) =>
+    groups.map((group): [string, keyof Kinds] => [`${group}/${kind}`, key as keyof Kinds]),
+  ),
+);
+
+/** What was chosen or looks odd, and what bears on paths and is not used. */
+export interface Remarks {
+  readonly notes: string[];
+  readonly unread: string[];
+}
 
 export function readObjects(
   objects: readonly SourceObject[],
   problems: Problems,
-  notes: string[],
+  { notes, unread }: Remarks,
 ): KubernetesObjects {
   const found = Object.fromEntries(
     Object.keys(KINDS).map((key) => [key, []]),
   ) as unknown as KubernetesObjects;
+  const rows = new Map<string, number>();
   const idle = new Set<string>();
+  const notRead = new Map<string, { what: string; names: string[] }>();
   for (const { document, path, group, kind, data } of objects) {
-    const entry = Object.entries(KINDS).find(
-      ([, known]) => known.kind === kind && (known.groups as readonly string[]).includes(group),
-    );
-    if (entry === undefined) {
-      idle.add(group === '' ? kind : `${kind} (${group})`);
+    const key = KEY_OF.get(`${group}/${kind}`);
+    if (key === undefined) {
+      const whole = group === '' ? kind : `${kind} (${group})`;
+      const verdict = kindOf(group, kind);
+      if (verdict.use === 'unknown') unread.push(unknownKind(kind, group, nameOf(data), verdict.sameGroup));
+      else if (verdict.use === 'irrelevant') idle.add(whole);
+      else {
+        const entry = notRead.get(whole) ?? { what: verdict.what, names: [] };
+        entry.names.push(nameOf(data));
+        notRead.set(whole, entry);
+      }
       continue;
     }
-    const object = readWith(
-      entry[1].schema as typeof nodeObject,
-      document,
-      path,
-      withoutNulls(data),
-      problems,
-    );
+    const schema = KINDS[key].schema as typeof nodeObject;
+    const object = readWith(schema, document, path, withoutNulls(data), problems);
     if (object === null) continue;
-    const { name, namespace = 'default' } = object.metadata;
-    const list = found[entry[0] as keyof Kinds] as Read<unknown>[];
+    const { name = '', namespace = 'default' } = object.metadata ?? {};
+    const list = found[key] as Read<unknown>[];
     const read = { place: { document, path }, name, namespace, object };
     // The same object in two files is one object, as the later file shows it.
-    const before = list.findIndex((other) => other.name === name && other.namespace === namespace);
-    if (before < 0) list.push(read);
-    else list[before] = read;
+    const id = `${key} ${namespace}/${name}`;
+    const before = rows.get(id);
+    if (before === undefined) {
+      rows.set(id, list.length);
+      list.push(read);
+    } else list[before] = read;
   }
-  for (const kind of idle) if (LEFT_OUT[kind] !== undefined) notes.push(LEFT_OUT[kind]);
-  const others = [...idle].filter((kind) => LEFT_OUT[kind] === undefined);
-  if (others.length > 0)
-    notes.push(`Left out, for they do not change the path of a packet here: ${others.join(', ')}.`);
+  for (const [kind, { what, names }] of notRead) {
+    const some =
+      names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+    unread.push(`${kind} ${some}: not read; ${what}.`);
+  }
+  if (idle.size > 0)
+    notes.push(`Left out, for they do not change the path of a packet here: ${[...idle].join(', ')}.`);
   return found;
+}
+
+function unknownKind(kind: string, group: string, name: string, sameGroup: readonly string[]): string {
+  const of = group === '' ? 'the core group' : group;
+  const meant = nearest(kind, sameGroup);
+  const hint = meant === null ? 'it is not known here' : `did you mean ${meant}?`;
+  return `${kind} ${name}: there is no such kind in ${of}; ${hint} It was not read.`.replace(
+    'here It',
+    'here. It',
+  );
+}
+
+function nameOf(data: Readonly<Record<string, unknown>>): string {
+  const { metadata } = data as { metadata?: { name?: unknown } };
+  return typeof metadata?.name === 'string' ? metadata.name : 'without a name';
 }
 
 /** Go prints empty fields as null (`endpoints: null`, `creationTimestamp: null`): they are absent. */

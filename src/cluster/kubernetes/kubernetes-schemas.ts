@@ -7,15 +7,16 @@ import { z } from 'zod';
 import { address, prefix } from '../scenario/field-schemas.js';
 import { parseDuration } from '../yaml/duration.js';
 
-const text = z.string({ error: 'expected text' });
-const flag = z.boolean({ error: 'expected true or false' });
-const number = z.number({ error: 'expected a number' });
-const texts = z.array(text, { error: 'expected a list' });
-const labels = z.record(z.string(), text, { error: 'expected a mapping of text' });
-const some = <S extends z.ZodRawShape>(shape: S) => z.looseObject(shape, { error: 'expected a mapping' });
-const many = <S extends z.ZodType>(item: S) => z.array(item, { error: 'expected a list' });
+export const text = z.string({ error: 'expected text' });
+export const flag = z.boolean({ error: 'expected true or false' });
+export const number = z.number({ error: 'expected a number' });
+export const texts = z.array(text, { error: 'expected a list' });
+export const labels = z.record(z.string(), text, { error: 'expected a mapping of text' });
+export const some = <S extends z.ZodRawShape>(shape: S) =>
+  z.looseObject(shape, { error: 'expected a mapping' });
+export const many = <S extends z.ZodType>(item: S) => z.array(item, { error: 'expected a list' });
 const DURATION = 'expected a duration like 90s or 1m30s';
-const goDuration = text.transform((written, ctx) => {
+export const goDuration = text.transform((written, ctx) => {
   const seconds = parseDuration(written);
   if (seconds !== null && seconds >= 0) return seconds;
   ctx.addIssue({ code: 'custom', message: DURATION, input: written });
@@ -26,6 +27,7 @@ export const metadata = some({
   name: text,
   namespace: text.optional(),
   labels: labels.optional(),
+  annotations: labels.optional(),
   deletionTimestamp: text.optional(),
 });
 
@@ -40,6 +42,7 @@ export const nodeObject = some({
   }).optional(),
   status: some({
     addresses: many(some({ type: text, address: text })).optional(),
+    capacity: some({ cpu: z.union([text, number]).optional() }).optional(),
     conditions: many(condition).optional(),
   }).optional(),
 });
@@ -47,6 +50,9 @@ export const nodeObject = some({
 const PORT = 'expected a port from 1 to 65535';
 const portNumber = number.int({ error: PORT }).min(1, { error: PORT }).max(65535, { error: PORT });
 const protocol = z.literal(['TCP', 'UDP', 'SCTP'], { error: 'expected one of TCP, UDP, SCTP' });
+
+/** of a headless Service: the text None; none yet: empty */
+const clusterAddress = z.union([z.literal(['None', '']), address], { error: 'expected an address or None' });
 
 export const serviceObject = some({
   metadata,
@@ -58,10 +64,17 @@ export const serviceObject = some({
         protocol: protocol.optional(),
         port: portNumber,
         targetPort: z.union([portNumber, text], { error: 'expected a port or its name' }).optional(),
+        // 0 asks for any
+        nodePort: number.optional().transform((port) => (port === 0 ? undefined : port)),
       }),
     ).optional(),
     selector: labels.optional(),
-    loadBalancerIP: address.optional(),
+    clusterIP: clusterAddress.optional(),
+    clusterIPs: many(clusterAddress).optional(),
+    loadBalancerClass: text.optional(),
+    publishNotReadyAddresses: flag.optional(),
+    internalTrafficPolicy: z.literal(['Cluster', 'Local'], { error: 'expected Cluster or Local' }).optional(),
+    loadBalancerIP: z.union([z.literal('').transform(() => undefined), address]).optional(),
     externalIPs: many(address).optional(),
     externalTrafficPolicy: z.literal(['Cluster', 'Local'], { error: 'expected Cluster or Local' }).optional(),
     sessionAffinity: z.literal(['None', 'ClientIP'], { error: 'expected None or ClientIP' }).optional(),
@@ -94,6 +107,12 @@ export const endpointSliceObject = some({
         terminating: flag.optional(),
       }).optional(),
       nodeName: text.optional(),
+      hints: some({
+        forZones: many(some({ name: text })).optional(),
+        forNodes: many(some({ name: text })).optional(),
+      }).optional(),
+      /** v1beta1 */
+      topology: labels.optional(),
       targetRef: some({ kind: text.optional(), name: text.optional() }).optional(),
     }),
   ).optional(),
@@ -119,17 +138,18 @@ export const endpointsObject = some({
   ).optional(),
 });
 
+const container = some({
+  ports: many(
+    some({ name: text.optional(), protocol: protocol.optional(), containerPort: portNumber }),
+  ).optional(),
+});
+
 export const podObject = some({
   metadata,
   spec: some({
     nodeName: text.optional(),
-    containers: many(
-      some({
-        ports: many(
-          some({ name: text.optional(), protocol: protocol.optional(), containerPort: portNumber }),
-        ).optional(),
-      }),
-    ).optional(),
+    containers: many(container).optional(),
+    initContainers: many(container).optional(),
   }).optional(),
   status: some({
     phase: text.optional(),
@@ -151,6 +171,8 @@ export const addressPoolObject = some({ metadata, spec: some({ addresses: texts.
 export const bgpPeerObject = some({
   metadata,
   spec: some({
+    myASN: number.optional(),
+    peerASN: number.optional(),
     peerAddress: address.optional(),
     holdTime: goDuration.optional(),
     bfdProfile: text.optional(),
@@ -159,14 +181,36 @@ export const bgpPeerObject = some({
   }),
 });
 
+const advertisement = {
+  ipAddressPools: texts.optional(),
+  ipAddressPoolSelectors: many(labelSelector).optional(),
+  serviceSelectors: many(labelSelector).optional(),
+  nodeSelectors: many(labelSelector).optional(),
+};
+
 export const bgpAdvertisementObject = some({
   metadata,
   spec: some({
-    ipAddressPools: texts.optional(),
-    ipAddressPoolSelectors: many(labelSelector).optional(),
-    nodeSelectors: many(labelSelector).optional(),
+    ...advertisement,
     peers: texts.optional(),
+    localPref: number.optional(),
+    aggregationLength: number.optional(),
+    aggregationLengthV6: number.optional(),
   }).optional(),
+});
+
+export const l2AdvertisementObject = some({ metadata, spec: some(advertisement).optional() });
+
+/** metallb.io/v1beta1, to 0.13 */
+export const oldAddressPoolObject = some({
+  metadata,
+  spec: some({
+    protocol: text.optional(),
+    addresses: texts.optional(),
+    bgpAdvertisements: many(
+      some({ localPref: number.optional(), aggregationLength: number.optional() }),
+    ).optional(),
+  }),
 });
 
 export const bfdProfileObject = some({
@@ -187,5 +231,17 @@ export const ipPoolObject = some({
 
 export const ipamBlockObject = some({
   metadata,
-  spec: some({ cidr: prefix, affinity: text.optional(), deleted: flag.optional() }),
+  spec: some({
+    cidr: prefix,
+    affinity: text.optional(),
+    deleted: flag.optional(),
+    /** by place in the block: a row of `attributes`, or null */
+    allocations: many(number.nullable()).optional(),
+    attributes: many(
+      some({
+        handle_id: text.optional(),
+        secondary: some({ node: text.optional(), type: text.optional() }).optional(),
+      }),
+    ).optional(),
+  }),
 });

@@ -1,99 +1,242 @@
 /**
- * Services of Kubernetes with their endpoints: from EndpointSlices, else from Endpoints, else from the Pods that
- * the Service selects. VIPs are the addresses that a load balancer gave the Service, the one it asked for, and
- * its external IPs.
+ * Services of Kubernetes as kube-proxy takes them: every one that has an address or a node port, with its ways in and
+ * its endpoints. VIPs are the addresses that a load balancer gave the Service, the one it asked for, and its external
+ * IPs.
+ *
+ * None of kube-proxy's: ExternalName and headless Services, those that the label service-proxy-name hands to another
+ * proxy, and load balancer addresses of ipMode Proxy (pkg/proxy/util ShouldSkipService; KEP-1860).
  */
-import { type Address, formatAddress, parseAddress, sameAddress } from '../../addr/address.js';
+import { type Address, formatAddress, sameAddress } from '../../addr/address.js';
+import { type Prefix, parsePrefix } from '../../addr/prefix.js';
 import { PROTOCOLS } from '../limits.js';
 import type { ServicePort } from '../model.js';
-import { type EndpointFacts, type Place, positionIn, type ServiceFacts } from '../scenario/facts.js';
-import type { Problems } from '../yaml/problems.js';
-import { type KubernetesObjects, type Read, shortNames } from './kubernetes-objects.js';
-import type { PodObject, ServiceObject } from './kubernetes-schemas.js';
-import { matches } from './label-selector.js';
+import { type EndpointFacts, positionIn, type ServiceFacts } from '../scenario/facts.js';
+import { type Problems, placeText } from '../yaml/problems.js';
+import { type KubernetesObjects, type Remarks, shortNames } from './kubernetes-objects.js';
+import type { ServiceObject } from './kubernetes-schemas.js';
+import { BackendIndex, type Backends, joinFamilies, type Service } from './service-backends.js';
 
-/** The label that ties a slice to its Service. */
-const SERVICE_NAME = 'kubernetes.io/service-name';
-
-type Service = Read<ServiceObject>;
-type Pod = Read<PodObject>;
-
-/** An endpoint of one family, as a slice lists it. */
-interface ListedEndpoint {
-  readonly place: Place;
-  /** of the pod, where there is one */
-  readonly pod: string | null;
-  readonly namespace: string;
-  readonly node: string | null;
-  readonly addresses: readonly Address[];
-  readonly ready: boolean;
-  readonly serving: boolean;
-  readonly terminating: boolean;
-}
-
-interface ListedPort {
-  readonly name: string;
-  readonly proto: number;
-  readonly port: number;
-}
-
-interface Backends {
-  readonly endpoints: readonly ListedEndpoint[];
-  readonly ports: readonly ListedPort[];
-}
+const PROXY_NAME = 'service.kubernetes.io/service-proxy-name';
+const HEADLESS = 'service.kubernetes.io/headless';
 
 export function kubernetesServices(
   objects: KubernetesObjects,
   problems: Problems,
-  notes: string[],
+  remarks: Remarks,
 ): ServiceFacts[] {
-  const exposed = objects.service.filter((service) => isExposed(service, notes));
+  const taken = objects.service.filter((service) => isProxied(service, remarks));
+  const exposed = taken.filter(({ object }) => vipsOf(object).length > 0);
+  notePending(objects.service, remarks);
   if (exposed.length === 0 && objects.service.length > 0) {
     const count = objects.service.length;
-    notes.push(
+    remarks.notes.push(
       `None of the ${count} Service object${count === 1 ? '' : 's'} has type LoadBalancer with an address, or externalIPs.`,
     );
   }
-  const serviceName = shortNames(exposed);
+  const serviceName = namesOf(exposed, taken);
   const podName = shortNames([...objects.pod, ...referencedPods(objects)]);
-  return exposed.map((service) => {
+  const index = new BackendIndex(objects, problems, remarks.unread);
+  const services = taken.map((service): ServiceFacts => {
+    const isExposed = exposed.includes(service);
     const name = serviceName(service);
-    const { spec } = service.object;
-    if (spec.loadBalancerSourceRanges !== undefined && spec.loadBalancerSourceRanges.length > 0) {
-      notes.push(`Service ${name}: loadBalancerSourceRanges is not modelled; every client is let in.`);
-    }
-    const backends = backendsOf(service, objects);
+    const backends = index.of(service, isExposed);
     const endpoints = joinFamilies(backends.endpoints, podName);
+    const ports = portsOf(service, endpoints);
+    if (isExposed) noteBackends(service, name, backends, ports, remarks.notes);
     return {
+      ...policiesOf(service, problems, remarks),
       name,
       place: service.place,
-      vips: vipsOf(service.object),
-      ports: portsOf(service, name, backends, objects, problems, notes),
-      externalTrafficPolicy: spec.externalTrafficPolicy,
-      sessionAffinity: spec.sessionAffinity,
-      affinityTimeoutS: spec.sessionAffinityConfig?.clientIP?.timeoutSeconds,
-      endpoints: endpoints.flatMap((endpoint) => placed(endpoint, name, objects, problems)),
+      fromObjects: true,
+      namespace: service.namespace,
+      labels: service.object.metadata.labels,
+      loadBalancerClass: service.object.spec.loadBalancerClass,
+      ports: ports.map(({ port }) => port),
+      endpoints: endpoints.map((endpoint): EndpointFacts => {
+        const { pod, place, addresses, ready, serving, terminating, zoneHints, nodeHints } = endpoint;
+        const node = endpoint.node ?? index.nodeOf(addresses);
+        const own = endpoint.targetPorts.some((port, i) => port !== ports[i]!.port.targetPort);
+        return {
+          pod,
+          place,
+          node,
+          addresses,
+          ready,
+          serving,
+          terminating,
+          targetPorts: own ? endpoint.targetPorts : undefined,
+          zoneHints: zoneHints?.length ? zoneHints : undefined,
+          nodeHints: nodeHints?.length ? nodeHints : undefined,
+        };
+      }),
+    };
+  });
+  return withWholePods(services);
+}
+
+/** Exposed Services keep the shortest names that tell them apart; others yield to them. */
+function namesOf(exposed: readonly Service[], all: readonly Service[]): (service: Service) => string {
+  const ofExposed = shortNames(exposed);
+  const spoken = new Set(exposed.map(ofExposed));
+  const ofAll = shortNames(all);
+  const isExposed = new Set(exposed);
+  return (service) => {
+    if (isExposed.has(service)) return ofExposed(service);
+    const name = ofAll(service);
+    return spoken.has(name) ? `${service.namespace}/${service.name}` : name;
+  };
+}
+
+function isProxied({ name, object }: Service, { notes, unread }: Remarks): boolean {
+  const { metadata, spec } = object;
+  if (spec.type === 'ExternalName') return false;
+  const other = metadata.labels?.[PROXY_NAME];
+  if (other !== undefined) {
+    unread.push(
+      `Service ${name}: the label ${PROXY_NAME} hands it to ${other || 'another proxy'}, which is not modelled; kube-proxy has no rule for it.`,
+    );
+    return false;
+  }
+  const headless = spec.clusterIP === 'None' || metadata.labels?.[HEADLESS] !== undefined;
+  if (headless && vipsOf(object).length > 0) {
+    notes.push(`Service ${name} is headless: kube-proxy has no rule for it, whatever its other addresses.`);
+  }
+  if (headless) return false;
+  const proxied = ingressOf(object).flatMap(({ ip, ipMode }) =>
+    ip !== undefined && ipMode === 'Proxy' ? [formatAddress(ip)] : [],
+  );
+  if (proxied.length > 0) {
+    unread.push(
+      `Service ${name}: ${proxied.join(', ')} has ipMode Proxy: its load balancer answers there itself, and no node has a rule for it.`,
+    );
+  }
+  const hasNodePort = (spec.ports ?? []).some(({ nodePort }) => nodePort !== undefined);
+  return vipsOf(object).length + clusterAddressesOf(object).length > 0 || hasNodePort;
+}
+
+function notePending(services: readonly Service[], { notes }: Remarks): void {
+  const pending = services.filter(
+    ({ object }) =>
+      object.spec.type === 'LoadBalancer' && vipsOf(object).length === 0 && ingressOf(object).length === 0,
+  );
+  for (const { name } of pending) {
+    notes.push(
+      `Service ${name} has type LoadBalancer but no address yet: from outside it has node ports only.`,
+    );
+  }
+}
+
+function noteBackends(
+  { object: { spec } }: Service,
+  name: string,
+  { from, endpoints }: Backends,
+  ports: readonly { readonly port: ServicePort; readonly served: boolean }[],
+  notes: string[],
+): void {
+  if (from === 'nothing') {
+    const selector = Object.entries(spec.selector ?? {}).map(([key, value]) => `${key}=${value}`);
+    const pods =
+      selector.length === 0 ? 'it selects none' : `no Pod matches its selector ${selector.join(',')}`;
+    notes.push(
+      `Service ${name} has no endpoint: neither EndpointSlices nor Endpoints of it were given, and ${pods}. Every connection to it is refused here; collect endpointslices if it has some.`,
+    );
+  } else if (endpoints.length === 0) {
+    notes.push(
+      `Service ${name} has no endpoint in its ${from === 'slices' ? 'EndpointSlices' : 'Endpoints'}: its connections are refused.`,
+    );
+  } else {
+    if (from === 'pods') {
+      notes.push(
+        `Service ${name}: no EndpointSlice of it was given; its endpoints are the Pods that it selects.`,
+      );
+    }
+    for (const { port, served } of ports) {
+      if (served) continue;
+      notes.push(`Service ${name}: no endpoint serves its port ${port.port}; connections to it are refused.`);
+    }
+  }
+}
+
+function policiesOf(
+  { name, place, object: { spec, ...rest } }: Service,
+  problems: Problems,
+  { unread }: Remarks,
+): Omit<ServiceFacts, 'name' | 'place' | 'ports' | 'endpoints'> {
+  const object = { spec, ...rest };
+  const vips = vipsOf(object);
+  const externalIPs = spec.externalIPs ?? [];
+  const cluster = clusterAddressesOf(object);
+  const sourceRanges = (spec.loadBalancerSourceRanges ?? []).flatMap((text, i): Prefix[] => {
+    const range = parsePrefix(text.trim());
+    if (range !== null) return [range];
+    const position = positionIn(place, 'spec', 'loadBalancerSourceRanges', i);
+    const sentence = `Service ${name}: expected a prefix like 203.0.113.0/24, found "${text}"`;
+    if (vips.length > 0) problems.add(position, sentence);
+    else unread.push(`${sentence} (${placeText(position).slice(0, -2)}).`);
+    return [];
+  });
+  return {
+    vips,
+    externalIPs: externalIPs.length > 0 ? externalIPs : undefined,
+    clusterAddresses: cluster.length > 0 ? cluster : undefined,
+    externalTrafficPolicy: spec.externalTrafficPolicy,
+    internalTrafficPolicy: spec.internalTrafficPolicy,
+    sourceRanges: sourceRanges.length > 0 ? sourceRanges : undefined,
+    publishNotReady: spec.publishNotReadyAddresses,
+    sessionAffinity: spec.sessionAffinity,
+    affinityTimeoutS: spec.sessionAffinityConfig?.clientIP?.timeoutSeconds,
+  };
+}
+
+type Ingress = NonNullable<NonNullable<NonNullable<ServiceObject['status']>['loadBalancer']>['ingress']>;
+
+function ingressOf({ spec, status }: ServiceObject): Ingress {
+  return spec.type === 'LoadBalancer' ? (status?.loadBalancer?.ingress ?? []) : [];
+}
+
+function vipsOf(object: ServiceObject): Address[] {
+  const { spec } = object;
+  const ingress = ingressOf(object);
+  const given = ingress.flatMap(({ ip, ipMode }) => (ip === undefined || ipMode === 'Proxy' ? [] : [ip]));
+  const balanced = spec.type === 'LoadBalancer';
+  const asked = balanced && ingress.length === 0 && spec.loadBalancerIP ? [spec.loadBalancerIP] : [];
+  return distinct([...given, ...asked, ...(spec.externalIPs ?? [])]);
+}
+
+function clusterAddressesOf({ spec }: ServiceObject): Address[] {
+  const all = [...(spec.clusterIPs ?? []), ...(spec.clusterIP === undefined ? [] : [spec.clusterIP])];
+  return distinct(all.flatMap((address) => (typeof address === 'string' ? [] : [address])));
+}
+
+function distinct(addresses: readonly Address[]): Address[] {
+  return addresses.filter((one, i) => addresses.findIndex((other) => sameAddress(one, other)) === i);
+}
+
+/** The ports with the number that most of what serves them listens on; and whether anything does. */
+function portsOf(
+  { object }: Service,
+  endpoints: readonly { readonly targetPorts: readonly (number | null)[] }[],
+): { port: ServicePort; served: boolean }[] {
+  return (object.spec.ports ?? []).map(({ name = null, protocol = 'TCP', port, targetPort, nodePort }, i) => {
+    const counts = new Map<number, number>();
+    for (const { targetPorts } of endpoints) {
+      const target = targetPorts[i];
+      if (typeof target === 'number') counts.set(target, (counts.get(target) ?? 0) + 1);
+    }
+    const commonest = [...counts].sort(([, m], [, n]) => n - m)[0]?.[0];
+    const stated = typeof targetPort === 'number' ? targetPort : port;
+    return {
+      port: {
+        name,
+        proto: PROTOCOLS[protocol]!,
+        port,
+        targetPort: commonest ?? stated,
+        ...(nodePort === undefined ? {} : { nodePort }),
+      },
+      served: commonest !== undefined,
     };
   });
 }
-
-function isExposed({ name, object }: Service, notes: string[]): boolean {
-  if (vipsOf(object).length > 0) return true;
-  if (object.spec.type === 'LoadBalancer') {
-    notes.push(`Service ${name} has type LoadBalancer but no address yet; it is left out.`);
-  }
-  return false;
-}
-
-function vipsOf({ spec, status }: ServiceObject): Address[] {
-  const given = (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
-  const balanced = spec.type === 'LoadBalancer';
-  const asked = balanced && given.length === 0 && spec.loadBalancerIP ? [spec.loadBalancerIP] : [];
-  const all = [...(balanced ? given : []), ...asked, ...(spec.externalIPs ?? [])];
-  return all.filter((vip, i) => all.findIndex((other) => sameAddress(vip, other)) === i);
-}
-
-// -- backends
 
 /** Pods that slices name; their own objects may not be among the input. */
 function referencedPods({ slice, endpoints }: KubernetesObjects): { name: string; namespace: string }[] {
@@ -110,224 +253,29 @@ function referencedPods({ slice, endpoints }: KubernetesObjects): { name: string
   );
 }
 
-function backendsOf(service: Service, objects: KubernetesObjects): Backends {
-  const slices = objects.slice.filter(
-    ({ namespace, object }) =>
-      namespace === service.namespace && object.metadata.labels?.[SERVICE_NAME] === service.name,
-  );
-  if (slices.length > 0) return fromSlices(slices);
-  const old = objects.endpoints.filter(
-    ({ namespace, name }) => namespace === service.namespace && name === service.name,
-  );
-  if (old.length > 0) return fromEndpoints(old);
-  return fromPods(service, objects.pod);
-}
-
-function fromSlices(slices: KubernetesObjects['slice']): Backends {
-  const endpoints = slices.flatMap(({ place, namespace, object }) =>
-    (object.endpoints ?? []).map(({ addresses, conditions = {}, nodeName, targetRef }, i): ListedEndpoint => {
-      // Absent conditions: ready means ready, serving follows it (discovery/v1 EndpointConditions).
-      const ready = conditions.ready ?? true;
-      return {
-        place: { document: place.document, path: [...place.path, 'endpoints', i] },
-        pod: targetRef?.kind === 'Pod' ? (targetRef.name ?? null) : null,
-        namespace,
-        node: nodeName ?? null,
-        addresses: addresses.flatMap((text) => parseAddress(text) ?? []),
-        ready,
-        serving: conditions.serving ?? ready,
-        terminating: conditions.terminating ?? false,
-      };
+/**
+ * A pod has its addresses in every service: a service of one family lists a part of them. Where two services list
+ * different addresses of one family (a slice that is late), the pod of the later one goes by its address.
+ */
+function withWholePods(services: readonly ServiceFacts[]): ServiceFacts[] {
+  const known = new Map<string, readonly Address[]>();
+  const renamed = services.map((service) => ({
+    ...service,
+    endpoints: (service.endpoints ?? []).map((endpoint) => {
+      const before = known.get(endpoint.pod) ?? [];
+      const more = endpoint.addresses.filter((a) => !before.some((b) => sameAddress(a, b)));
+      if (more.some((a) => before.some((b) => a.family === b.family))) {
+        return { ...endpoint, pod: `${endpoint.pod}@${formatAddress(endpoint.addresses[0]!)}` };
+      }
+      if (more.length > 0) known.set(endpoint.pod, [...before, ...more]);
+      return endpoint;
     }),
-  );
-  return { endpoints, ports: slices.flatMap(({ object }) => listedPorts(object.ports)) };
-}
-
-function fromEndpoints(objects: KubernetesObjects['endpoints']): Backends {
-  const subsets = objects.flatMap(({ place, namespace, object }) =>
-    (object.subsets ?? []).map((subset, i) => ({ subset, namespace, place, i })),
-  );
-  const endpoints = subsets.flatMap(({ subset, namespace, place, i }) =>
-    (['addresses', 'notReadyAddresses'] as const).flatMap((list) =>
-      (subset[list] ?? []).map(({ ip, nodeName, targetRef }, k): ListedEndpoint => {
-        const ready = list === 'addresses';
-        return {
-          place: { document: place.document, path: [...place.path, 'subsets', i, list, k] },
-          pod: targetRef?.kind === 'Pod' ? (targetRef.name ?? null) : null,
-          namespace,
-          node: nodeName ?? null,
-          addresses: [ip],
-          ready,
-          serving: ready,
-          terminating: false,
-        };
-      }),
-    ),
-  );
-  return { endpoints, ports: subsets.flatMap(({ subset }) => listedPorts(subset.ports)) };
-}
-
-/** What the endpoint slice controller would list: the pods that the Service selects and that have an address. */
-function fromPods(service: Service, pods: readonly Pod[]): Backends {
-  const { selector } = service.object.spec;
-  if (selector === undefined) return { endpoints: [], ports: [] };
-  const selected = pods.filter(
-    ({ namespace, object }) =>
-      namespace === service.namespace &&
-      matches({ matchLabels: selector }, object.metadata.labels ?? {}) &&
-      object.status?.phase !== 'Succeeded' &&
-      object.status?.phase !== 'Failed',
-  );
-  const endpoints = selected.map(({ place, name, namespace, object }): ListedEndpoint => {
-    const serving =
-      object.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
-    const terminating = object.metadata.deletionTimestamp !== undefined;
-    return {
-      place,
-      pod: name,
-      namespace,
-      node: object.spec?.nodeName ?? null,
-      addresses: podAddresses(object),
-      ready: serving && !terminating,
-      serving,
-      terminating,
-    };
-  });
-  return { endpoints: endpoints.filter(({ addresses }) => addresses.length > 0), ports: [] };
-}
-
-function podAddresses({ status }: PodObject): Address[] {
-  const several = (status?.podIPs ?? []).map(({ ip }) => ip);
-  const one = status?.podIP === undefined ? null : parseAddress(status.podIP);
-  return several.length > 0 || one === null ? several : [one];
-}
-
-function listedPorts(
-  ports: readonly {
-    name?: string | undefined;
-    protocol?: string | undefined;
-    port?: number | undefined;
-  }[] = [],
-): ListedPort[] {
-  return ports.flatMap(({ name = '', protocol = 'TCP', port }) =>
-    port === undefined ? [] : [{ name, proto: PROTOCOLS[protocol]!, port }],
-  );
-}
-
-/** A pod stands in one slice per family (and may stand in two while it moves): one endpoint with all addresses. */
-function joinFamilies(
-  listed: readonly ListedEndpoint[],
-  podName: (pod: { name: string; namespace: string }) => string,
-): ListedEndpoint[] {
-  const byPod = new Map<string, ListedEndpoint>();
-  for (const endpoint of listed) {
-    const first = endpoint.addresses[0];
-    if (first === undefined) continue;
-    const { pod: name, namespace } = endpoint;
-    const pod = name === null ? formatAddress(first) : podName({ name, namespace });
-    const before = byPod.get(pod);
-    const more = endpoint.addresses.filter((a) => !before?.addresses.some((b) => sameAddress(a, b)));
-    byPod.set(
-      pod,
-      before === undefined
-        ? { ...endpoint, pod }
-        : {
-            ...before,
-            addresses: [...before.addresses, ...more],
-            // As kube-proxy's endpoint cache does with duplicates: ready in any is ready.
-            ready: before.ready || endpoint.ready,
-            serving: before.serving || endpoint.serving,
-            terminating: before.terminating && endpoint.terminating,
-          },
-    );
-  }
-  return [...byPod.values()];
-}
-
-function placed(
-  endpoint: ListedEndpoint,
-  service: string,
-  objects: KubernetesObjects,
-  problems: Problems,
-): EndpointFacts[] {
-  const { place, addresses, ready, serving, terminating } = endpoint;
-  const pod = endpoint.pod!;
-  const node = endpoint.node ?? nodeOfPod(endpoint, objects);
-  if (node === null) {
-    const sentence = `endpoint ${pod} of service ${service} names no node; give its Pod object or set nodeName`;
-    problems.add(positionIn(place), sentence);
-    return [];
-  }
-  return [{ pod, place, node, addresses, ready, serving, terminating }];
-}
-
-function nodeOfPod({ addresses }: ListedEndpoint, { pod }: KubernetesObjects): string | null {
-  const owner = pod.find(({ object }) =>
-    podAddresses(object).some((a) => addresses.some((b) => sameAddress(a, b))),
-  );
-  return owner?.object.spec?.nodeName ?? null;
-}
-
-// -- ports
-
-/** A named target port can differ from pod to pod; the slice says what it is, else the pods' containers do. */
-function portsOf(
-  service: Service,
-  name: string,
-  backends: Backends,
-  objects: KubernetesObjects,
-  problems: Problems,
-  notes: string[],
-): ServicePort[] {
-  const { ports: listed, endpoints } = backends;
-  return (service.object.spec.ports ?? []).flatMap((port, i) => {
-    const proto = PROTOCOLS[port.protocol ?? 'TCP']!;
-    const made = (targetPort: number): ServicePort[] => [
-      { name: port.name ?? null, proto, port: port.port, targetPort },
-    ];
-    const inSlices = distinct(
-      listed.filter((other) => other.name === (port.name ?? '') && other.proto === proto).map((p) => p.port),
-    );
-    const targets = inSlices.length > 0 ? inSlices : targetsOf(port, proto, service, objects);
-    if (targets.length > 1) {
-      notes.push(
-        `Service ${name}: port ${port.port} leads to ports ${targets.join(', ')} of different pods; ${targets[0]} is taken for all.`,
-      );
-    }
-    if (targets[0] !== undefined) return made(targets[0]);
-    // A port that leads to no endpoint leads nowhere: its number does not matter.
-    if (endpoints.length === 0) return made(port.port);
-    const sentence = `service ${name}: nothing says which number the target port "${port.targetPort}" has; give its EndpointSlices or Pods`;
-    problems.add(positionIn(service.place, 'spec', 'ports', i, 'targetPort'), sentence);
-    return [];
-  });
-}
-
-function targetsOf(
-  port: NonNullable<ServiceObject['spec']['ports']>[number],
-  proto: number,
-  service: Service,
-  objects: KubernetesObjects,
-): number[] {
-  const { targetPort = port.port } = port;
-  if (typeof targetPort === 'number') return [targetPort];
-  const { selector } = service.object.spec;
-  const pods = objects.pod.filter(
-    ({ namespace, object }) =>
-      selector !== undefined &&
-      namespace === service.namespace &&
-      matches({ matchLabels: selector }, object.metadata.labels ?? {}),
-  );
-  const ports = pods.flatMap(({ object }) =>
-    (object.spec?.containers ?? []).flatMap((container) => container.ports ?? []),
-  );
-  return distinct(
-    ports
-      .filter(({ name, protocol = 'TCP' }) => name === targetPort && PROTOCOLS[protocol] === proto)
-      .map(({ containerPort }) => containerPort),
-  );
-}
-
-function distinct(numbers: readonly number[]): number[] {
-  return [...new Set(numbers)];
+  }));
+  return renamed.map((service) => ({
+    ...service,
+    endpoints: service.endpoints.map((endpoint) => ({
+      ...endpoint,
+      addresses: known.get(endpoint.pod) ?? endpoint.addresses,
+    })),
+  }));
 }

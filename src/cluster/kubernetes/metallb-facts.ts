@@ -1,107 +1,15 @@
 /**
- * MetalLB's objects as what they mean here: who announces (BGPPeer and BGPAdvertisement choose nodes), the
- * router's address, hold time, BFD and graceful restart.
- *
- * A node announces by MetalLB's own rule (`auto`) unless no peer selects it, no advertisement that covers a VIP's
- * pool selects it, it is marked to be left out, or its network is down (speaker/bgp_controller.go ShouldAnnounce).
+ * What MetalLB's peers say about the router and its sessions: address, hold time, BFD and graceful restart. Who announces
+ * what stands in metallb-announcers.ts.
  */
-import { type Address, compareAddresses, parseAddress, sameAddress } from '../../addr/address.js';
-import { parsePrefix, prefixContains } from '../../addr/prefix.js';
+import { sameAddress } from '../../addr/address.js';
 import { USUAL_BFD_S, USUAL_GRACEFUL_RESTART_S } from '../defaults.js';
-import type { ClusterFacts, ServiceFacts } from '../scenario/facts.js';
-import type { KubernetesObjects, Read } from './kubernetes-objects.js';
-import { type Labels, matchesAny } from './label-selector.js';
-
-/** kube-controller-manager and MetalLB (0.13.11 and later) leave such nodes out. */
-const EXCLUDE = 'node.kubernetes.io/exclude-from-external-load-balancers';
+import type { ClusterFacts } from '../scenario/facts.js';
+import type { KubernetesObjects } from './kubernetes-objects.js';
 
 /** FRR: receive interval 300 ms, detect multiplier 3, where a BFDProfile is silent. */
 const BFD_INTERVAL_MS = 300;
 const BFD_MULTIPLIER = 3;
-
-type Node = KubernetesObjects['node'][number];
-type Advertisement = KubernetesObjects['bgpAdvertisement'][number];
-
-/** The names of the nodes that never announce. */
-export function silentNodes(
-  objects: KubernetesObjects,
-  services: readonly ServiceFacts[],
-  notes: string[],
-): Set<string> {
-  const { bgpPeer, bgpAdvertisement } = objects;
-  if (bgpPeer.length > 0 && bgpAdvertisement.length === 0) {
-    notes.push(
-      'There are BGPPeers but no BGPAdvertisement; every node they select is taken to announce every VIP.',
-    );
-  }
-  const silent = new Set<string>();
-  for (const node of objects.node) {
-    const labels = node.object.metadata.labels ?? {};
-    const hasPeer =
-      bgpPeer.length === 0 || bgpPeer.some(({ object }) => matchesAny(object.spec.nodeSelectors, labels));
-    if (isExcluded(node) || !hasPeer || !isAdvertised(labels, node.name, objects, services, notes)) {
-      silent.add(node.name);
-    }
-  }
-  return silent;
-}
-
-function isExcluded({ object }: Node): boolean {
-  const down = object.status?.conditions?.some((c) => c.type === 'NetworkUnavailable' && c.status === 'True');
-  return down === true || object.metadata.labels?.[EXCLUDE] !== undefined;
-}
-
-/** Whether an advertisement lets the node announce any of the services' VIPs. */
-function isAdvertised(
-  labels: Labels,
-  node: string,
-  objects: KubernetesObjects,
-  services: readonly ServiceFacts[],
-  notes: string[],
-): boolean {
-  if (objects.bgpAdvertisement.length === 0) return true;
-  const vips = services.flatMap((service) => (service.vips ?? []).map((vip) => ({ service, vip })));
-  if (vips.length === 0) return true;
-  const allowed = vips.filter(({ vip }) => {
-    const pools = poolsOf(vip, objects);
-    return objects.bgpAdvertisement.some(
-      (advertisement) =>
-        covers(advertisement, pools) && matchesAny(advertisement.object.spec?.nodeSelectors, labels),
-    );
-  });
-  if (allowed.length > 0 && allowed.length < vips.length) {
-    const names = [...new Set(allowed.map(({ service }) => service.name))].join(', ');
-    notes.push(
-      `By its BGPAdvertisements node ${node} announces only ${names}; here a node announces every VIP, so it is taken to.`,
-    );
-  }
-  return allowed.length > 0;
-}
-
-type Pool = Read<KubernetesObjects['addressPool'][number]['object']>;
-
-function poolsOf(vip: Address, { addressPool }: KubernetesObjects): Pool[] {
-  return addressPool.filter(({ object }) => (object.spec.addresses ?? []).some((range) => holds(range, vip)));
-}
-
-/** An empty selection is every pool; so is any where the pools are not among the objects. */
-function covers({ object: { spec } }: Advertisement, pools: readonly Pool[]): boolean {
-  const names = spec?.ipAddressPools ?? [];
-  const selectors = spec?.ipAddressPoolSelectors ?? [];
-  if (pools.length === 0 || (names.length === 0 && selectors.length === 0)) return true;
-  return pools.some(
-    ({ name, object }) =>
-      names.includes(name) || (selectors.length > 0 && matchesAny(selectors, object.metadata.labels ?? {})),
-  );
-}
-
-/** `203.0.113.0/24` or `203.0.113.10-203.0.113.20` */
-function holds(range: string, address: Address): boolean {
-  const [from, to] = range.split('-').map((part) => parseAddress(part.trim()));
-  if (from && to) return compareAddresses(from, address) <= 0 && compareAddresses(address, to) <= 0;
-  const prefix = parsePrefix(range.trim());
-  return prefix !== null && prefixContains(prefix, address);
-}
 
 /** What the peers say about the router and its sessions. Several peers are several routers; one is modelled. */
 export function routerFacts(objects: KubernetesObjects, notes: string[]): ClusterFacts {

@@ -36,23 +36,45 @@ type Stated<T> = { readonly [K in keyof T]?: T[K] | undefined };
 export interface NodeFacts extends Stated<Omit<NodeModel, 'name'>> {
   readonly name: string;
   readonly place: Place;
+  /** a Node object of a dump: one that nothing can be sent to is left out */
+  readonly fromObjects?: boolean | undefined;
 }
 
 export interface EndpointFacts {
   readonly pod: string;
   readonly place: Place;
-  readonly node: string;
+  /** null: outside the cluster */
+  readonly node: string | null;
   readonly addresses: readonly Address[];
   readonly ready: boolean;
   readonly serving: boolean;
   readonly terminating: boolean;
+  readonly targetPorts?: readonly (number | null)[] | undefined;
+  readonly zoneHints?: readonly string[] | undefined;
+  readonly nodeHints?: readonly string[] | undefined;
+  /** nothing answers at its address */
+  readonly gone?: boolean | undefined;
 }
 
-export interface ServiceFacts extends Stated<Omit<ServiceModel, 'name' | 'endpoints' | 'ports'>> {
+export interface ServiceFacts
+  extends Stated<Omit<ServiceModel, 'name' | 'endpoints' | 'ports' | 'announcers'>> {
   readonly name: string;
   readonly place: Place;
+  /** a Service object of a dump: what is odd about it is said, and does not refuse the dump */
+  readonly fromObjects?: boolean | undefined;
+  readonly namespace?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly loadBalancerClass?: string | undefined;
+  /** who announces its VIPs, by node */
+  readonly announcers?: readonly AnnouncerFacts[] | undefined;
   readonly ports?: readonly ServicePort[] | undefined;
   readonly endpoints?: readonly EndpointFacts[] | undefined;
+}
+
+export interface AnnouncerFacts {
+  readonly node: string;
+  readonly vips?: readonly Address[] | undefined;
+  readonly preference: number;
 }
 
 export interface RouteFacts {
@@ -75,6 +97,8 @@ export interface DataplaneFacts
   readonly timeouts?: Stated<ConntrackTimeouts> | undefined;
   readonly sync?: Stated<DataplaneModel['sync']> | undefined;
   readonly overlay?: { readonly kind: DataplaneModel['overlay']; readonly place: Place } | undefined;
+  /** an overlay that follows from a data plane's own settings */
+  readonly overlayKind?: DataplaneModel['overlay'] | undefined;
 }
 
 export interface EdgeFacts {
@@ -95,6 +119,12 @@ export interface ClusterFacts {
   readonly dataplane?: DataplaneFacts | undefined;
   readonly nodes?: readonly NodeFacts[];
   readonly services?: readonly ServiceFacts[];
+  /** there are Service objects, though perhaps none of kube-proxy's */
+  readonly servicesGiven?: boolean | undefined;
+  /** what is announced in the place of VIPs */
+  readonly aggregates?: readonly Prefix[] | undefined;
+  /** something among the objects decides who announces */
+  readonly announcersDecided?: boolean | undefined;
   readonly timeline?: readonly TimelineFacts[];
 }
 

@@ -7,8 +7,11 @@
  * one. Every fault names file, line and column; up to ten are found in one go.
  */
 import { FlowfateError } from '../../errors.js';
+import { assumptionsOf } from '../assumptions.js';
 import { checkModel, checkNames } from '../check-model.js';
+import { withAnnouncers } from '../kubernetes/announcers.js';
 import { kubernetesFacts } from '../kubernetes/kubernetes-facts.js';
+import { type Remarks, readObjects } from '../kubernetes/kubernetes-objects.js';
 import type { ClusterModel } from '../model.js';
 import { routerFacts } from '../router-tables/router-facts.js';
 import type { RouterTable } from '../router-tables/router-table.js';
@@ -53,16 +56,18 @@ export function loadScenario(
   options: LoadOptions = {},
 ): LoadedScenario {
   const problems = new Problems();
-  const notes: string[] = [];
+  const remarks: Remarks = { notes: [], unread: [] };
+  const { notes } = remarks;
   const files = inputs.map((input) => ('text' in input ? readText(input) : input));
   for (const file of files) refuseEmpty(file, problems);
   problems.throwIfAny();
   const objects = files.flatMap((file) => objectsIn(file, problems, notes));
-  const cluster = kubernetesFacts(
+  const others = readObjects(
     objects.filter((object) => !isScenario(object)),
     problems,
-    notes,
+    remarks,
   );
+  const cluster = kubernetesFacts(others, problems, remarks);
   const scenarios = objects
     .filter(isScenario)
     .flatMap(({ document, path, data }) => scenarioFacts(document, path, data, problems) ?? []);
@@ -72,15 +77,27 @@ export function loadScenario(
   const stated = [cluster, ...scenarios, { timeline: events, ...seed }].reduce(overlay, {});
   const router = routerFacts(options.routerTables ?? [], stated);
   notes.push(...router.notes);
-  const facts = overlay(router.facts, stated);
+  const whole = withoutUnreachableNodes(overlay(router.facts, stated), notes);
+  const facts = withAnnouncers(whole, others, remarks);
   const file = inputs[0]?.name ?? 'scenario';
   checkNames(facts, problems);
   problems.throwIfAny();
-  const model = resolveModel(facts, nameOf(file), problems);
-  notes.push(...orderNote(scenarios), ...checkModel(model, facts, file, problems));
+  const resolved = resolveModel(facts, nameOf(file), problems);
+  notes.push(...orderNote(scenarios), ...checkModel(resolved, facts, file, problems));
   problems.throwIfAny();
-  const unread = [...(model.unread ?? []), ...router.unread];
-  return { model: unread.length === 0 ? model : { ...model, unread }, notes };
+  const unread = [...remarks.unread, ...router.unread];
+  return { model: { ...resolved, assumed: assumptionsOf(facts, resolved), unread }, notes };
+}
+
+/** Virtual kubelets and the dummy nodes of load balancers have no address: nothing can be sent to them. */
+function withoutUnreachableNodes(facts: ClusterFacts, notes: string[]): ClusterFacts {
+  const idle = (facts.nodes ?? []).filter(
+    ({ fromObjects, addresses }) => fromObjects === true && (addresses ?? []).length === 0,
+  );
+  if (idle.length === 0) return facts;
+  const names = idle.map(({ name }) => name).join(', ');
+  notes.push(`Without an InternalIP, and so left out: node ${names}.`);
+  return { ...facts, nodes: facts.nodes!.filter((node) => !idle.includes(node)) };
 }
 
 function readText(input: ScenarioInput): SourceFile {

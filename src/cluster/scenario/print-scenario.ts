@@ -52,12 +52,13 @@ export function printScenario(model: ClusterModel): string {
 }
 
 function routerLines(model: ClusterModel): string[] {
-  const { addresses, ecmp, bgp, routes } = model.router;
+  const { addresses, ecmp, bgp, routes, aggregates = [] } = model.router;
   return [
     ...(addresses.length === 0 ? [] : [`    address: ${addressList(addresses)}`]),
     '    ecmp:',
     ...ecmpPairs(ecmp).map(([key, value, remark]) => withRemark(`      ${key}: ${value}`, remark)),
     ...bgpLines(bgp),
+    ...(aggregates.length === 0 ? [] : [`    aggregates: ${list(aggregates.map(prefixText))}`]),
     ...(routes.length === 0
       ? []
       : [
@@ -137,7 +138,7 @@ function planeLines({ proxy, ipvs, cilium, calicoEbpf }: DataplaneModel): string
 }
 
 function nodeText(node: NodeModel): string {
-  const { name, addresses, podCidrs, podGateways, tunnelAddresses, rack, announces } = node;
+  const { name, addresses, podCidrs, podGateways, tunnelAddresses, rack, zone, hasTunnel, announces } = node;
   const usual = podCidrs.map(({ address }) => address);
   const isUsual =
     tunnelAddresses.length === usual.length &&
@@ -149,6 +150,8 @@ function nodeText(node: NodeModel): string {
     podGateway: addressList(podGateways),
     ...(isUsual ? {} : { tunnelAddress: addressList(tunnelAddresses) }),
     ...(rack === null ? {} : { rack: scalar(rack) }),
+    ...(zone === undefined ? {} : { zone: scalar(zone) }),
+    ...(hasTunnel === undefined ? {} : { hasTunnel: String(hasTunnel) }),
     announces: String(announces),
   });
 }
@@ -164,17 +167,45 @@ function serviceLines(service: ServiceModel, model: ClusterModel): string[] {
   return [
     `    - name: ${scalar(name)}`,
     `      vip: ${addressList(vips)}`,
+    ...wayLines(service),
     `      ports: ${list(ports.map(portText))}`,
     `      externalTrafficPolicy: ${externalTrafficPolicy}   # Cluster or Local`,
     `      sessionAffinity: ${sessionAffinity}   # None or ClientIP`,
     `      sessionAffinityTimeout: ${formatDuration(affinityTimeoutS)}`,
     ...(l7Proxy === null ? [] : [`      l7Proxy: ${l7ProxyText(l7Proxy)}`]),
     ...(probes === null ? [] : [`      probes: ${probesText(probes)}   # kubelet's`]),
+    ...announcerLines(service, model),
     ...listLines(
       '      endpoints:',
       service.endpoints.map((endpoint) => endpointText(endpoint, model)),
     ),
   ];
+}
+
+/** Ways in beside the VIPs, and who is let in. */
+function wayLines(service: ServiceModel): string[] {
+  const { externalIPs, clusterAddresses, internalTrafficPolicy, sourceRanges, publishNotReady } = service;
+  return [
+    ...(externalIPs === undefined ? [] : [`      externalIPs: ${addressList(externalIPs)}`]),
+    ...(clusterAddresses === undefined ? [] : [`      clusterIP: ${addressList(clusterAddresses)}`]),
+    ...(internalTrafficPolicy === undefined ? [] : [`      internalTrafficPolicy: ${internalTrafficPolicy}`]),
+    ...(sourceRanges === undefined
+      ? []
+      : [`      loadBalancerSourceRanges: ${list(sourceRanges.map(prefixText))}`]),
+    ...(publishNotReady === undefined ? [] : [`      publishNotReadyAddresses: ${publishNotReady}`]),
+  ];
+}
+
+function announcerLines({ announcers }: ServiceModel, model: ClusterModel): string[] {
+  if (announcers === undefined) return [];
+  const text = announcers.map(({ node, preference, vips }) =>
+    flow({
+      node: nodeName(node, model),
+      preference: String(preference),
+      ...(vips === undefined ? {} : { vip: addressList(vips) }),
+    }),
+  );
+  return listLines('      announces:', text);
 }
 
 function portText({ name, proto, port, targetPort, nodePort }: ServicePort): string {
@@ -189,10 +220,15 @@ function portText({ name, proto, port, targetPort, nodePort }: ServicePort): str
 
 function endpointText(endpoint: EndpointModel, model: ClusterModel): string {
   const { pod, node, addresses, ready, serving, terminating } = endpoint;
+  const { targetPorts, zoneHints, nodeHints, gone } = endpoint;
   const usual = ready && serving && !terminating;
   return flow({
     pod: scalar(pod),
-    node: nodeName(node, model),
+    ...(node < 0 ? {} : { node: nodeName(node, model) }),
+    ...(targetPorts === undefined ? {} : { targetPorts: list(targetPorts.map(String)) }),
+    ...(zoneHints === undefined ? {} : { zoneHints: list(zoneHints.map(scalar)) }),
+    ...(nodeHints === undefined ? {} : { nodeHints: list(nodeHints.map(scalar)) }),
+    ...(gone === undefined ? {} : { gone: String(gone) }),
     address: addressList(addresses),
     ...(usual ? {} : { ready: String(ready), serving: String(serving), terminating: String(terminating) }),
   });

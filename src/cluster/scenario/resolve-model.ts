@@ -62,6 +62,7 @@ export function resolveModel(facts: ClusterFacts, fallbackName: string, problems
       addresses: routerAddresses,
       ecmp: fitEcmp(ecmp),
       routes: routeEntries(facts, reader),
+      ...(facts.aggregates === undefined ? {} : { aggregates: facts.aggregates }),
       bgp: over(DEFAULT_BGP, facts.bgp as ClusterModel['router']['bgp'] | undefined),
     },
     edge,
@@ -82,6 +83,8 @@ function nodeModel(facts: NodeFacts): NodeModel {
     podGateways: facts.podGateways ?? podCidrs.flatMap((cidr) => firstHost(cidr) ?? []),
     tunnelAddresses: facts.tunnelAddresses ?? podCidrs.map(({ address }) => address),
     rack: facts.rack ?? null,
+    ...(facts.zone === undefined ? {} : { zone: facts.zone }),
+    ...(facts.hasTunnel === undefined ? {} : { hasTunnel: facts.hasTunnel }),
     announces: facts.announces ?? 'auto',
   };
 }
@@ -94,27 +97,54 @@ function firstHost({ address, length }: Prefix) {
 }
 
 function serviceModel(facts: ServiceFacts, nodes: NameTable, problems: Problems): ServiceModel {
-  return {
+  const model: ServiceModel = {
     name: facts.name,
     vips: facts.vips ?? [],
+    externalIPs: facts.externalIPs,
+    clusterAddresses: facts.clusterAddresses,
     ports: facts.ports ?? [],
     externalTrafficPolicy: facts.externalTrafficPolicy ?? 'Cluster',
+    internalTrafficPolicy: facts.internalTrafficPolicy,
+    sourceRanges: facts.sourceRanges,
+    publishNotReady: facts.publishNotReady,
+    announcers: facts.announcers?.flatMap(({ node, vips, preference }) => {
+      const row = nodes.rowOf(node);
+      if (row !== null) return [{ node: row, vips, preference }];
+      problems.add(positionIn(facts.place, 'announces'), `service ${facts.name}: ${nodes.unknown(node)}`);
+      return [];
+    }),
     sessionAffinity: facts.sessionAffinity ?? 'None',
     affinityTimeoutS: facts.affinityTimeoutS ?? DEFAULT_AFFINITY_TIMEOUT_S,
     probes: facts.probes ?? null,
     l7Proxy: facts.l7Proxy ?? null,
-    endpoints: (facts.endpoints ?? []).flatMap((endpoint) => endpointModel(endpoint, nodes, problems)),
+    endpoints: (facts.endpoints ?? []).flatMap((endpoint) =>
+      endpointModel(endpoint, facts.fromObjects === true, nodes, problems),
+    ),
   };
+  const stated = Object.entries(model).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(stated) as unknown as ServiceModel;
 }
 
-function endpointModel(facts: EndpointFacts, nodes: NameTable, problems: Problems): EndpointModel[] {
-  const node = nodes.rowOf(facts.node);
-  if (node === null) {
-    problems.add(positionIn(facts.place, 'node'), `endpoint ${facts.pod}: ${nodes.unknown(facts.node)}`);
+/** In a dump an endpoint may stand outside the cluster, or name a node that is no more: then nothing answers there. */
+function endpointModel(
+  facts: EndpointFacts,
+  fromObjects: boolean,
+  nodes: NameTable,
+  problems: Problems,
+): EndpointModel[] {
+  const { pod, node: name, addresses, ready, serving, terminating } = facts;
+  const node = name === null ? -1 : nodes.rowOf(name);
+  if (node === null && !fromObjects) {
+    problems.add(positionIn(facts.place, 'node'), `endpoint ${pod}: ${nodes.unknown(name!)}`);
     return [];
   }
-  const { pod, addresses, ready, serving, terminating } = facts;
-  return [{ pod, node, addresses, ready, serving, terminating }];
+  const details = Object.entries({
+    targetPorts: facts.targetPorts,
+    zoneHints: facts.zoneHints,
+    nodeHints: facts.nodeHints,
+    gone: node === null ? true : facts.gone,
+  }).filter(([, value]) => value !== undefined);
+  return [{ pod, node: node ?? -1, addresses, ready, serving, terminating, ...Object.fromEntries(details) }];
 }
 
 /** The last of several routes to one prefix holds. */

@@ -1,4 +1,5 @@
 /** Documents of `kind: Scenario` as facts. */
+import { USUAL_PREFERENCE } from '../defaults.js';
 import { ecmpSettings } from '../ecmp-settings.js';
 import { PROTOCOLS } from '../limits.js';
 import type { Problems } from '../yaml/problems.js';
@@ -32,6 +33,7 @@ export function scenarioFacts(
       gracefulRestartS: router.bgp.gracefulRestart,
       fibDelayS: router.bgp.fibDelay,
     },
+    aggregates: router?.aggregates,
     routes: (router?.routes ?? []).map((route, i) => ({ ...route, place: place('router', 'routes', i) })),
     edge: spec.edge && { raw: spec.edge, place: place('edge') },
     dataplane: dataplaneFacts(spec.dataplane, place('dataplane', 'overlay')),
@@ -83,6 +85,8 @@ function nodeFacts(raw: NonNullable<RawSpec['nodes']>[number], place: Place): No
     podGateways: raw.podGateway,
     tunnelAddresses: raw.tunnelAddress,
     rack: raw.rack,
+    zone: raw.zone,
+    hasTunnel: raw.hasTunnel,
     announces: raw.announces,
   };
 }
@@ -92,6 +96,16 @@ function serviceFacts(raw: NonNullable<RawSpec['services']>[number], place: Plac
     name: raw.name,
     place,
     vips: raw.vip,
+    externalIPs: raw.externalIPs,
+    clusterAddresses: raw.clusterIP,
+    internalTrafficPolicy: raw.internalTrafficPolicy,
+    sourceRanges: raw.loadBalancerSourceRanges,
+    publishNotReady: raw.publishNotReadyAddresses,
+    announcers: raw.announces?.map((one) => ({
+      node: one.node,
+      vips: 'vip' in one ? one.vip : undefined,
+      preference: ('preference' in one ? one.preference : undefined) ?? USUAL_PREFERENCE,
+    })),
     ports: raw.ports?.map(({ name, protocol, port, targetPort, nodePort }) => ({
       name: name ?? null,
       proto: PROTOCOLS[protocol ?? 'TCP']!,
@@ -104,16 +118,19 @@ function serviceFacts(raw: NonNullable<RawSpec['services']>[number], place: Plac
     affinityTimeoutS: raw.sessionAffinityTimeout,
     probes: raw.probes,
     l7Proxy: raw.l7Proxy,
-    endpoints: raw.endpoints?.map(({ pod, node, address, ready, serving, terminating = false }, i) => ({
-      pod,
-      node,
-      addresses: address,
-      // A terminating endpoint is never ready; it goes on serving unless somebody says otherwise.
-      ready: ready ?? !terminating,
-      serving: serving ?? ready ?? true,
-      terminating,
-      place: { document: place.document, path: [...place.path, 'endpoints', i] },
-    })),
+    endpoints: raw.endpoints?.map(
+      ({ pod, node, address, ready, serving, terminating = false, ...rest }, i) => ({
+        ...rest,
+        pod,
+        node: node ?? null,
+        addresses: address,
+        // A terminating endpoint is never ready; it goes on serving unless somebody says otherwise.
+        ready: ready ?? !terminating,
+        serving: serving ?? ready ?? true,
+        terminating,
+        place: { document: place.document, path: [...place.path, 'endpoints', i] },
+      }),
+    ),
   };
 }
 

@@ -3,6 +3,7 @@
  * services, behind them stand three nodes with one endpoint each, and half-way through one node is withdrawn.
  * What was chosen is said in `notes`.
  */
+
 import {
   type Address,
   compareAddresses,
@@ -13,8 +14,9 @@ import {
 } from '../../addr/address.js';
 import { type Prefix, prefixContains } from '../../addr/prefix.js';
 import { FlowfateError } from '../../errors.js';
+import { assumptionsOf } from '../assumptions.js';
 import { DEFAULT_SEED } from '../defaults.js';
-import type { EndpointModel, NodeModel, ServiceModel, TimelineEvent } from '../model.js';
+import type { ClusterModel, EndpointModel, NodeModel, ServiceModel, TimelineEvent } from '../model.js';
 import { Problems } from '../yaml/problems.js';
 import type { LoadedScenario } from './load-scenario.js';
 import { resolveModel } from './resolve-model.js';
@@ -70,14 +72,15 @@ export function scenarioFromCapture(seen: SeenTraffic, options: FromCaptureOptio
   const timeline: TimelineEvent[] =
     options.event === 'none' ? [] : [{ at: middleOf(seen.durationS), kind: 'withdraw', node: 1 }];
   const model = resolveModel({ seed: DEFAULT_SEED }, 'from-capture', new Problems());
+  const made: ClusterModel = {
+    ...model,
+    router: { ...model.router, addresses: nets.map(({ nodes: net }) => host(net, 254)) },
+    nodes,
+    services,
+    timeline,
+  };
   return {
-    model: {
-      ...model,
-      router: { ...model.router, addresses: nets.map(({ nodes: net }) => host(net, 254)) },
-      nodes,
-      services,
-      timeline,
-    },
+    model: { ...made, assumed: [...assumptionsOf({}, made), ...MADE] },
     notes: notesOn(seen, servers, timeline),
   };
 }
@@ -191,6 +194,15 @@ function madeService(
     ),
   };
 }
+
+/** What the whole of such a scenario is. */
+const MADE = [
+  {
+    what: 'nodes, services',
+    value: 'made from the capture',
+    because: 'no scenario and no objects of the cluster were given',
+  },
+];
 
 /** To the millisecond, as a person would write it. */
 function middleOf(durationS: number): number {

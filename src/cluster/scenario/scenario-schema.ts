@@ -11,6 +11,7 @@ import {
   CILIUM_TABLE_SIZES,
   IPVS_SCHEDULERS,
   MAX_CONNTRACK,
+  MAX_WORD,
   OVERLAY_NAMES,
   PROXY_NAMES,
 } from '../limits.js';
@@ -92,6 +93,8 @@ const node = mapping({
   podGateway: addresses.optional(),
   tunnelAddress: addresses.optional(),
   rack: z.string({ error: 'expected text' }).optional(),
+  zone: z.string({ error: 'expected text' }).optional(),
+  hasTunnel: truth.optional(),
   announces: z.union([z.boolean(), z.literal('auto')], { error: ANNOUNCES }).optional(),
 });
 
@@ -104,10 +107,17 @@ const servicePort = mapping({
   nodePort: port.optional(),
 });
 
+const targetPort = z.union([port, z.null()], { error: 'expected a port from 1 to 65535, or null' });
+
 const endpoint = mapping({
   pod: name,
-  node: name,
+  /** absent: outside the cluster */
+  node: name.optional(),
   address: addresses,
+  targetPorts: listOf(targetPort).optional(),
+  zoneHints: listOf(name).optional(),
+  nodeHints: listOf(name).optional(),
+  gone: truth.optional(),
   ready: truth.optional(),
   serving: truth.optional(),
   terminating: truth.optional(),
@@ -136,9 +146,24 @@ const probes = mapping({
   startupS: startup,
 }));
 
+const ANNOUNCERS = 'expected a list of nodes, or of mappings with node, preference and vip';
+const announcer = z.union(
+  [
+    name.transform((node) => ({ node })),
+    mapping({ node: name, preference: wholeNumber(0, MAX_WORD).optional(), vip: addresses.optional() }),
+  ],
+  { error: ANNOUNCERS },
+);
+
 const service = mapping({
   name,
   vip: addresses.optional(),
+  externalIPs: addresses.optional(),
+  clusterIP: addresses.optional(),
+  internalTrafficPolicy: oneOf(['Cluster', 'Local']).optional(),
+  loadBalancerSourceRanges: prefixes.optional(),
+  publishNotReadyAddresses: truth.optional(),
+  announces: z.array(announcer, { error: ANNOUNCERS }).optional(),
   ports: listOf(servicePort).optional(),
   externalTrafficPolicy: oneOf(['Cluster', 'Local']).optional(),
   sessionAffinity: oneOf(['None', 'ClientIP']).optional(),
@@ -166,6 +191,7 @@ export const scenarioSchema = mapping({
       ecmp: ecmpSchema.optional(),
       bgp: bgp.optional(),
       routes: listOf(routeSchema).optional(),
+      aggregates: prefixes.optional(),
     }).optional(),
     edge: edgeSchema.optional(),
     dataplane: dataplane.optional(),

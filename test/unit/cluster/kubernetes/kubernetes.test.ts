@@ -72,10 +72,8 @@ describe('Kubernetes objects', () => {
     const { model, notes } = loadScenario([golden('objects.yaml'), golden('metallb.yaml')]);
     expect(printScenario(model)).toBe(golden('expected.yaml').text);
     expect(notes).toEqual([
-      'L2Advertisement is left out: here VIPs reach their nodes by routes, not by one node that answers ARP.',
-      'Left out, for they do not change the path of a packet here: DaemonSet (apps).',
-      'Service pending has type LoadBalancer but no address yet; it is left out.',
-      'Service dns: loadBalancerSourceRanges is not modelled; every client is let in.',
+      'Service pending has type LoadBalancer but no address yet: from outside it has node ports only.',
+      'Service dns: no EndpointSlice of it was given; its endpoints are the Pods that it selects.',
       'Cordoned (n2) changes nothing here: MetalLB goes on announcing from such nodes.',
       'Not Ready by its conditions: n3. It still answers here; say nodeDown at 0s if it does not.',
     ]);
@@ -113,6 +111,7 @@ spec:
     ]);
     expect(model.services.map((s) => [s.name, s.externalTrafficPolicy, s.endpoints.length])).toEqual([
       ['web', 'Cluster', 3],
+      ['kubernetes', 'Cluster', 0],
       ['dns', 'Cluster', 2],
     ]);
     expect(model.timeline).toEqual([
@@ -190,10 +189,12 @@ describe('VIPs of a Service', () => {
       '203.0.113.7',
     ]);
   });
-  it('are none for other types: the error says what was looked for', () => {
+  it('are none for other types, which is said', () => {
     const text = stream(node(1), object('v1', 'Service', 'web', { spec: { type: 'NodePort' } }));
-    expect(() => load(text)).toThrow(
-      '0.yaml: there are no services; list them under spec.services or give Service objects of type LoadBalancer with an address',
+    const { model, notes } = load(text);
+    expect(model.services).toEqual([]);
+    expect(notes).toContain(
+      'None of the 1 Service object has type LoadBalancer with an address, or externalIPs.',
     );
   });
 });
@@ -281,15 +282,15 @@ describe('endpoints of a Service', () => {
     const lone = slice('web', [{ addresses: ['10.244.2.1'] }]);
     const pod = object('v1', 'Pod', 'a', { spec: { nodeName: 'n2' }, status: { podIP: '10.244.2.1' } });
     expect(endpointsOf(lone, pod)).toEqual([['10.244.2.1', 1, '10.244.2.1', true, true, false]]);
-    expect(() => endpointsOf(lone)).toThrow(
-      /^0\.yaml:7:\d+: endpoint 10\.244\.2\.1 of service web names no node; give its Pod object or set nodeName$/,
-    );
+    // a database outside the cluster
+    expect(endpointsOf(lone)).toEqual([['10.244.2.1', -1, '10.244.2.1', true, true, false]]);
   });
 
-  it('on a node that is not there are refused where they stand', () => {
-    expect(() => endpointsOf(slice('web', [{ addresses: ['10.244.9.1'], nodeName: 'n9' }]))).toThrow(
-      /^0\.yaml:7:\d+: endpoint 10\.244\.9\.1: there is no node "n9"; did you mean "n1"\? \(known: n1, n2\)$/,
-    );
+  it('on a node that is no more stay in the list, and nothing answers there', () => {
+    const gone = slice('web', [{ addresses: ['10.244.9.1'], nodeName: 'n9' }]);
+    expect(endpointsOf(gone)).toEqual([['10.244.9.1', -1, '10.244.9.1', true, true, false]]);
+    const { model } = load(stream(node(1), service('web'), gone));
+    expect(model.services[0]!.endpoints[0]!.gone).toBe(true);
   });
 });
 
@@ -337,26 +338,12 @@ describe('target ports of a Service', () => {
     expect(ports([{ port: 80, targetPort: 'http' }], pod).ports).toEqual([[null, 6, 80, 8081]]);
   });
 
-  it('that differ from pod to pod are one here, which is said', () => {
-    const listed = slice(
-      'web',
-      [endpoint],
-      [
-        { name: '', port: 8080 },
-        { name: '', port: 9090 },
-      ],
-    );
-    expect(ports([{ port: 80, targetPort: 'http' }], listed)).toEqual({
-      ports: [[null, 6, 80, 8080]],
-      notes: ['Service web: port 80 leads to ports 8080, 9090 of different pods; 8080 is taken for all.'],
-    });
-  });
-
-  it('with a name that nothing explains are refused', () => {
+  it('with a name that nothing explains lead to no endpoint, which is said', () => {
     const listed = slice('web', [endpoint], []);
-    expect(() => ports([{ port: 80, targetPort: 'http' }], listed)).toThrow(
-      /^0\.yaml:3:\d+: service web: nothing says which number the target port "http" has; give its EndpointSlices or Pods$/,
-    );
+    expect(ports([{ port: 80, targetPort: 'http' }], listed)).toEqual({
+      ports: [[null, 6, 80, 80]],
+      notes: ['Service web: no endpoint serves its port 80; connections to it are refused.'],
+    });
   });
 });
 
@@ -416,7 +403,7 @@ describe('who announces', () => {
     expect(model.nodes.map((n) => n.announces)).toEqual([false, false, 'auto']);
   });
 
-  it('is the same for all services here; a difference between them is said', () => {
+  it('is decided a service at a time; that nobody announces one is said', () => {
     const { model, notes } = load(
       stream(
         node(1),
@@ -428,18 +415,23 @@ describe('who announces', () => {
       ),
     );
     expect(model.nodes[0]!.announces).toBe('auto');
-    expect(notes).toEqual([
-      'By its BGPAdvertisements node n1 announces only web; here a node announces every VIP, so it is taken to.',
+    expect(model.services.map(({ announcers }) => announcers!.map(({ node: row }) => row))).toEqual([
+      [0],
+      [],
     ]);
+    expect(notes).toContain(
+      'Nobody announces 198.51.100.1: no advertisement of MetalLB covers 198.51.100.1 of service api (pool two).',
+    );
   });
 });
 
 describe('the router of the BGPPeers', () => {
   const routerOf = (...objects: string[]) => {
     const { model, notes } = load(
-      stream(node(1), service('web'), metallb('BGPAdvertisement', 'all', {}), ...objects),
+      stream(node(1), service('web'), slice('web', []), metallb('BGPAdvertisement', 'all', {}), ...objects),
     );
-    return { ...model.router.bgp, addresses: model.router.addresses.map(formatAddress), notes };
+    const ofRouter = notes.filter((note) => !note.startsWith('Service web'));
+    return { ...model.router.bgp, addresses: model.router.addresses.map(formatAddress), notes: ofRouter };
   };
 
   it('has their address, hold time, BFD and graceful restart', () => {

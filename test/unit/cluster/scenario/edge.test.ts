@@ -127,13 +127,13 @@ describe('spec.edge', () => {
     expect(
       model.timeline.map((e) => (e.kind === 'poolMember' ? `${e.at} ${e.action} ${e.member.node}` : '')),
     ).toEqual(['5 add 2', '6 remove 0', '6 remove 1', '7 offline 2', '8 add 0', '9 enable 0', '9 disable 1']);
-    expect(load(printScenario(model))).toEqual({ ...model, name: 'f' });
+    expect(load(printScenario(model))).toEqual({ ...model, name: 'f', assumed: [] });
     const pods = changed(
       'members: [n1, "n2*3", { member: n3, session: disabled }]',
       'target: pod\n        members: [p1]',
     );
     const direct = load(pods.replace('poolMember: { add: n3 }', 'poolMember: { remove: p1 }'));
-    expect(load(printScenario(direct))).toEqual({ ...direct, name: 'f' });
+    expect(load(printScenario(direct))).toEqual({ ...direct, name: 'f', assumed: [] });
   });
 
   it.each([

@@ -102,7 +102,9 @@ describe('scenarioFromCapture()', () => {
     const servers = [server('203.0.113.10', 9, [6, 80]), server('2001:db8::1', 9, [132, 9], [17, 53])];
     const { model } = scenarioFromCapture({ servers, durationS: 10 });
     const loaded = loadScenario([{ name: 'printed', text: printScenario(model) }]);
-    expect(loaded.model).toEqual(model);
+    expect({ ...loaded.model, assumed: model.assumed }).toEqual({ ...model, unread: [] });
+    // what is printed is stated
+    expect(loaded.model.assumed).toEqual([]);
   });
 
   it('needs a flow to a port', () => {

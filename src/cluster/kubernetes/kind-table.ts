@@ -1,0 +1,283 @@
+/**
+ * What becomes of each kind of object of a dump: the one table that reader and documentation go by.
+ *
+ * - used: its fields decide something here
+ * - not-read: it may change a path, and does not here; whoever gives it is told
+ * - irrelevant: no packet's path depends on it
+ *
+ * A kind that stands nowhere is unknown: of a group that is known here it is probably a slip of the pen.
+ */
+export type KindUse = 'used' | 'not-read' | 'irrelevant';
+
+export interface KindEntry {
+  readonly kind: string;
+  /** API group; '' is the core group */
+  readonly group: string;
+  readonly use: KindUse;
+  /** used: the fields that are read; not-read: what that means, the end of a sentence; irrelevant: empty */
+  readonly what: string;
+}
+
+const used = (group: string, kind: string, what: string): KindEntry => ({ group, kind, use: 'used', what });
+const notRead = (group: string, kind: string, what: string): KindEntry => ({
+  group,
+  kind,
+  use: 'not-read',
+  what,
+});
+const irrelevant = (group: string, ...kinds: string[]): KindEntry[] =>
+  kinds.map((kind) => ({ group, kind, use: 'irrelevant', what: '' }));
+
+const CALICO_GROUPS = ['crd.projectcalico.org', 'projectcalico.org'] as const;
+const calico = (entry: (group: string) => KindEntry): KindEntry[] => CALICO_GROUPS.map(entry);
+
+export const KIND_TABLE: readonly KindEntry[] = [
+  used(
+    '',
+    'Node',
+    'labels, annotations of Calico and k3s, spec.podCIDRs, unschedulable, status.addresses, capacity.cpu, conditions',
+  ),
+  used(
+    '',
+    'Service',
+    'type, clusterIPs, externalIPs, loadBalancerIP, loadBalancerClass, loadBalancerSourceRanges, ports, selector, traffic policies, sessionAffinity, publishNotReadyAddresses; status.loadBalancer.ingress with ipMode; labels',
+  ),
+  used('', 'Endpoints', 'subsets: addresses, notReadyAddresses, ports'),
+  used(
+    '',
+    'Pod',
+    'labels, deletionTimestamp, nodeName, container ports, status: phase, podIPs, condition Ready',
+  ),
+  used('', 'ConfigMap', 'kube-proxy, cilium-config, MetalLB before 0.13; others are irrelevant'),
+  used(
+    'discovery.k8s.io',
+    'EndpointSlice',
+    'addressType, endpoints with conditions, hints and node (v1beta1: topology), ports',
+  ),
+  used('apps', 'DaemonSet', 'arguments and environment of kube-proxy, kube-router and kube-vip'),
+  used('kubeproxy.config.k8s.io', 'KubeProxyConfiguration', 'mode, iptables, ipvs, nftables, conntrack'),
+  used('metallb.io', 'IPAddressPool', 'addresses, labels'),
+  used('metallb.io', 'AddressPool', 'protocol, addresses, bgpAdvertisements'),
+  used(
+    'metallb.io',
+    'BGPPeer',
+    'myASN, peerASN, peerAddress, holdTime, bfdProfile, enableGracefulRestart, nodeSelectors',
+  ),
+  used(
+    'metallb.io',
+    'BGPAdvertisement',
+    'ipAddressPools, ipAddressPoolSelectors, serviceSelectors, nodeSelectors, peers, localPref, aggregationLength',
+  ),
+  used(
+    'metallb.io',
+    'L2Advertisement',
+    'ipAddressPools, ipAddressPoolSelectors, serviceSelectors, nodeSelectors',
+  ),
+  used('metallb.io', 'BFDProfile', 'detectMultiplier, receiveInterval'),
+  ...irrelevant(
+    'metallb.io',
+    'Community',
+    'ServiceL2Status',
+    'ServiceBGPStatus',
+    'BGPSessionStatus',
+    'ConfigurationState',
+  ),
+  ...calico((group) => used(group, 'IPPool', 'cidr, blockSize, ipipMode, vxlanMode, disabled')),
+  ...calico((group) => used(group, 'IPAMBlock', 'cidr, affinity, deleted, allocations, attributes')),
+  ...calico((group) => used(group, 'FelixConfiguration', 'bpfEnabled, bpfExternalServiceMode')),
+  ...calico((group) =>
+    used(group, 'BGPConfiguration', 'asNumber, serviceLoadBalancerIPs, serviceExternalIPs'),
+  ),
+  ...calico((group) => used(group, 'BGPPeer', 'peerIP, asNumber, node, nodeSelector')),
+  ...calico((group) =>
+    notRead(group, 'NetworkPolicy', 'flows that it denies are judged as if they were allowed'),
+  ),
+  ...calico((group) =>
+    notRead(group, 'GlobalNetworkPolicy', 'flows that it denies are judged as if they were allowed'),
+  ),
+  ...calico((group) => notRead(group, 'BGPFilter', 'routes that it filters are taken to be announced')),
+  ...CALICO_GROUPS.flatMap((group) =>
+    irrelevant(
+      group,
+      'BlockAffinity',
+      'CalicoNodeStatus',
+      'CalicoAPIConfig',
+      'ClusterInformation',
+      'GlobalNetworkSet',
+      'HostEndpoint',
+      'IPAMConfig',
+      'IPAMConfiguration',
+      'IPAMHandle',
+      'IPReservation',
+      'KubeControllersConfiguration',
+      'NetworkSet',
+      'Profile',
+      'Tier',
+      'WorkloadEndpoint',
+    ),
+  ),
+  used('operator.tigera.io', 'Installation', 'calicoNetwork.linuxDataplane'),
+  ...irrelevant('operator.tigera.io', 'APIServer', 'ImageSet', 'TigeraStatus', 'Goldmane', 'Whisker'),
+  used(
+    'cilium.io',
+    'CiliumBGPPeeringPolicy',
+    'nodeSelector, virtualRouters: localASN, serviceSelector, neighbors',
+  ),
+  used('cilium.io', 'CiliumBGPClusterConfig', 'nodeSelector, bgpInstances: peers'),
+  used('cilium.io', 'CiliumBGPPeerConfig', 'families: advertisements'),
+  used('cilium.io', 'CiliumBGPAdvertisement', 'labels, advertisements: type, service.addresses, selector'),
+  used('cilium.io', 'CiliumLoadBalancerIPPool', 'that load balancer addresses are Cilium’s'),
+  notRead(
+    'cilium.io',
+    'CiliumL2AnnouncementPolicy',
+    'the one node that answers ARP for an address is not known',
+  ),
+  notRead('cilium.io', 'CiliumNetworkPolicy', 'flows that it denies are judged as if they were allowed'),
+  notRead(
+    'cilium.io',
+    'CiliumClusterwideNetworkPolicy',
+    'flows that it denies are judged as if they were allowed',
+  ),
+  notRead('cilium.io', 'CiliumEnvoyConfig', 'what it diverts to Envoy is judged as if it were not'),
+  notRead(
+    'cilium.io',
+    'CiliumClusterwideEnvoyConfig',
+    'what it diverts to Envoy is judged as if it were not',
+  ),
+  notRead('cilium.io', 'CiliumLocalRedirectPolicy', 'what it redirects is judged as if it were not'),
+  notRead(
+    'cilium.io',
+    'CiliumBGPNodeConfigOverride',
+    'sessions and addresses that it changes are taken as they were',
+  ),
+  ...irrelevant(
+    'cilium.io',
+    'CiliumBGPNodeConfig',
+    'CiliumCIDRGroup',
+    'CiliumEgressGatewayPolicy',
+    'CiliumEndpoint',
+    'CiliumEndpointSlice',
+    'CiliumExternalWorkload',
+    'CiliumIdentity',
+    'CiliumNode',
+    'CiliumNodeConfig',
+    'CiliumPodIPPool',
+  ),
+  notRead('networking.k8s.io', 'NetworkPolicy', 'flows that it denies are judged as if they were allowed'),
+  notRead(
+    'policy.networking.k8s.io',
+    'AdminNetworkPolicy',
+    'flows that it denies are judged as if they were allowed',
+  ),
+  notRead(
+    'policy.networking.k8s.io',
+    'BaselineAdminNetworkPolicy',
+    'flows that it denies are judged as if they were allowed',
+  ),
+  notRead('cis.f5.com', 'VirtualServer', 'say the load balancer under spec.edge of a Scenario'),
+  notRead('cis.f5.com', 'TransportServer', 'say the load balancer under spec.edge of a Scenario'),
+  notRead('cis.f5.com', 'IngressLink', 'say the load balancer under spec.edge of a Scenario'),
+  ...irrelevant('cis.f5.com', 'ExternalDNS', 'Policy', 'TLSProfile', 'DeployConfig'),
+  notRead(
+    'traefik.io',
+    'IngressRoute',
+    'what the proxy trusts is said under l7Proxy of a Scenario’s service',
+  ),
+  notRead('traefik.io', 'IngressRouteTCP', 'what the proxy does behind its endpoint is not followed'),
+  notRead('traefik.io', 'IngressRouteUDP', 'what the proxy does behind its endpoint is not followed'),
+  ...irrelevant(
+    'traefik.io',
+    'Middleware',
+    'MiddlewareTCP',
+    'ServersTransport',
+    'ServersTransportTCP',
+    'TLSOption',
+    'TLSStore',
+    'TraefikService',
+  ),
+  ...irrelevant('networking.k8s.io', 'Ingress', 'IngressClass', 'IPAddress', 'ServiceCIDR'),
+  ...irrelevant(
+    'gateway.networking.k8s.io',
+    'BackendTLSPolicy',
+    'Gateway',
+    'GatewayClass',
+    'GRPCRoute',
+    'HTTPRoute',
+    'ReferenceGrant',
+    'TCPRoute',
+    'TLSRoute',
+    'UDPRoute',
+  ),
+  ...irrelevant(
+    '',
+    'Binding',
+    'ComponentStatus',
+    'Event',
+    'LimitRange',
+    'Namespace',
+    'PersistentVolume',
+    'PersistentVolumeClaim',
+    'PodTemplate',
+    'ReplicationController',
+    'ResourceQuota',
+    'Secret',
+    'ServiceAccount',
+  ),
+  ...irrelevant('apps', 'ControllerRevision', 'Deployment', 'ReplicaSet', 'StatefulSet'),
+  ...irrelevant('kubeadm.k8s.io', 'ClusterConfiguration', 'InitConfiguration', 'JoinConfiguration'),
+  ...irrelevant('kubelet.config.k8s.io', 'KubeletConfiguration'),
+];
+
+/** Groups of which no kind has to do with a packet's path, or the ends of their names. */
+const IRRELEVANT_GROUPS = [
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'apiregistration.k8s.io',
+  'authentication.k8s.io',
+  'authorization.k8s.io',
+  'autoscaling',
+  'batch',
+  'certificates.k8s.io',
+  'coordination.k8s.io',
+  'events.k8s.io',
+  'flowcontrol.apiserver.k8s.io',
+  'internal.apiserver.k8s.io',
+  'metrics.k8s.io',
+  'node.k8s.io',
+  'policy',
+  'rbac.authorization.k8s.io',
+  'resource.k8s.io',
+  'scheduling.k8s.io',
+  'snapshot.storage.k8s.io',
+  'storage.k8s.io',
+  'storagemigration.k8s.io',
+  'acme.cert-manager.io',
+  'argoproj.io',
+  'bitnami.com',
+  'cert-manager.io',
+  'external-secrets.io',
+  'fluxcd.io',
+  'helm.cattle.io',
+  'k3s.cattle.io',
+  'kyverno.io',
+  'longhorn.io',
+  'machineconfiguration.openshift.io',
+  'monitoring.coreos.com',
+  'velero.io',
+];
+
+export type KindVerdict = KindEntry | { readonly use: 'unknown'; readonly sameGroup: readonly string[] };
+
+const byName = new Map(KIND_TABLE.map((entry) => [`${entry.group}/${entry.kind}`, entry]));
+
+export function kindOf(group: string, kind: string): KindVerdict {
+  const entry = byName.get(`${group}/${kind}`);
+  if (entry !== undefined) return entry;
+  if (IRRELEVANT_GROUPS.some((known) => group === known || group.endsWith(`.${known}`))) {
+    return { group, kind, use: 'irrelevant', what: '' };
+  }
+  return {
+    use: 'unknown',
+    sameGroup: KIND_TABLE.filter((one) => one.group === group).map((one) => one.kind),
+  };
+}
