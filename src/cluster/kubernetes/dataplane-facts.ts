@@ -81,7 +81,7 @@ function kubeRouterFacts({ daemonSet }: KubernetesObjects): DataplaneFacts | nul
 function kubeProxyFacts(objects: KubernetesObjects, remarks: Remarks): DataplaneFacts | null {
   const config = kubeProxyConfiguration(objects, remarks);
   const words = [...(argumentsOf(objects.daemonSet, 'kube-proxy') ?? []), ...k3sWords(objects)];
-  const given = (name: string): string | undefined => valueOf(words, name);
+  const given = (name: string): string | undefined => argumentOf(words, name);
   const hasArguments = ['proxy-mode', 'ipvs-scheduler'].some((name) => given(name) !== undefined);
   // a file named by --config is all that counts
   const useConfig = config !== null && (given('config') !== undefined || !hasArguments);
@@ -195,7 +195,7 @@ function k3sWords({ node }: KubernetesObjects): string[] {
 }
 
 /** `--name=value` or `--name value`. */
-export function valueOf(words: readonly string[], name: string): string | undefined {
+export function argumentOf(words: readonly string[], name: string): string | undefined {
   const flag = `--${name}`;
   for (const [i, word] of words.entries()) {
     if (word.startsWith(`${flag}=`)) return word.slice(flag.length + 1);
@@ -205,7 +205,7 @@ export function valueOf(words: readonly string[], name: string): string | undefi
 }
 
 export function switchOf(words: readonly string[], name: string, usual: boolean): boolean {
-  const value = valueOf(words, name);
+  const value = argumentOf(words, name);
   return value === undefined ? usual : value !== 'false';
 }
 
