@@ -8,34 +8,13 @@
 import { type Address, formatAddress } from '../../addr/address.js';
 import { formatPrefix, type Prefix } from '../../addr/prefix.js';
 import type { AnnouncerFacts, ClusterFacts, NodeFacts, ServiceFacts } from '../scenario/facts.js';
+import type { AnnouncedService, Announcement, AnnouncingNode } from './announcement.js';
 import { calicoAnnouncement } from './calico-announcers.js';
 import { ciliumAnnouncement } from './cilium-announcers.js';
 import { daemonAnnouncement } from './daemon-announcers.js';
 import type { KubernetesObjects, Remarks } from './kubernetes-objects.js';
-import type { Labels } from './label-selector.js';
 import { metalLbAnnouncement } from './metallb-announcers.js';
 import { metalLbConfig } from './metallb-config.js';
-
-export interface AnnouncingNode {
-  readonly name: string;
-  readonly labels: Labels;
-}
-
-export interface AnnouncedService {
-  readonly name: string;
-  readonly namespace: string;
-  readonly labels: Labels;
-  readonly loadBalancerClass: string | undefined;
-  readonly external: boolean;
-}
-
-export interface Announcement {
-  readonly announcers: readonly { readonly node: string; readonly preference: number }[];
-  /** what is announced in the place of the VIP's host route, or null */
-  readonly aggregate: Prefix | null;
-  /** where nobody announces: why, a sentence without its end */
-  readonly why: string | null;
-}
 
 /** kube-controller-manager and MetalLB (0.13.11 and later) leave such nodes out. */
 const EXCLUDE = 'node.kubernetes.io/exclude-from-external-load-balancers';

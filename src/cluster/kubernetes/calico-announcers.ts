@@ -7,7 +7,7 @@
 import { type Address, formatAddress, parseAddress, sameAddress } from '../../addr/address.js';
 import { prefixContains } from '../../addr/prefix.js';
 import { USUAL_PREFERENCE } from '../defaults.js';
-import type { AnnouncedService, Announcement, AnnouncingNode } from './announcers.js';
+import type { AnnouncedService, Announcement, AnnouncingNode } from './announcement.js';
 import { calicoSelector } from './calico-selector.js';
 import type { KubernetesObjects, Remarks } from './kubernetes-objects.js';
 

@@ -8,7 +8,7 @@
  */
 import { type Address, formatAddress, parseAddress, sameAddress } from '../../addr/address.js';
 import { USUAL_PREFERENCE } from '../defaults.js';
-import type { AnnouncedService, Announcement, AnnouncingNode } from './announcers.js';
+import type { AnnouncedService, Announcement, AnnouncingNode } from './announcement.js';
 import type { KubernetesObjects } from './kubernetes-objects.js';
 import type { LabelSelector } from './kubernetes-schemas.js';
 import { type Labels, matches } from './label-selector.js';

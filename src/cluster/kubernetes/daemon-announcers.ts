@@ -6,7 +6,7 @@
  */
 import type { Address } from '../../addr/address.js';
 import { USUAL_PREFERENCE } from '../defaults.js';
-import type { AnnouncedService, Announcement, AnnouncingNode } from './announcers.js';
+import type { AnnouncedService, Announcement, AnnouncingNode } from './announcement.js';
 import { argumentsOf, switchOf } from './dataplane-facts.js';
 import type { KubernetesObjects } from './kubernetes-objects.js';
 import { matches } from './label-selector.js';

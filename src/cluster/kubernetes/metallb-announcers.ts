@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import { type Address, formatAddress, sameAddress } from '../../addr/address.js';
 import { hostPrefix, maskAddress, type Prefix } from '../../addr/prefix.js';
 import { USUAL_PREFERENCE } from '../defaults.js';
-import type { AnnouncedService, Announcement, AnnouncingNode } from './announcers.js';
+import type { AnnouncedService, Announcement, AnnouncingNode } from './announcement.js';
 import { type Labels, matchesAny } from './label-selector.js';
 import {
   type MetalLbAdvertisement,
