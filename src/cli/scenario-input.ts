@@ -1,10 +1,13 @@
 /** The scenario that a command runs: from files and options. */
 import type { Command } from 'commander';
+import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { type RouterText, readRouterTables } from '../cluster/router-tables/read-router-tables.js';
 import { type LoadedScenario, loadScenario, type SourceFile } from '../cluster/scenario/load-scenario.js';
+import { narrowModel, type SeenEnds } from '../cluster/scenario/narrow-model.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
+import { flowAddress } from '../flow/flow-rows.js';
 import { readRouterState, readSources } from '../input/read-sources.js';
 import { sinceT0, splitEvents } from './clock-event.js';
 import type { Io } from './io.js';
@@ -95,7 +98,15 @@ export async function scenarioFor(
   const chosen = async (scenario: ChosenScenario, index: CaptureIndex): Promise<ChosenScenario> => {
     for (const note of scenario.notes) warn(io, note);
     const model = reseeded(scenario.model, options.seed);
-    return { ...scenario, model: await withClockEvents(model, options.event, index) };
+    const timed = await withClockEvents(model, options.event, index);
+    const narrowed = narrowModel(timed, () => seenEnds(index));
+    if (narrowed.idle > 0) {
+      warn(
+        io,
+        `The cluster is large: the endpoints of ${narrowed.idle} services that the capture does not touch were left out.`,
+      );
+    }
+    return { ...scenario, model: narrowed.model };
   };
   if (stated !== null) return async (index) => chosen({ ...stated, madeFromCapture: false }, index);
   return async (index) => {
@@ -125,6 +136,16 @@ export async function withClockEvents(
     model,
     byClock.map((event) => sinceT0(event, t0Ns)),
   );
+}
+
+function seenEnds({ flows }: CaptureIndex): SeenEnds {
+  const addresses = new Set<string>();
+  const ports = new Set<number>();
+  for (let f = 0; f < flows.count; f++) {
+    for (const side of ['a', 'b'] as const) addresses.add(formatAddress(flowAddress(flows, f, side)));
+    ports.add(flows.aPort[f]!).add(flows.bPort[f]!);
+  }
+  return { addresses, ports };
 }
 
 function reseeded(model: ClusterModel, seed: number | undefined): ClusterModel {
