@@ -15,12 +15,16 @@ const FAMILIES = [4, 6] as const;
 type Family = (typeof FAMILIES)[number];
 
 export function checkBlocks(model: ClusterModel, facts: ClusterFacts, problems: Problems): void {
+  const hosted = addressesByNode(model);
   for (const [row, node] of model.nodes.entries()) {
     if (node.podGateways.length === 0) continue;
     for (const family of FAMILIES) {
       const blocks = node.podCidrs.filter(isOf(family));
       const room = blocks.reduce((sum, cidr) => sum + sizeOf(cidr), 0);
-      const pods = podAddresses(model, row, family);
+      const held = (hosted.get(row) ?? []).filter((address) => address.family === family);
+      // whose they are is asked only where all of them would be too many: it is a question to every other node
+      if (held.length + node.tunnelAddresses.length <= room) continue;
+      const pods = podAddresses(model, row, held);
       const tunnel = model.dataplane.overlay === 'none' ? [] : ownIn(blocks, node.tunnelAddresses);
       const needed = new Set([...pods, ...tunnel]).size;
       if (blocks.length === 0 || needed <= room) continue;
@@ -69,18 +73,25 @@ function ownIn(blocks: readonly Prefix[], addresses: readonly Address[]): string
     .map(formatAddress);
 }
 
-/** Addresses of the node's pods, of the family, that are neither the node's own nor another node's to give. */
-function podAddresses(model: ClusterModel, row: number, family: Family): Set<string> {
+/** Addresses of endpoints by the row of their node. */
+function addressesByNode({ services }: ClusterModel): Map<number, Address[]> {
+  const hosted = new Map<number, Address[]>();
+  for (const { node, addresses } of services.flatMap(({ endpoints }) => endpoints)) {
+    const list = hosted.get(node);
+    if (list === undefined) hosted.set(node, [...addresses]);
+    else list.push(...addresses);
+  }
+  return hosted;
+}
+
+/** Those of the addresses on a node that are neither the node's own nor another node's to give. */
+function podAddresses(model: ClusterModel, row: number, held: readonly Address[]): Set<string> {
   const node = model.nodes[row]!;
   const lent = model.nodes.flatMap((other, i) => (i === row ? [] : other.podCidrs));
   const isOwn = (address: Address): boolean =>
-    address.family === family &&
     !node.addresses.some((other) => sameAddress(other, address)) &&
     !lent.some((cidr) => prefixContains(cidr, address));
-  const addresses = model.services.flatMap(({ endpoints }) =>
-    endpoints.flatMap((endpoint) => (endpoint.node === row ? endpoint.addresses.filter(isOwn) : [])),
-  );
-  return new Set(addresses.map(formatAddress));
+  return new Set(held.filter(isOwn).map(formatAddress));
 }
 
 const isOf =
