@@ -23,11 +23,11 @@ export function checkBlocks(model: ClusterModel, facts: ClusterFacts, problems: 
       const room = blocks.reduce((sum, cidr) => sum + sizeOf(cidr), 0);
       const held = (hosted.get(row) ?? []).filter((address) => address.family === family);
       // whose they are is asked only where all of them would be too many: it is a question to every other node
-      if (held.length + node.tunnelAddresses.length <= room) continue;
+      if (blocks.length === 0 || held.length + node.tunnelAddresses.length <= room) continue;
       const pods = podAddresses(model, row, held);
       const tunnel = model.dataplane.overlay === 'none' ? [] : ownIn(blocks, node.tunnelAddresses);
       const needed = new Set([...pods, ...tunnel]).size;
-      if (blocks.length === 0 || needed <= room) continue;
+      if (needed <= room) continue;
       const who = needed > pods.size ? `${pods.size} pods and a tunnel` : `${pods.size} pods`;
       const addresses = room === 1 ? 'address' : 'addresses';
       problems.add(
