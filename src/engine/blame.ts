@@ -143,3 +143,12 @@ export function blame(grief: Grief, log: EventLog, out: Blame): void {
     else out.event = log.pod[row] ?? -1;
   }
 }
+
+/** The cause where what the server sent did not come back, as the place that lost it reports it. */
+export function blameForServer(reason: number, hop: number, log: EventLog, out: Blame): void {
+  out.reason = reason;
+  out.hop = hop;
+  out.event = -1;
+  if (reason === ReasonCode['node-down']) out.event = log.node[hopRow(hop)]!;
+  else if (hopKind(hop) === HopKind.endpoint) out.event = log.pod[hopRow(hop)] ?? -1;
+}

@@ -7,15 +7,24 @@
  * - while the connection is not up, any packet stands for the client's next try to connect;
  * - after the endpoint was stopped, the client's bare ACK or FIN tells when the endpoint's FIN reached it.
  *
- * That last point uses the client's own packets only. A pod goes out of the rules first and closes its sockets
+ * - an acknowledgement of what never came (the server's FIN after an unanswered one of the client's, an answer to
+ *   data that were lost, data of a server that is gone) is not sent.
+ *
+ * What the server sent is known from the client's acknowledgements that advance.
+ * All of it uses the client's own packets only. A pod goes out of the rules first and closes its sockets
  * when its process ends; up to {@link STOP_GRACE_S} later the capture may show the moment, otherwise the moment
  * of the event stands.
  */
+
 import { Segment } from '../conntrack/tcp-states.js';
-import { HopKind, hopCode, ReasonCode } from '../state/disposition.js';
+import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
+import type { Blame } from './blame.js';
 import { Asks, Life, type VerdictTracker } from './verdict-tracker.js';
 
 export const STOP_GRACE_S = 2;
+
+/** a FIN takes one sequence number */
+const FIN_OCTETS = 1;
 
 /** {@link ClientSide.prepare}: the packet is on the path, and no more */
 export const SKIP = -2;
@@ -28,6 +37,13 @@ export class ClientSide {
   private readonly stoppedPod: Int32Array;
   private readonly wroteSince: Uint8Array;
 
+  /** the server's data that the client has, as it acknowledges them, and when it last got some; 0: none yet */
+  readonly heard: Uint32Array;
+  readonly heardS: Float64Array;
+
+  /** connections whose bare acknowledgements of new data are lost, and why */
+  readonly unheard = new Map<number, Blame>();
+
   /** what the packet asks for, see {@link Asks}; set by prepare */
   asks = 0;
 
@@ -38,6 +54,47 @@ export class ClientSide {
     this.stoppedBy = new Int32Array(flows);
     this.stoppedPod = new Int32Array(flows);
     this.wroteSince = new Uint8Array(flows);
+    this.heard = new Uint32Array(flows);
+    this.heardS = new Float64Array(flows);
+  }
+
+  /** Octets that a packet with acknowledgement number `ack` has from the server beyond what the client had; FIN counts. */
+  news(f: number, ack: number): number {
+    if (ack === 0 || this.heard[f] === 0) return 0;
+    return (ack - this.heard[f]!) | 0;
+  }
+
+  hears(f: number, ack: number, nowS: number): void {
+    if (ack === 0) return;
+    this.heard[f] = ack;
+    this.heardS[f] = nowS;
+  }
+
+  /** Whether a bare acknowledgement of `news` octets answers what the server cannot have sent. */
+  isImpossible(f: number, news: number): boolean {
+    const waiting = this.tracker.waiting[f];
+    return waiting === Asks.answer || (waiting === Asks.close && news === FIN_OCTETS);
+  }
+
+  /** An acknowledgement of new data was lost, or some packet of the connection came through. */
+  acknowledged(f: number, news: number, outcome: Outcome, blamed: Blame): void {
+    if (outcome === Outcome.answered) this.unheard.delete(f);
+    else if (outcome === Outcome.silent && news > 0 && this.asks === Asks.nothing)
+      this.unheard.set(f, { ...blamed });
+  }
+
+  /** Connections whose server's data may have stopped unnoticed: nothing is wrong with them so far. */
+  *mayHaveStopped(): Generator<number> {
+    const { life, fate, waiting, midway } = this.tracker;
+    for (let f = 0; f < life.length; f++) {
+      if (fate[f] !== 0 || waiting[f] !== Asks.nothing || midway[f] === 1 || this.heard[f] === 0) continue;
+      if (life[f] === Life.open || life[f] === Life.closing) yield f;
+    }
+  }
+
+  /** Whether `news` is the FIN of the server of a client that has closed. */
+  isServerFin(f: number, news: number): boolean {
+    return news === FIN_OCTETS && this.tracker.life[f] === Life.closing;
   }
 
   /** The endpoint of an open flow was stopped at `atS`; its FIN is on the way. */

@@ -27,7 +27,7 @@ import type { Pod } from '../state/pod.js';
 import { type Route, RouterState } from '../state/router-state.js';
 import { type EventSource, Timeline, type TimelineListener } from '../timeline/timeline.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
-import { type Blame, blame, blameEdge, downBy, EventLog, type Grief } from './blame.js';
+import { type Blame, blame, blameEdge, blameForServer, downBy, EventLog, type Grief } from './blame.js';
 import { ClientSide, SKIP } from './client-side.js';
 import { EdgeWalk } from './edge-walk.js';
 import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED, NO_ENTRY } from './entry-pool.js';
@@ -35,6 +35,7 @@ import { EventCounts } from './event-counts.js';
 import { type ClientPackets, type FlowPlan, planOf } from './flow-plan.js';
 import { NodeWalk } from './node-walk.js';
 import { PathLog } from './path-log.js';
+import { streamsOf } from './server-streams.js';
 import { Asks, Life, VerdictTracker } from './verdict-tracker.js';
 
 const TCP = 6;
@@ -95,6 +96,9 @@ export class FlowEngine implements TimelineListener {
   private fragmentHashes: Uint32Array | null = null;
   private stamping = false;
   private packetBytes = 0;
+  /** of the packet under way: it answers the server's FIN; octets from the server that it is the first to acknowledge */
+  private serverFin = false;
+  private news = 0;
   /** client packets that are done */
   private done = 0;
   private nowS = Number.NEGATIVE_INFINITY;
@@ -169,10 +173,38 @@ export class FlowEngine implements TimelineListener {
   /** The traffic is over: what is unanswered stays so. */
   finish(endS: number): void {
     this.nowS = endS;
+    this.tracker.forgiveLate(endS);
+    this.noticeStops(endS);
     this.client.finish();
     this.tracker.finish(endS);
     for (let f = 0; f < this.plan.count; f++) this.book(f, 0);
     this.counts.close(this.tracker);
+  }
+
+  /** Streams of servers that stopped with the path, and half-closed connections whose servers can no longer close. */
+  private noticeStops(endS: number): void {
+    const { client, tracker, walk } = this;
+    for (const f of client.mayHaveStopped()) {
+      const lost = client.unheard.get(f);
+      const lastS = client.heardS[f]!;
+      if (lost !== undefined) {
+        const streams = streamsOf(this.plan);
+        if (!streams.isStream(f) || !streams.hasStopped(f, lastS, endS)) continue;
+        tracker.serverDataLost(f, lost.reason, lost.event, lost.hop, lastS);
+      } else if (!walk.serverReaches(f, endS)) {
+        blameForServer(walk.reason, walk.hop, this.log, this.blamed);
+        const { reason, event, hop } = this.blamed;
+        if (tracker.life[f] === Life.open && !this.ranUntil(f, event, lastS, endS)) continue;
+        tracker.serverDataLost(f, reason, event, hop, lastS);
+      }
+    }
+  }
+
+  private ranUntil(f: number, event: number, lastS: number, endS: number): boolean {
+    const entry = this.timeline.entries[event];
+    if (entry === undefined) return false;
+    const streams = streamsOf(this.plan);
+    return streams.ranAt(f, lastS, entry.at) && streams.hasStopped(f, lastS, endS);
   }
 
   /** Whether a flow that was delivered would break at its next packet. */
@@ -194,7 +226,8 @@ export class FlowEngine implements TimelineListener {
     return (timeNs + this.offsetNs) * 1e-9;
   }
 
-  private walkPackets({ flow, meta, timeNs }: ClientPackets, from: number, to: number): void {
+  private walkPackets({ flow, meta, timeNs, ack }: ClientPackets, from: number, to: number): void {
+    const { heard, heardS } = this.client;
     const { expects, current, limitS, bytes, offsetNs } = this;
     let { nowS } = this;
     let { dueS } = this.timeline;
@@ -214,25 +247,30 @@ export class FlowEngine implements TimelineListener {
         const e = current[f]!;
         if (nowS - lastS[e]! <= limitS[f]!) {
           lastS[e] = nowS;
+          const a = ack[i]!;
+          if (a !== heard[f]) {
+            heard[f] = a;
+            heardS[f] = nowS;
+          }
           if (this.stamping) this.stamp(f, nowS);
           continue;
         }
       }
       this.nowS = nowS;
-      this.step(f, m, nowS);
+      this.step(f, m, ack[i]!, nowS);
       lastS = this.walk.entries.lastS;
     }
     this.nowS = nowS;
   }
 
   /** The long way of one client packet. */
-  private step(f: number, meta: number, nowS: number): void {
+  private step(f: number, meta: number, ack: number, nowS: number): void {
     if (this.dormant !== null && this.dormant[this.plan.vip[f]!] === 1) return;
     this.expects[f] = NOT_CALM;
     if (this.tracker.life[f] === Life.unborn && this.nextHop[f] === NOT_STARTED) this.begin(f, nowS);
     this.packetBytes = meta >>> META_LENGTH_SHIFT;
     const node = this.edge?.carries(f) === true ? this.toEdge(f) : this.route(f, meta, nowS);
-    if (this.plan.proto[f] === TCP) this.segment(f, node, meta, nowS);
+    if (this.plan.proto[f] === TCP) this.segment(f, node, meta, ack, nowS);
     else this.datagram(f, node, nowS);
   }
 
@@ -252,10 +290,39 @@ export class FlowEngine implements TimelineListener {
     return VIA_EDGE;
   }
 
-  private segment(f: number, routed: number, meta: number, nowS: number): void {
+  /**
+   * The client's acknowledgement tells what its server has sent. Returns whether its packet exists: a bare
+   * acknowledgement of what never came does not.
+   */
+  private serverSent(f: number, captured: Segment | -1, payload: number, ack: number, nowS: number): boolean {
+    const { client, tracker, walk } = this;
+    const news = client.news(f, ack);
+    this.news = news;
+    const life = tracker.life[f]!;
+    if (news <= 0 || (life !== Life.open && life !== Life.closing)) {
+      if (client.heard[f] === 0 || (news > 0 && life === Life.connecting)) client.hears(f, ack, nowS);
+      return true;
+    }
+    const bare = captured === Segment.ack && payload === 0;
+    if (bare && client.isImpossible(f, news)) return false;
+    if (walk.serverReaches(f, nowS)) {
+      this.serverFin = client.isServerFin(f, news);
+      if (this.serverFin) walk.serverCloses(f);
+      client.hears(f, ack, nowS);
+      return true;
+    }
+    blameForServer(walk.reason, walk.hop, this.log, this.blamed);
+    tracker.serverDataLost(f, this.blamed.reason, this.blamed.event, this.blamed.hop, nowS);
+    return !bare;
+  }
+
+  private segment(f: number, routed: number, meta: number, ack: number, nowS: number): void {
     const { tracker, client, walk } = this;
     const captured = (meta & META_FLAGS_CUT) !== 0 ? Segment.ack : segmentOf(meta & META_TCP_FLAGS);
     const payload = meta & META_PAYLOAD;
+    this.serverFin = false;
+    this.news = 0;
+    if ((meta & TCP_ACK) !== 0 && !this.serverSent(f, captured, payload, ack, nowS)) return;
     if (tracker.life[f] === Life.unborn && captured !== Segment.syn) this.adopt(f, routed, nowS);
     const segment = client.prepare(f, captured, payload, nowS);
     if (segment === SKIP) {
@@ -266,8 +333,10 @@ export class FlowEngine implements TimelineListener {
     const node = routed === VIA_EDGE ? this.edge!.forward(f, segment, nowS) : routed;
     this.send(f, node, segment, payload, nowS);
     if (routed === VIA_EDGE && node >= 0) this.edge!.after(f, segment, walk.outcome);
+    client.acknowledged(f, this.news, walk.outcome, this.blamed);
     const { reason, event, hop } = this.blamed;
-    tracker.packet(f, client.asks, walk.outcome, reason, event, hop, nowS);
+    if (this.serverFin) tracker.serverCloses(f);
+    else tracker.packet(f, client.asks, walk.outcome, reason, event, hop, nowS);
     this.notePath(f, node, walk.pod, nowS);
     this.calm(f, CALM_TCP);
   }
@@ -502,6 +571,7 @@ export class FlowEngine implements TimelineListener {
   nodeChanged(node: number, event: number): void {
     this.log.node[node] = event;
     if (this.cluster.nodeUp[node]) this.walk.forget(node);
+    else for (const { row } of this.cluster.podsOn(node)) this.log.pod[row] = event;
   }
 
   eventStarts(event: number, atS: number): void {

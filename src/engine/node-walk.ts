@@ -52,6 +52,8 @@ export class NodeWalk implements EntryLife {
   readonly entries: EntryPool;
   /** the entry through which the flow's endpoint accepted its connection, or -1 */
   readonly connectedBy: Int32Array;
+  /** the entry through which the flow's endpoint answers it: of the last packet that it answered, or -1 */
+  readonly answeredBy: Int32Array;
   /** instance of the pod that accepted it */
   readonly connectedTo: Int32Array;
   /** the connection began before the capture, and which endpoint has it is a guess */
@@ -90,6 +92,7 @@ export class NodeWalk implements EntryLife {
     const flows = plan.count;
     this.entries = new EntryPool(plan.tuples);
     this.connectedBy = new Int32Array(flows).fill(-1);
+    this.answeredBy = new Int32Array(flows).fill(-1);
     this.connectedTo = new Int32Array(flows);
     this.guessed = new Uint8Array(flows);
     this.draws = new Int32Array(plan.tuples);
@@ -109,6 +112,11 @@ export class NodeWalk implements EntryLife {
     }
     const proto = this.plan.proto[f]!;
     let e = this.liveEntry(f, node, nowS);
+    if (e >= 0 && proto === TCP && this.entries.flow[e] !== f) {
+      if (!this.meetStale(f, e, node, segment, nowS)) return;
+      // a closed entry gives way to a SYN
+      if (this.entries.state[e] === DEAD) e = -1;
+    }
     if (e >= 0 && proto === TCP) {
       const next =
         segment < 0 ? INVALID : nextTcpState(ORIGINAL, segment as Segment, this.entries.state[e] as TcpState);
@@ -142,6 +150,81 @@ export class NodeWalk implements EntryLife {
   }
 
   /**
+   * A segment meets the entry of an earlier connection of its five-tuple. A SYN takes the entry over where the earlier
+   * socket is gone; where it lives, the endpoint challenges (RFC 5961), the client's RST closes both, and the next SYN
+   * gets through. Anything else is outside the entry's window: INVALID. Returns whether the segment goes on.
+   */
+  private meetStale(f: number, e: number, node: number, segment: Segment | -1, nowS: number): boolean {
+    const { entries } = this;
+    const state = entries.state[e]!;
+    if (segment === Segment.syn) {
+      if (state >= TcpState.timeWait || state < TcpState.established || !this.holdsSocket(e)) {
+        entries.flow[e] = f;
+        return true;
+      }
+      this.entry = e;
+      this.pod = entries.pod[e]!;
+      entries.state[e] = TcpState.close;
+      entries.lastS[e] = nowS;
+      this.limits.changed(e);
+      this.settle(Outcome.silent, ReasonCode['stale-entry'], hopCode(HopKind.node, node));
+      return false;
+    }
+    this.entry = e;
+    if (this.model.dataplane.conntrack.beLiberal && segment !== Segment.rst) {
+      this.settle(Outcome.silent, ReasonCode['stale-entry'], hopCode(HopKind.node, node));
+    } else this.invalid(f, node, segment, ReasonCode['stale-entry']);
+    return false;
+  }
+
+  /** Whether the pod still has the connection that the entry was made for. */
+  private holdsSocket(e: number): boolean {
+    const owner = this.entries.flow[e]!;
+    const pod = this.cluster.pods[this.entries.pod[e]!]!;
+    return (
+      this.answeredBy[owner] === e &&
+      this.connectedTo[owner] === pod.instance &&
+      pod.running &&
+      this.cluster.isUp(pod.node)
+    );
+  }
+
+  /**
+   * Whether what the server sends now comes back to the client: from its pod through the entry of the connection,
+   * whose time it renews. If not, the outcome says why.
+   */
+  serverReaches(f: number, nowS: number): boolean {
+    const home = this.answeredBy[f]!;
+    if (home < 0 || this.guessed[f] === 1 || nowS <= this.lingerS[f]!) return true;
+    const { entries, cluster } = this;
+    const pod = cluster.pods[entries.pod[home]!]!;
+    const node = entries.node[home]!;
+    this.entry = -1;
+    if (!cluster.isUp(pod.node)) {
+      this.settle(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, pod.node));
+    } else if (!cluster.nodeUp[node] || entries.boot[home] !== cluster.nodeBoot[node]) {
+      this.settle(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, node));
+    } else if (!pod.running || this.connectedTo[f] !== pod.instance) {
+      this.settle(Outcome.silent, ReasonCode['endpoint-gone'], hopCode(HopKind.endpoint, pod.row));
+    } else if (entries.state[home] === DEAD || entries.flow[home] !== f || nowS > this.expiresS(home)) {
+      this.settle(Outcome.silent, ReasonCode['entry-expired'], hopCode(HopKind.node, node));
+    } else {
+      entries.lastS[home] = nowS;
+      return true;
+    }
+    return false;
+  }
+
+  /** The server's FIN passes through the entry of the connection. */
+  serverCloses(f: number): void {
+    const home = this.answeredBy[f]!;
+    if (home < 0 || this.entries.state[home]! >= STATELESS) return;
+    const next = nextTcpState(REPLY, Segment.fin, this.entries.state[home] as TcpState);
+    if (next < IGNORE) this.moveTo(home, next);
+    this.limits.changed(home);
+  }
+
+  /**
    * Gives `node` an entry for a connection that began before the capture. Which endpoint has it is known only
    * where there is one choice; otherwise one is drawn, and {@link guessed} says so.
    */
@@ -163,6 +246,7 @@ export class NodeWalk implements EntryLife {
       nowS,
     );
     this.connectedBy[f] = e;
+    this.answeredBy[f] = e;
     this.connectedTo[f] = this.cluster.pods[pod]!.instance;
     this.guessed[f] = direct < 0 && this.offered(f, rules).length > 1 ? 1 : 0;
   }
@@ -488,6 +572,7 @@ export class NodeWalk implements EntryLife {
       return;
     }
     this.settle(Outcome.answered, 0, endpointHop);
+    this.answeredBy[f] = e;
     if (proto === TCP) this.reply(e, segment, payload);
     else entries.marks[e]! |= ENTRY_REPLIED | ENTRY_ASSURED;
   }
@@ -561,11 +646,9 @@ export class NodeWalk implements EntryLife {
     const answer =
       segment === Segment.syn
         ? Segment.synAck
-        : segment === Segment.fin
-          ? Segment.fin
-          : payload !== 0
-            ? Segment.ack
-            : Segment.none;
+        : segment === Segment.fin || payload !== 0
+          ? Segment.ack
+          : Segment.none;
     if (answer === Segment.none) return;
     this.entries.marks[e]! |= ENTRY_REPLIED;
     const next = nextTcpState(REPLY, answer, this.entries.state[e] as TcpState);

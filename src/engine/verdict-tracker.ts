@@ -24,8 +24,8 @@ export const FateCode = {
 /** Linux's least retransmission timeout (TCP_RTO_MIN). */
 const MIN_RETRANSMISSION_S = 0.2;
 
-/** What a client sends, as far as it expects an answer. */
-export const Asks = { nothing: 0, connection: 1, answer: 2, close: 3, abort: 4 } as const;
+/** What a client sends, as far as it expects an answer; `serverData`: what it waits for without having asked. */
+export const Asks = { nothing: 0, connection: 1, answer: 2, close: 3, abort: 4, serverData: 5 } as const;
 
 /** What broke a flow, or what its client is waiting for and why. */
 export interface Ending {
@@ -130,6 +130,16 @@ export class VerdictTracker {
     this.life[f] = Life.open;
   }
 
+  /** Data that the server sent no longer come; `atS` is when they stopped. */
+  serverDataLost(f: number, reason: number, event: number, hop: number, atS: number): void {
+    this.wait(f, Asks.serverData, reason, event, hop, atS);
+  }
+
+  /** The server's FIN reached a client that had closed: whatever comes now does no harm. */
+  serverCloses(f: number): void {
+    if (this.life[f] === Life.closing) this.life[f] = Life.over;
+  }
+
   /** The load balancer ended the connection with a RST. A client that had already closed loses nothing by it. */
   resetByEdge(f: number, reason: number, event: number, hop: number, atS: number): void {
     if (this.life[f] === Life.closing || this.waiting[f] === Asks.close) {
@@ -163,7 +173,16 @@ export class VerdictTracker {
   private isTooEarly(f: number, endS: number): boolean {
     const waiting = this.waiting[f]!;
     const soon = endS - this.waitingS[f]! < MIN_RETRANSMISSION_S;
-    return soon && (waiting === Asks.answer || waiting === Asks.close);
+    return soon && waiting !== Asks.connection;
+  }
+
+  /** What was asked too shortly before the end for silence to mean anything was not asked. */
+  forgiveLate(endS: number): void {
+    for (let f = 0; f < this.life.length; f++) {
+      if (this.waiting[f] === Asks.nothing || !this.isTooEarly(f, endS)) continue;
+      this.waiting[f] = Asks.nothing;
+      this.life[f] = Life.open;
+    }
   }
 
   /**
@@ -172,10 +191,7 @@ export class VerdictTracker {
    */
   finish(endS: number): void {
     for (let f = 0; f < this.life.length; f++) {
-      if (this.isTooEarly(f, endS)) {
-        this.waiting[f] = Asks.nothing;
-        this.life[f] = Life.open;
-      }
+      if (this.isTooEarly(f, endS)) this.waiting[f] = Asks.nothing;
       this.settle(f);
     }
   }
@@ -226,13 +242,14 @@ export class VerdictTracker {
     if (asks === Asks.nothing) return;
     this.waiting[f] = Asks.nothing;
     if (asks === Asks.connection) this.life[f] = Life.open;
-    else if (asks === Asks.close) this.life[f] = Life.over;
+    // after its FIN the server may go on for as long as it likes: `serverCloses` ends it
   }
 
   private wait(f: number, asks: number, reason: number, event: number, hop: number, atS: number): void {
     if (asks === Asks.nothing) return;
     // a client that closes no longer waits for its answer, only for the acknowledgement of its FIN
-    const closes = asks === Asks.close && this.waiting[f] === Asks.answer;
+    const closes =
+      asks === Asks.close && (this.waiting[f] === Asks.answer || this.waiting[f] === Asks.serverData);
     if (this.waiting[f] !== Asks.nothing && !closes) return;
     this.waiting[f] = asks;
     this.waitingS[f] = atS;

@@ -42,6 +42,8 @@ export class ConntrackTable {
   private state = new Uint8Array(this.capacity);
   private marks = new Uint8Array(this.capacity);
   private createdS = new Float64Array(this.capacity);
+  private ends = new Uint32Array(this.capacity);
+  private living = new Uint8Array(this.capacity);
   private lastS = new Float64Array(this.capacity);
   /** order of making, for early drop: doubly linked */
   private younger = new Int32Array(this.capacity);
@@ -84,6 +86,8 @@ export class ConntrackTable {
     this.state[entry] = state;
     this.marks[entry] = 0;
     this.createdS[entry] = nowS;
+    this.ends[entry] = 0;
+    this.living[entry] = 1;
     this.lastS[entry] = nowS;
     this.link(entry * 2);
     this.link(entry * 2 + 1);
@@ -97,6 +101,7 @@ export class ConntrackTable {
   }
 
   remove(entry: number): void {
+    this.living[entry] = 0;
     this.unlink(entry * 2);
     this.unlink(entry * 2 + 1);
     const [older, younger] = [this.older[entry]!, this.younger[entry]!];
@@ -159,6 +164,31 @@ export class ConntrackTable {
 
   createdAtS(entry: number): number {
     return this.createdS[entry]!;
+  }
+
+  /** Whether the entry made at `createdS` is still there. */
+  holds(entry: number, createdS: number): boolean {
+    return this.living[entry] === 1 && this.createdS[entry] === createdS;
+  }
+
+  /** A packet of the other direction passed through. */
+  refresh(entry: number, nowS: number): void {
+    this.lastS[entry] = nowS;
+  }
+
+  /** Highest sequence number that the opener has sent through the entry. */
+  endOf(entry: number): number {
+    return this.ends[entry]!;
+  }
+
+  setEnd(entry: number, end: number): void {
+    this.ends[entry] = end;
+  }
+
+  /** The entry is over, and is kept for as long as CLOSE is. */
+  close(entry: number, nowS: number): void {
+    this.state[entry] = TcpState.close;
+    this.lastS[entry] = nowS;
   }
 
   /** The tuple of a slot, copied into `out`. */
@@ -261,6 +291,8 @@ export class ConntrackTable {
     this.state = widen(new Uint8Array(capacity), this.state);
     this.marks = widen(new Uint8Array(capacity), this.marks);
     this.createdS = widen(new Float64Array(capacity), this.createdS);
+    this.ends = widen(new Uint32Array(capacity), this.ends);
+    this.living = widen(new Uint8Array(capacity), this.living);
     this.lastS = widen(new Float64Array(capacity), this.lastS);
     this.younger = widen(new Int32Array(capacity), this.younger);
     this.older = widen(new Int32Array(capacity), this.older);

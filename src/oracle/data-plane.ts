@@ -131,6 +131,11 @@ export class DataPlane {
     this.pod = hop.pod;
     this.overlay.carry(packet, this.node, this.podNode());
     const { endpoint } = this;
+    if (packet.proto === PROTO_TCP && hop.isOpenEntry() && endpoint.challenges(packet, hop.pod)) {
+      hop.challenged(nowS);
+      this.end(hop.outcome, hop.reason, hop.hop);
+      return;
+    }
     const entryIsNew = hop.table.createdAtS(hop.entry) === nowS;
     endpoint.receive(packet, hop.pod, lingersUntilS, entryIsNew, nowS);
     this.end(endpoint.outcome, endpoint.reason, endpoint.hop);

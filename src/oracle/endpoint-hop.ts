@@ -19,6 +19,8 @@ interface Socket {
   readonly instance: number;
   /** initial sequence number that the pod chose */
   readonly isn: number;
+  /** the client's */
+  readonly clientIsn: number;
 }
 
 export class EndpointHop {
@@ -73,7 +75,7 @@ export class EndpointHop {
       this.end(Outcome.answered, 0, here);
     } else if (segment === Segment.syn) {
       this.accepted = (this.accepted + 0x10001) >>> 0;
-      this.connections(pod).set(name, { instance, isn: this.accepted });
+      this.connections(pod).set(name, { instance, isn: this.accepted, clientIsn: sequence(packet) });
       this.accept(packet, segment, here);
     } else if (knows) {
       this.accept(packet, segment, here);
@@ -82,6 +84,15 @@ export class EndpointHop {
     } else {
       this.refuse(packet, ReasonCode['endpoint-gone'], here);
     }
+  }
+
+  /** Whether a SYN with this tuple meets a living socket of another connection: it is challenged (RFC 5961). */
+  challenges(packet: Packet, pod: number): boolean {
+    const { node, running, instance } = this.cluster.pods[pod]!;
+    if (!running || !this.cluster.isUp(node) || segmentOf(packet.tcpFlags) !== Segment.syn) return false;
+    packet.readTuple(this.tuple);
+    const socket = this.connections(pod).get(connectionName(this.tuple));
+    return socket?.instance === instance && socket.clientIsn !== sequence(packet);
   }
 
   /** The pod's node has the address itself: its stack knows no such connection, and refuses every one. */
@@ -96,7 +107,11 @@ export class EndpointHop {
   adopt(packet: Packet, pod: number): void {
     packet.readTuple(this.tuple);
     const { instance } = this.cluster.pods[pod]!;
-    this.connections(pod).set(connectionName(this.tuple), { instance, isn: acknowledged(packet) });
+    this.connections(pod).set(connectionName(this.tuple), {
+      instance,
+      isn: acknowledged(packet),
+      clientIsn: -1,
+    });
   }
 
   private connections(pod: number): Map<string, Socket> {
@@ -134,12 +149,15 @@ export class EndpointHop {
     const seq = packet.view.getUint32(packet.l4 + 4);
     const extra = segment === Segment.syn || segment === Segment.fin ? 1 : 0;
     if (segment === Segment.syn) this.answerFlags = TCP_SYN | TCP_ACK;
-    else if (segment === Segment.fin) this.answerFlags = TCP_FIN | TCP_ACK;
-    else if (packet.payloadBytes > 0) this.answerFlags = TCP_ACK;
+    else if (segment === Segment.fin || packet.payloadBytes > 0) this.answerFlags = TCP_ACK;
     else return;
     this.answerSeq = segment === Segment.syn ? this.accepted : packet.view.getUint32(packet.l4 + 8);
     this.answerAck = (seq + packet.payloadBytes + extra) >>> 0;
   }
+}
+
+function sequence(packet: Packet): number {
+  return packet.view.getUint32(packet.l4 + 4);
 }
 
 /** The initial sequence number that the client took its peer's to be; the model's endpoints send no data of their own. */

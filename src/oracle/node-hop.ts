@@ -28,6 +28,9 @@ import { isMarked, listFor, Origin } from '../state/service-doors.js';
 import { ConntrackTable, CT_ASSURED, CT_REPLIED } from './conntrack-table.js';
 import type { ServicePort, ServicePorts } from './service-ports.js';
 
+/** The window that a server offers at the start (65535 octets; Linux: 65160): sequence numbers farther off are another connection's. */
+const WINDOW = 65535;
+
 /** state column of entries that are not TCP */
 const NO_STATE = 0;
 
@@ -76,6 +79,7 @@ export class NodeHop {
     const segment = packet.proto === PROTO_TCP ? segmentOf(packet.tcpFlags) : -1;
     let slot = this.known(nowS);
     if (slot >= 0 && packet.proto === PROTO_TCP) {
+      if (!this.inWindow(slot >> 1, packet, segment)) return this.outOfWindow(slot >> 1, packet, segment);
       const state = this.table.stateOf(slot >> 1);
       const next = this.table.stepTcp(slot, segment, nowS);
       if (next === INVALID) {
@@ -91,10 +95,38 @@ export class NodeHop {
       if (slot < 0) return false;
     }
     this.entry = slot >> 1;
+    if (packet.proto === PROTO_TCP) this.table.setEnd(this.entry, packet.view.getUint32(packet.l4 + 4));
     this.pod = this.podOf[this.entry]!;
     if (segment === Segment.fin || segment === Segment.rst) this.connectionEnds(this.entry);
     this.translate(packet, slot);
     return true;
+  }
+
+  /** Whether a segment of the opener lies in the entry's window; a SYN always does. */
+  private inWindow(entry: number, packet: Packet, segment: Segment | -1): boolean {
+    if (segment === Segment.syn) return true;
+    const distance = (packet.view.getUint32(packet.l4 + 4) - this.table.endOf(entry)) | 0;
+    return Math.abs(distance) <= WINDOW;
+  }
+
+  private outOfWindow(entry: number, packet: Packet, segment: Segment | -1): false {
+    this.entry = entry;
+    if (this.model.dataplane.conntrack.beLiberal && segment !== Segment.rst) {
+      return this.end(Outcome.silent, ReasonCode['stale-entry']);
+    }
+    return this.invalid(packet, ReasonCode['stale-entry']);
+  }
+
+  /** Whether the entry of the last packet is that of an established connection, or of one that closes. */
+  isOpenEntry(): boolean {
+    const state = this.table.stateOf(this.entry);
+    return state >= TcpState.established && state < TcpState.timeWait;
+  }
+
+  /** The endpoint challenged a SYN, and the client's RST closed the entry. */
+  challenged(nowS: number): void {
+    this.table.close(this.entry, nowS);
+    this.end(Outcome.silent, ReasonCode['stale-entry']);
   }
 
   /** A packet from an endpoint. True: translated back in place, it goes to the client. */
@@ -139,6 +171,7 @@ export class NodeHop {
     const entry = this.insert(pod, TcpState.established, nowS);
     if (entry < 0) return -1;
     this.table.mark(entry, CT_REPLIED | CT_ASSURED);
+    if (packet.proto === PROTO_TCP) this.table.setEnd(entry, packet.view.getUint32(packet.l4 + 4));
     this.entry = entry;
     this.translate(packet, entry * 2);
     return pod;

@@ -7,13 +7,14 @@ import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { Segment, segmentOf } from '../conntrack/tcp-states.js';
 import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
-import { type Blame, blame, blameEdge, downBy, EventLog } from '../engine/blame.js';
+import { type Blame, blame, blameEdge, blameForServer, downBy, EventLog } from '../engine/blame.js';
 import { ClientSide, SKIP } from '../engine/client-side.js';
 import { type FlowPlan, planOf } from '../engine/flow-plan.js';
 import { PathLog } from '../engine/path-log.js';
+import { streamsOf } from '../engine/server-streams.js';
 import { Asks, Life, VerdictTracker } from '../engine/verdict-tracker.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
-import { META_FLAGS_CUT, META_PAYLOAD, META_TCP_FLAGS } from '../flow/packet-index.js';
+import { LABEL_MASK, META_FLAGS_CUT, META_PAYLOAD, META_TCP_FLAGS } from '../flow/packet-index.js';
 import { ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
 import {
@@ -37,12 +38,16 @@ const TCP = 6;
 const UDP = 17;
 const PAYLOAD_BYTES = 24;
 
-/** What a flow's connection is, as the data plane made it. */
-interface Home {
+/** An entry of a node. */
+interface Place {
   readonly node: number;
   readonly boot: number;
   readonly entry: number;
   readonly createdS: number;
+}
+
+/** What a flow's connection is, as the data plane made it. */
+interface Home extends Place {
   readonly pod: number;
   readonly instance: number;
   readonly source: string;
@@ -63,6 +68,14 @@ export class PacketEngine implements TimelineListener {
   private readonly client: ClientSide;
   private readonly log: EventLog;
   private readonly homes: (Home | undefined)[] = [];
+  /** per flow: the entry through which its endpoint answered last */
+  private readonly answers: (Place | undefined)[] = [];
+  /** of each connection's packet under way */
+  private readonly seq: Uint32Array;
+  private readonly isn: Uint32Array;
+  private readonly label: Uint32Array;
+  private serverFin = false;
+  private news = 0;
   private readonly begun: Uint8Array;
   private readonly movedBy: Int32Array;
   private readonly lastNode: Int32Array;
@@ -93,6 +106,9 @@ export class PacketEngine implements TimelineListener {
     this.paths = new PathLog(flows);
     this.sourceAtEndpoint = new Array<string | null>(flows).fill(null);
     this.log = new EventLog(model.nodes.length);
+    this.seq = new Uint32Array(flows);
+    this.isn = new Uint32Array(flows);
+    this.label = new Uint32Array(flows);
     this.begun = new Uint8Array(flows);
     this.movedBy = new Int32Array(flows).fill(-1);
     this.lastNode = new Int32Array(flows).fill(-2);
@@ -102,23 +118,28 @@ export class PacketEngine implements TimelineListener {
   }
 
   run(): void {
-    const { count, flow, meta, timeNs } = this.plan.packets;
+    const { count, flow, meta, timeNs, seq, ack, label } = this.plan.packets;
     const offsetNs = this.model.epochNs === null ? 0 : Number(this.index.summary.baseNs - this.model.epochNs);
     let nowS = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < count; i++) {
       nowS = Math.max(nowS, (timeNs[i]! + offsetNs) * 1e-9);
       this.timeline.advance(nowS);
-      this.step(flow[i]!, meta[i]!, nowS);
+      const f = flow[i]!;
+      this.seq[f] = seq[i]!;
+      this.label[f] = label[i]! & LABEL_MASK;
+      this.step(f, meta[i]!, ack[i]!, nowS);
     }
     const endS = Math.max(nowS, (offsetNs + this.index.summary.duration * 1e9) * 1e-9);
     this.timeline.advance(endS);
+    this.tracker.forgiveLate(endS);
+    this.noticeStops(endS);
     this.client.finish();
     this.tracker.finish(endS);
   }
 
-  private step(f: number, meta: number, nowS: number): void {
+  private step(f: number, meta: number, ack: number, nowS: number): void {
     this.begin(f, nowS);
-    if (this.plan.proto[f] === TCP) this.segment(f, meta, nowS);
+    if (this.plan.proto[f] === TCP) this.segment(f, meta, ack, nowS);
     else this.datagram(f, meta, nowS);
   }
 
@@ -137,26 +158,113 @@ export class PacketEngine implements TimelineListener {
     return !(this.begun[f + 1] === 1 && connection[f + 1]! > 0);
   }
 
-  private segment(f: number, meta: number, nowS: number): void {
+  /** What the client's acknowledgement tells of its server, see ClientSide. Returns whether the packet exists. */
+  private serverSent(f: number, captured: Segment | -1, payload: number, ack: number, nowS: number): boolean {
+    const { client, tracker } = this;
+    const news = client.news(f, ack);
+    const life = tracker.life[f]!;
+    this.news = news;
+    if (news <= 0 || (life !== Life.open && life !== Life.closing)) {
+      if (client.heard[f] === 0 || (news > 0 && life === Life.connecting)) client.hears(f, ack, nowS);
+      return true;
+    }
+    const bare = captured === Segment.ack && payload === 0;
+    if (bare && client.isImpossible(f, news)) return false;
+    if (this.serverReaches(f, nowS)) {
+      this.serverFin = client.isServerFin(f, news);
+      const back = this.answers[f];
+      if (this.serverFin && back !== undefined) {
+        this.dataPlane.nodes[back.node]!.table.stepTcp(back.entry * 2 + 1, Segment.fin, nowS);
+      }
+      client.hears(f, ack, nowS);
+      return true;
+    }
+    const { reason, event, hop } = this.blamed;
+    tracker.serverDataLost(f, reason, event, hop, nowS);
+    return !bare;
+  }
+
+  /** Whether what the server sends now comes back to the client, whose entry's time it renews; if not, why is in `blamed`. */
+  private serverReaches(f: number, nowS: number): boolean {
+    const home = this.homes[f];
+    const back = this.answers[f];
+    if (home === undefined || back === undefined || home.guessed || nowS <= this.client.lingerS[f]!)
+      return true;
+    const { cluster, dataPlane } = this;
+    const pod = cluster.pods[home.pod]!;
+    const { table } = dataPlane.nodes[back.node]!;
+    const lost = (reason: number, hop: number): false => {
+      blameForServer(reason, hop, this.log, this.blamed);
+      return false;
+    };
+    if (!cluster.isUp(pod.node)) return lost(ReasonCode['node-down'], hopCode(HopKind.node, pod.node));
+    const here = hopCode(HopKind.node, back.node);
+    if (!cluster.nodeUp[back.node] || back.boot !== cluster.nodeBoot[back.node]) {
+      return lost(ReasonCode['node-down'], here);
+    }
+    if (!pod.running || pod.instance !== home.instance) {
+      return lost(ReasonCode['endpoint-gone'], hopCode(HopKind.endpoint, pod.row));
+    }
+    if (!table.holds(back.entry, back.createdS) || nowS > table.expiresS(back.entry)) {
+      return lost(ReasonCode['entry-expired'], here);
+    }
+    table.refresh(back.entry, nowS);
+    return true;
+  }
+
+  /** See FlowEngine. */
+  private noticeStops(endS: number): void {
+    const { client, tracker } = this;
+    for (const f of client.mayHaveStopped()) {
+      const lost = client.unheard.get(f);
+      const lastS = client.heardS[f]!;
+      if (lost !== undefined) {
+        const streams = streamsOf(this.plan);
+        if (!streams.isStream(f) || !streams.hasStopped(f, lastS, endS)) continue;
+        tracker.serverDataLost(f, lost.reason, lost.event, lost.hop, lastS);
+      } else if (!this.serverReaches(f, endS)) {
+        const { reason, event, hop } = this.blamed;
+        if (tracker.life[f] === Life.open && !this.ranUntil(f, event, lastS, endS)) continue;
+        tracker.serverDataLost(f, reason, event, hop, lastS);
+      }
+    }
+  }
+
+  private ranUntil(f: number, event: number, lastS: number, endS: number): boolean {
+    const entry = this.timeline.entries[event];
+    if (entry === undefined) return false;
+    const streams = streamsOf(this.plan);
+    return streams.ranAt(f, lastS, entry.at) && streams.hasStopped(f, lastS, endS);
+  }
+
+  private segment(f: number, meta: number, ack: number, nowS: number): void {
     const { tracker, client, dataPlane } = this;
     const flags = (meta & META_FLAGS_CUT) !== 0 ? TCP_ACK : meta & META_TCP_FLAGS;
     const captured = segmentOf(flags);
     const payload = meta & META_PAYLOAD;
+    this.serverFin = false;
+    this.news = 0;
+    if ((flags & TCP_ACK) !== 0 && !this.serverSent(f, captured, payload, ack, nowS)) return;
     if (tracker.life[f] === Life.unborn && captured !== Segment.syn) this.adopt(f, flags, nowS);
     const segment = client.prepare(f, captured, payload, nowS);
     const asSyn = segment === Segment.syn && captured !== Segment.syn;
+    if (captured === Segment.syn) this.isn[f] = this.seq[f]!;
+    else if (asSyn) this.seq[f] = this.isn[f]!;
     this.build(f, asSyn ? TCP_SYN : flags, asSyn ? 0 : payload);
     if (segment === SKIP) {
       if (!this.viaEdge()) this.note(f, this.dataPlane.peek(this.packet), -1, nowS);
       return;
     }
     this.send(f, nowS);
+    if (dataPlane.outcome === Outcome.answered) this.answers[f] = this.placeOf(dataPlane.node);
     if (dataPlane.outcome === Outcome.answered && client.asks === Asks.connection) {
       this.connected(f, false);
       this.serverIsn[f] = dataPlane.answer.view.getUint32(dataPlane.answer.l4 + 4);
     }
+    client.acknowledged(f, this.news, dataPlane.outcome, this.blamed);
     const { reason, event, hop } = this.blamed;
-    tracker.packet(f, client.asks, dataPlane.outcome, reason, event, hop, nowS);
+    if (this.serverFin) tracker.serverCloses(f);
+    else tracker.packet(f, client.asks, dataPlane.outcome, reason, event, hop, nowS);
     this.note(f, dataPlane.node, dataPlane.pod, nowS);
   }
 
@@ -238,6 +346,12 @@ export class PacketEngine implements TimelineListener {
     return hop.entry === home.entry && hop.table.createdAtS(home.entry) === home.createdS;
   }
 
+  /** The entry that the last packet went through on a node. */
+  private placeOf(node: number): Place {
+    const { entry, table } = this.dataPlane.nodes[node]!;
+    return { node, boot: this.cluster.nodeBoot[node]!, entry, createdS: table.createdAtS(entry) };
+  }
+
   private connected(f: number, guessed: boolean): void {
     const { node, pod } = this.dataPlane;
     const hop = this.dataPlane.nodes[node]!;
@@ -245,10 +359,7 @@ export class PacketEngine implements TimelineListener {
     const [w0, w1, w2, w3] = this.tuple.words as unknown as [number, number, number, number];
     const source = formatAddress({ family: this.tuple.family as 4 | 6, w0, w1, w2, w3 });
     this.homes[f] = {
-      node,
-      boot: this.cluster.nodeBoot[node]!,
-      entry: hop.entry,
-      createdS: hop.table.createdAtS(hop.entry),
+      ...this.placeOf(node),
       pod,
       instance: this.cluster.pods[pod]!.instance,
       source,
@@ -272,6 +383,7 @@ export class PacketEngine implements TimelineListener {
     const policy = listFor(model.services[service]!, plan.door[f] as DoorKind, plan.origin[f] as Origin);
     const guess = this.cluster.choices(service, plan.port[f]!, policy, node) > 1;
     this.connected(f, viaEdge ? this.isGuess(guess) : guess);
+    this.answers[f] = this.placeOf(node);
   }
 
   private build(f: number, flags: number, payload: number): void {
@@ -288,7 +400,8 @@ export class PacketEngine implements TimelineListener {
     this.fields.flags = flags;
     this.fields.ack = flags === TCP_SYN ? 0 : (this.serverIsn[f]! + 1) >>> 0;
     this.fields.payloadBytes = payload === 0 ? 0 : PAYLOAD_BYTES;
-    this.fields.flowLabel = b ? flows.labelIn[row]! : flows.labelOut[row]!;
+    this.fields.seq = this.seq[f]!;
+    this.fields.flowLabel = this.label[f]!;
     forgePacket(this.tuple, this.fields, this.bytes, this.packet);
     if (this.lastNode[f] === -2 && !this.viaEdge()) this.lastNode[f] = this.dataPlane.peek(this.packet);
   }
@@ -354,6 +467,8 @@ export class PacketEngine implements TimelineListener {
 
   nodeChanged(node: number, event: number): void {
     this.log.node[node] = event;
+    if (!this.cluster.nodeUp[node])
+      for (const { row } of this.cluster.podsOn(node)) this.log.pod[row] = event;
   }
 
   linkChanged(node: number, event: number): void {

@@ -41,6 +41,7 @@ export const REASON_NAMES = [
   'mid-flow-dropped',
   'reset-ignored',
   'source-range',
+  'stale-entry',
 ] as const;
 export type ReasonName = (typeof REASON_NAMES)[number];
 

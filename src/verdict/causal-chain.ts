@@ -85,7 +85,10 @@ function ending(
     return [`At ${at} the endpoint's FIN told the client that it had closed.`];
   const asked = end.unanswered;
   const what = asked === Asks.connection ? 'SYN' : asked === Asks.close ? 'FIN' : 'data';
-  const nobody = `Nobody answered its ${what}.`;
+  const nobody =
+    asked === Asks.serverData
+      ? 'What its server sent no longer reached the client.'
+      : `Nobody answered its ${what}.`;
   if (reason === 'ecmp-rehash') {
     const reached = `At ${at} its next packet reached ${node}, which has no connection tracking entry for it.`;
     const otherwise = byPlane(dataplane, node, pod);
@@ -148,6 +151,8 @@ const SENTENCES: Record<string, (node: string, pod: string | null) => string> = 
   'mid-flow-dropped': (node) => `${node} dropped the middle of a connection that it does not know`,
   'reset-ignored': (_, pod) =>
     `${pod ?? 'an endpoint'} does not know the connection; its RST left with its own address, and the client ignored it`,
+  'stale-entry': (node) =>
+    `${node} still had the entry of an earlier connection from the same client port, and the segment is outside its window`,
   'source-range': (node) =>
     `${node} dropped the packet: the source ranges of the service do not have the client`,
   'stale-rules': (node, pod) => `the rules on ${node} still named ${pod ?? 'an endpoint'}, which was gone`,

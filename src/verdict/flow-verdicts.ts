@@ -44,6 +44,7 @@ const UNANSWERED: Record<number, Unanswered> = {
   [Asks.connection]: 'SYN',
   [Asks.answer]: 'data',
   [Asks.close]: 'FIN',
+  [Asks.serverData]: 'server-data',
 };
 
 const NO_HEADS: RequestHeads = new Map();

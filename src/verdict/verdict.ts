@@ -69,6 +69,7 @@ export const REASONS = {
   'tunnel-address-collision': "the pod has the address of the node's tunnel",
   'no-entry-reset': 'the node has the VIP itself and no such connection: its own stack resets',
   'mid-flow-dropped': 'the node drops the middle of a connection that it does not know',
+  'stale-entry': 'the node still has the entry of an earlier connection from the same client port',
   'source-range': 'the source ranges of the service (loadBalancerSourceRanges) do not have the client',
   'reset-ignored': 'the reset leaves with the address of the pod, which the client does not know',
 } as const;

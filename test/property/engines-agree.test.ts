@@ -65,6 +65,18 @@ test('on random clusters, timelines and traffic both engines give the same verdi
   );
 });
 
+test('under kube-proxy they agree where ports are used again and meet what an earlier connection left', () => {
+  fc.assert(
+    fc.property(fc.integer(), (seed) => {
+      const dice = new Dice(seed);
+      const model = randomModel(dice);
+      const dataplane = { ...model.dataplane, proxy: dice.pick(['iptables', 'nftables'] as const) };
+      agree(randomIndex(dice, 40, 'own', 'several'), { ...model, dataplane });
+    }),
+    runs,
+  );
+});
+
 test('behind a random load balancer both engines give the same verdict, for every reason it has', () => {
   const reasons = new Set<string>();
   fc.assert(

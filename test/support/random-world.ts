@@ -220,10 +220,19 @@ interface Sent {
   readonly flow: number;
   readonly atNs: number;
   readonly meta: number;
+  readonly seq?: number;
+  readonly ack?: number;
 }
 
-/** Traffic of `flows` flows over about ten seconds; with `shared` ports every port belongs to two clients. */
-export function randomIndex(dice: Dice, flows: number, ports: 'own' | 'shared' = 'own'): CaptureIndex {
+/**
+ * Traffic of `flows` flows over about ten seconds; with `shared` ports every port belongs to two clients, and
+ * `several` connections now and then follow each other on one port. */
+export function randomIndex(
+  dice: Dice,
+  flows: number,
+  ports: 'own' | 'shared' = 'own',
+  connections: 'one' | 'several' = 'one',
+): CaptureIndex {
   const columns = createFlowColumns(flows);
   const sent: Sent[] = [];
   for (let flow = 0; flow < flows; flow++) {
@@ -241,11 +250,20 @@ export function randomIndex(dice: Dice, flows: number, ports: 'own' | 'shared' =
     const number = ports === 'own' ? flow : flow >> 1;
     columns.aPort[flow] = dice.chance(0.9) ? 1024 + number : 100 + number;
     columns.bPort[flow] = dice.chance(0.05) ? 81 : udp ? 53 : 80;
-    for (const packet of udp ? datagrams(dice, flow) : segments(dice, flow)) sent.push(packet);
+    for (const packet of udp ? datagrams(dice, flow) : segments(dice, flow, connections === 'several'))
+      sent.push(packet);
   }
   sent.sort((a, b) => a.atNs - b.atNs);
   const packets = new PacketIndex();
-  for (const { flow, atNs, meta } of sent) packets.push(flow << 1, meta | (100 << META_LENGTH_SHIFT), atNs);
+  for (const { flow, atNs, meta, seq, ack } of sent)
+    packets.push(
+      flow << 1,
+      meta | (100 << META_LENGTH_SHIFT),
+      atNs,
+      seq,
+      ack,
+      (meta & META_PAYLOAD) === 0 ? 0 : 100,
+    );
   for (const { flow, atNs } of sent) {
     if (columns.packetsOut[flow]!++ === 0) columns.firstNs[flow] = atNs;
     columns.lastNs[flow] = atNs;
@@ -270,18 +288,30 @@ export function randomIndex(dice: Dice, flows: number, ports: 'own' | 'shared' =
   };
 }
 
-function segments(dice: Dice, flow: number): Sent[] {
+function segments(dice: Dice, flow: number, several: boolean): Sent[] {
   const out: Sent[] = [];
   let atNs = Math.floor(dice.next() * 8e9);
+  let seq = 0;
+  let ack = 0;
   const send = (flags: number, payload: number): void => {
-    out.push({ flow, atNs, meta: flags | payload });
+    out.push({ flow, atNs, meta: flags | payload, seq, ack: (flags & ACK) === 0 ? 0 : ack });
+    if (payload !== 0) seq = (seq + 100) >>> 0;
+    // now and then the server answers, or sends by itself
+    if (dice.chance(0.5)) ack = (ack + dice.pick([1, 100, 100, 1400])) >>> 0;
     atNs += 1000 + Math.floor(dice.next() * dice.pick([1e6, 2e8, 1.5e9]));
   };
-  const lives = dice.chance(0.15) ? 2 : 1;
+  const lives = several && dice.chance(0.15) ? 2 : 1;
   for (let life = 0; life < lives; life++) {
-    if (dice.chance(0.9)) {
+    const begins = dice.chance(0.9);
+    // without a SYN it is the same connection that goes on
+    if (begins || life === 0) {
+      seq = dice.below(0xffffffff);
+      ack = 1 + dice.below(0xfffffffe);
+    }
+    if (begins) {
       send(SYN, 0);
       if (dice.chance(0.2)) send(SYN, 0);
+      seq = (seq + 1) >>> 0;
       send(ACK, 0);
     }
     for (let n = dice.below(8); n > 0; n--) {
@@ -293,7 +323,8 @@ function segments(dice: Dice, flow: number): Sent[] {
     if (end === 1 || end === 2) {
       send(FIN | ACK, 0);
       if (dice.chance(0.3)) send(FIN | ACK, 0);
-      send(ACK, 0);
+      seq = (seq + 1) >>> 0;
+      for (let n = dice.below(3); n >= 0; n--) send(ACK, 0);
     }
   }
   return out;
