@@ -200,7 +200,11 @@ class Pair {
   /** what the listener was told last of each prefix */
   readonly heard = new Map<string, string[]>();
 
-  constructor(maxPaths: number, asPaths: 'relax' | 'same-neighbour') {
+  constructor(
+    maxPaths: number,
+    asPaths: 'relax' | 'same-neighbour',
+    private readonly choice: 'now' | 'later',
+  ) {
     this.rib = new Rib({
       localAsn: ASN,
       routerId: parseAddress(OWN_HOP4)!.w0,
@@ -226,7 +230,9 @@ class Pair {
       { addPathReceive: families, ...(addPathSend === 'yes' && { addPathSend: families }) },
     );
     this.naive.imports.set(PEERS[i]!, POLICIES[policy]!.naive);
-    return new RibSession(this.rib, settings, previousRow);
+    const session = new RibSession(this.rib, settings, previousRow);
+    session.choice = this.choice;
+    return session;
   }
 
   apply(step: Step): void {
@@ -240,7 +246,7 @@ class Pair {
         for (const p of step.prefixes) this.naive.withdraw(PEERS[step.peer]!, p, step.pathId);
         break;
       case 'restart':
-        this.rib.peerDown(this.sessions[step.peer]!.row);
+        this.rib.peerDown(this.sessions[step.peer]!.row, new Set(), this.choice === 'later' ? 0 : -1);
         this.naive.peerDown(PEERS[step.peer]!);
         this.sessions[step.peer] = this.connect(step.peer);
         break;
@@ -295,6 +301,7 @@ class Pair {
   }
 
   check(): void {
+    this.rib.settle();
     for (const prefix of PREFIXES) {
       expect(this.heard.get(prefix) ?? [], prefix).toEqual(this.naive.hops(prefix));
     }
@@ -352,34 +359,41 @@ describe('RIB', () => {
         fc.array(arbStep, { maxLength: 60 }),
         fc.constantFrom(1, 2, 64),
         fc.constantFrom('relax' as const, 'same-neighbour' as const),
-        (steps, maxPaths, asPaths) => {
-          const pair = new Pair(maxPaths, asPaths);
+        fc.constantFrom('now' as const, 'later' as const),
+        (steps, maxPaths, asPaths, choice) => {
+          const pair = new Pair(maxPaths, asPaths, choice);
           for (const step of steps) pair.apply(step);
           pair.check();
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   });
 
   it('is empty again when everything is withdrawn and everybody has heard of it', () => {
     fc.assert(
-      fc.property(fc.array(arbStep, { maxLength: 40 }), (steps) => {
-        const pair = new Pair(64, 'relax');
-        for (const step of steps) pair.apply(step);
-        for (const prefix of PREFIXES) pair.rib.withdrawLocal(parsePrefix(prefix)!);
-        pair.sessions.forEach((session, i) => {
-          if (i % 2 === 0) pair.rib.peerDown(session.row);
-          else for (const pathId of [0, 1]) for (const prefix of PREFIXES) session.withdraw([prefix], pathId);
-        });
-        pair.sessions.forEach((session, i) => {
-          if (i % 2 === 1) session.pumpAll();
-        });
-        const { rib } = pair;
-        const left = rib.families.map((one) => [one.table.count, one.paths.count, one.bestCount]);
-        expect([...left.flat(), rib.store.count, rib.hopSets.count]).toEqual(new Array(8).fill(0));
-      }),
-      { numRuns: 150 },
+      fc.property(
+        fc.array(arbStep, { maxLength: 40 }),
+        fc.constantFrom('now' as const, 'later' as const),
+        (steps, choice) => {
+          const pair = new Pair(64, 'relax', choice);
+          for (const step of steps) pair.apply(step);
+          for (const prefix of PREFIXES) pair.rib.withdrawLocal(parsePrefix(prefix)!);
+          pair.sessions.forEach((session, i) => {
+            if (i % 2 === 0) pair.rib.peerDown(session.row);
+            else
+              for (const pathId of [0, 1]) for (const prefix of PREFIXES) session.withdraw([prefix], pathId);
+          });
+          pair.rib.settle();
+          pair.sessions.forEach((session, i) => {
+            if (i % 2 === 1) session.pumpAll();
+          });
+          const { rib } = pair;
+          const left = rib.families.map((one) => [one.table.count, one.paths.count, one.bestCount]);
+          expect([...left.flat(), rib.store.count, rib.hopSets.count]).toEqual(new Array(8).fill(0));
+        },
+      ),
+      { numRuns: 250 },
     );
   });
 });

@@ -48,6 +48,8 @@ const ORDINARY = {
 
 export class RibSession {
   row: number;
+  /** whether the choice of paths waits for `Rib.settle` */
+  choice: 'now' | 'later' = 'now';
   /** `prefix` or `prefix#pathId` → what the peer has been told */
   readonly told = new Map<string, RouteText>();
   /** families whose End-of-RIB has come */
@@ -118,7 +120,8 @@ export class RibSession {
     const packer = new UpdatePacker(this.#receiving, (messages) => {
       framer.push(messages.slice(), (_type, bytes, view, at, end) => {
         readUpdate(bytes, view, at, end, this.settings.context, this.#view);
-        this.rib.update(this.row, this.#view);
+        if (this.choice === 'now') this.rib.update(this.row, this.#view);
+        else this.rib.updateLater(this.row, this.#view, this.row);
         return true;
       });
     });

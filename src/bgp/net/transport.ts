@@ -42,31 +42,45 @@ const LINGER_MS = 3000;
 const LOW_WATER_BYTES = 64 * 1024;
 /** reading in one turn of the event loop, over all sockets */
 const READ_BUDGET_MS = 15;
+/** read between two looks at the clock */
+const PIECE_BYTES = 4096;
 /** RFC 4271 leaves it to TCP, which takes minutes */
 const CONNECT_TIMEOUT_MS = 15_000;
 /** connections that are being closed; more than these are cut off at once */
 const MAX_LINGERING = 256;
 
-/** Time spent reading in this turn of the event loop. */
+/** Time spent reading in this turn of the event loop, over all sockets; who comes too late waits for the next one. */
 class ReadBudget {
-  #startMs = -1;
-  readonly #held: SocketWire[] = [];
+  private endMs = -1;
+  /** in the order in which they had to wait */
+  private held: SocketWire[] = [];
 
-  /** Whether `wire` may go on; otherwise it is resumed in the next turn. */
-  mayGoOn(wire: SocketWire): boolean {
+  /** Whether there is time left; the first question of a turn begins its budget. */
+  get hasTime(): boolean {
     const now = performance.now();
-    if (this.#startMs < 0) {
-      this.#startMs = now;
-      setImmediate(() => this.#nextTurn());
+    if (this.endMs < 0) {
+      this.endMs = now + READ_BUDGET_MS;
+      setImmediate(() => this.nextTurn());
     }
-    if (now - this.#startMs < READ_BUDGET_MS) return true;
-    this.#held.push(wire);
-    return false;
+    return now < this.endMs;
   }
 
-  #nextTurn(): void {
-    this.#startMs = -1;
-    for (const wire of this.#held.splice(0)) wire.goOn();
+  hold(wire: SocketWire): void {
+    this.held.push(wire);
+  }
+
+  /** Those who wait have their turn first, before anything that is still in a socket. */
+  private nextTurn(): void {
+    this.endMs = -1;
+    const waiting = this.held;
+    this.held = [];
+    for (const [i, wire] of waiting.entries()) {
+      if (!this.hasTime) {
+        this.held = [...waiting.slice(i), ...this.held];
+        return;
+      }
+      wire.goOn();
+    }
   }
 }
 
@@ -83,6 +97,9 @@ class SocketWire implements Wire {
   #listener: WireListener | null = null;
   #isEnded = false;
   #failure = '';
+  /** what was read and had no turn yet, from {@link #backlogAt} on; nothing more is read meanwhile */
+  readonly #backlog: Buffer[] = [];
+  #backlogAt = 0;
 
   constructor(
     private readonly socket: Socket,
@@ -110,17 +127,37 @@ class SocketWire implements Wire {
     this.#listener = listener;
     this.socket.on('data', (chunk: Buffer) => {
       if (this.#isEnded) return;
-      listener.chunk(chunk);
-      if (!this.#isEnded && !READ_BUDGET.mayGoOn(this)) {
-        this.isHeldBack = true;
-        this.socket.pause();
-      }
+      this.#backlog.push(chunk);
+      if (!this.isHeldBack) this.#read();
     });
   }
 
+  /** It is this wire's turn again. */
   goOn(): void {
     this.isHeldBack = false;
-    this.socket.resume();
+    if (this.#isEnded) return;
+    this.#read();
+    if (!this.isHeldBack) this.socket.resume();
+  }
+
+  /** Hands on what was read, in pieces, as long as the turn has time; otherwise waits for the next one. */
+  #read(): void {
+    while (this.#backlog.length > 0 && READ_BUDGET.hasTime) this.#readPiece();
+    if (this.#backlog.length === 0 || this.#isEnded) return;
+    this.isHeldBack = true;
+    this.socket.pause();
+    READ_BUDGET.hold(this);
+  }
+
+  #readPiece(): void {
+    const [chunk] = this.#backlog;
+    const piece = chunk!.subarray(this.#backlogAt, this.#backlogAt + PIECE_BYTES);
+    this.#backlogAt += piece.length;
+    if (this.#backlogAt >= chunk!.length) {
+      this.#backlog.shift();
+      this.#backlogAt = 0;
+    }
+    this.#listener?.chunk(piece);
   }
 
   write(bytes: Uint8Array): void {
@@ -135,6 +172,7 @@ class SocketWire implements Wire {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#listener = null;
+    this.#backlog.length = 0;
     const { socket } = this;
     if (socket.destroyed) return;
     if (lingering >= MAX_LINGERING) {
@@ -153,6 +191,8 @@ class SocketWire implements Wire {
   }
 
   #gone(reason: string): void {
+    // its last words may be among what had no turn yet
+    while (!this.#isEnded && this.#backlog.length > 0) this.#readPiece();
     if (this.#isEnded) return;
     const listener = this.#listener;
     this.end(null);

@@ -22,7 +22,18 @@ export interface FamilyRibParts {
   readonly maxPaths: number;
   onRoute: RouteListener | null;
   nowS: number;
+  /** prefixes with several paths are chosen later, by {@link FamilyRib.settle} */
+  isDeferring: boolean;
+  /** whose doing the changes in hand are: a number of the caller's, remembered for what is chosen later */
+  cause: number;
+  /** hears whose doing the changes are that follow, where they were deferred */
+  onCause: ((cause: number) => void) | null;
 }
+
+/** {@link FamilyRib} has a choice to make */
+const DUE = 1;
+/** and its best path has other attributes, or went */
+const TELL = 2;
 
 const NOBODY = -1;
 
@@ -48,6 +59,11 @@ export class FamilyRib implements OutFamily {
   routedCount = 0;
   /** grows with every change of a best path, its attributes or its next hops */
   version = 0;
+  /** {@link DUE} and {@link TELL} of each prefix whose choice is deferred */
+  #dirty = new Uint8Array(0);
+  #dirtyCause = new Uint32Array(0);
+  #queue: number[] = [];
+  #queueAt = 0;
   readonly outs: AdjRibOut[] = [];
   /** peer row of each of {@link outs} */
   readonly outPeers: number[] = [];
@@ -238,6 +254,10 @@ export class FamilyRib implements OutFamily {
     const { paths, parts } = this;
     const first = this.first[prefix]! - 1;
     const before = this.best[prefix]! - 1;
+    if (parts.isDeferring && first >= 0 && paths.next[first]! >= 0) {
+      this.#defer(prefix, changed >= 0 && changed === before ? DUE | TELL : DUE);
+      return;
+    }
     let best = NOBODY;
     let hops = NO_HOPS;
     if (first >= 0 && paths.next[first]! < 0) {
@@ -254,6 +274,49 @@ export class FamilyRib implements OutFamily {
     if (hops !== this.hops[prefix]) this.#setHops(prefix, hops);
     if (best !== before || (changed >= 0 && changed === best)) this.#markBest(prefix);
     else if (this.allPathsOuts > 0) this.#markAll(prefix);
+  }
+
+  /** Prefixes whose choice is due. */
+  get deferredCount(): number {
+    return this.#queue.length - this.#queueAt;
+  }
+
+  /** Makes the choice of up to `most` prefixes that it is due for; true where some are left. */
+  settle(most: number): boolean {
+    for (let n = 0; n < most && this.#queueAt < this.#queue.length; n++) {
+      this.settlePrefix(this.#queue[this.#queueAt++]!);
+    }
+    if (this.#queueAt < this.#queue.length) return true;
+    this.#queue = [];
+    this.#queueAt = 0;
+    return false;
+  }
+
+  /** The choice of one prefix, where it is due. */
+  settlePrefix(prefix: number): void {
+    const state = prefix < this.#dirty.length ? this.#dirty[prefix]! : 0;
+    if (state === 0) return;
+    const { parts } = this;
+    this.#dirty[prefix] = 0;
+    const { isDeferring } = parts;
+    parts.isDeferring = false;
+    parts.onCause?.(this.#dirtyCause[prefix]!);
+    this.#decide(prefix, (state & TELL) !== 0 ? this.best[prefix]! - 1 : NOBODY);
+    parts.isDeferring = isDeferring;
+    this.unhold(prefix);
+  }
+
+  #defer(prefix: number, state: number): void {
+    if (prefix >= this.#dirty.length) {
+      this.#dirty = grownColumn(this.#dirty, this.table.capacity);
+      this.#dirtyCause = grownColumn(this.#dirtyCause, this.table.capacity);
+    }
+    if (this.#dirty[prefix] === 0) {
+      this.hold(prefix);
+      this.#queue.push(prefix);
+    }
+    this.#dirty[prefix]! |= state;
+    this.#dirtyCause[prefix] = this.parts.cause;
   }
 
   #setBest(prefix: number, before: number, best: number): void {

@@ -104,6 +104,9 @@ export class Rib {
       maxPaths: settings.maxPaths,
       onRoute: null,
       nowS: 0,
+      isDeferring: false,
+      cause: 0,
+      onCause: null,
     };
     this.ipv4 = new FamilyRib(IPV4_UNICAST, 32, this.#parts, room);
     this.ipv6 = new FamilyRib(IPV6_UNICAST, 128, this.#parts, room);
@@ -153,9 +156,15 @@ export class Rib {
 
   /**
    * The session is gone: nothing is pending for the peer any more. Its paths are removed, except that those of
-   * the families in `retain` become stale and wait for `peerUp` with this row, or for `sweepStale`.
+   * the families in `retain` become stale and wait for `peerUp` with this row, or for `sweepStale`. With a
+   * `laterCause` choices wait as they do in {@link updateLater}.
    */
-  peerDown(row: number, retain: ReadonlySet<FamilyKey> = new Set()): void {
+  peerDown(row: number, retain: ReadonlySet<FamilyKey> = new Set(), laterCause = -1): void {
+    if (laterCause < 0) this.settle();
+    else {
+      this.#parts.cause = laterCause;
+      this.#parts.isDeferring = true;
+    }
     const peer = this.#peer(row);
     peer.state = 'down';
     for (const [family, out] of this.#outs[row]!) {
@@ -166,6 +175,7 @@ export class Rib {
       if (retain.has(rib.family)) this.markStale(row, rib.family);
       else this.#eachPath(rib, row, (path) => rib.removePath(path));
     }
+    this.#parts.isDeferring = false;
     this.#freeIfUnused(peer);
   }
 
@@ -201,6 +211,34 @@ export class Rib {
     else this.#withdrawAll(row, reachRib);
   }
 
+  /**
+   * The same, but where a prefix has several paths the choice waits for {@link settle}: of many peers that announce the
+   * same prefixes each prefix is chosen once. `cause` comes back through {@link onCause} when it is.
+   */
+  updateLater(row: number, update: UpdateView, cause: number): void {
+    this.#parts.cause = cause;
+    this.#parts.isDeferring = true;
+    this.update(row, update);
+    this.#parts.isDeferring = false;
+  }
+
+  /** `listener` hears before changes that were deferred, with what was said to {@link updateLater}. */
+  onCause(listener: (cause: number) => void): void {
+    this.#parts.onCause = listener;
+  }
+
+  /** Prefixes whose choice is due. */
+  get deferredCount(): number {
+    return this.ipv4.deferredCount + this.ipv6.deferredCount;
+  }
+
+  /** Makes the choices that are due, up to `most` a family; true where some are left. */
+  settle(most = Number.POSITIVE_INFINITY): boolean {
+    let isLeft = false;
+    for (const rib of this.families) isLeft = rib.settle(most) || isLeft;
+    return isLeft;
+  }
+
   /** RFC 4724 section 4.2: what the peer has not announced again is gone. */
   endOfRib(row: number, family: FamilyKey): void {
     this.sweepStale(row, family);
@@ -218,6 +256,7 @@ export class Rib {
 
   /** Removes the peer's stale paths of the family; a peer that is down and has none left is forgotten. */
   sweepStale(row: number, family: FamilyKey): void {
+    this.settle();
     const rib = this.familyRib(family);
     const peer = this.#peer(row);
     if (rib === null) return;
@@ -229,6 +268,7 @@ export class Rib {
 
   /** RFC 9494 section 4.2: the peer's stale paths stay, least preferred; those that say NO_LLGR go. */
   keepLongLived(row: number, family: FamilyKey): void {
+    this.settle();
     const rib = this.familyRib(family);
     const peer = this.#peer(row);
     if (rib === null) return;
@@ -248,6 +288,7 @@ export class Rib {
 
   /** Another import policy: it holds at once for everything that the peer has announced, stale paths among it. */
   setImportPolicy(row: number, policy: Policy): void {
+    this.settle();
     const peer = this.#peer(row);
     peer.settings = { ...peer.settings, import: policy };
     peer.importPolicy = new PolicyRunner(policy, this.store);
@@ -325,6 +366,7 @@ export class Rib {
 
   /** Paths of the prefix that share the traffic, best first. Not for the hot path. */
   sharedPaths(rib: FamilyRib, prefix: number): number[] {
+    rib.settlePrefix(prefix);
     const { choice } = this.#parts;
     choice.choose(rib.paths, rib.first[prefix]! - 1);
     return [...choice.shared];
@@ -362,6 +404,7 @@ export class Rib {
   }
 
   #wantOfBest(rib: FamilyRib, peer: RibPeer, rules: ExportRules, prefix: number): number {
+    rib.settlePrefix(prefix);
     const best = rib.best[prefix]! - 1;
     return best < 0 ? NOTHING : this.#wantOfPath(rib, peer, rules, prefix, best);
   }
@@ -396,6 +439,7 @@ export class Rib {
     pathIds: number[],
     wants: number[],
   ): void {
+    rib.settlePrefix(prefix);
     const { paths } = rib;
     for (let path = rib.first[prefix]! - 1; path >= 0; path = paths.next[path]!) {
       if (paths.excluded[path] !== EXCLUDED.no) continue;

@@ -40,6 +40,13 @@ import type { RouterLog } from './router-log.js';
 
 /** What a slice of announcements may hold: sessions take turns. */
 const SLICE_BYTES = 64 * 1024;
+/** a turn that brings so many prefixes to choose anew is part of a bulk load, whose choices wait for so long at most */
+const BULK_PREFIXES = 256;
+const BULK_MS = 250;
+/** a slice of choices */
+const SETTLE_MS = 15;
+const SETTLE_PREFIXES = 64;
+const MANY_CAUSES = 4096;
 /** zebra keeps the place of a next hop that nobody uses for so long */
 const ARRIVAL_KEEP_S = 180;
 /** what comes without growing any table: a seventh of the Internet's */
@@ -72,6 +79,11 @@ export class LiveRouter implements SessionHandler {
   readonly #listeners = new Set<(event: RouterEvent) => void>();
   readonly #events: RouteEvents;
   #isPumpDue = false;
+  /** when choices were first deferred; -1 = none are */
+  #settlesSince = -1;
+  /** whose doing deferred choices are, by number; forgotten when none is left and they are many */
+  readonly #causes: { readonly peer: string; readonly cause: RouteCause }[] = [];
+  readonly #causeNumbers = new Map<string, number>();
 
   constructor(
     config: RouterConfig,
@@ -91,6 +103,10 @@ export class LiveRouter implements SessionHandler {
       maxPaths: config.maxPaths,
       asPaths: config.asPaths,
       room: ROOM_PREFIXES,
+    });
+    this.rib.onCause((number) => {
+      const { peer, cause } = this.#causes[number]!;
+      this.#events.because(peer, cause);
     });
     this.fib = new RibFib(this.rib, groupSettings(config.ecmp));
     this.#events = new RouteEvents(
@@ -167,8 +183,10 @@ export class LiveRouter implements SessionHandler {
       session.stop({ kind: 'max-prefixes', family: over, limit });
       return;
     }
-    this.#begin(session.peer.id, causeOf(update));
-    this.rib.update(attached.row, update);
+    const cause = causeOf(update);
+    this.#begin(session.peer.id, cause);
+    this.rib.updateLater(attached.row, update, this.#causeNumber(session.peer.id, cause));
+    this.#settleSoon();
     if (update.faults.length > 0) {
       this.log.line(`${session.peer.id}: an UPDATE with an error: ${update.faults[0]!.reason}`);
     }
@@ -221,7 +239,11 @@ export class LiveRouter implements SessionHandler {
     this.#attached.delete(peer.id);
     this.log.sessionDown(session, end);
     this.#begin(peer.id, 'session-lost');
-    this.rib.peerDown(attached.row, new Set(end.retained));
+    const { row } = attached;
+    const paths = this.rib.families.reduce((sum, { received }) => sum + (received[row] ?? 0), 0);
+    const later = paths > BULK_PREFIXES ? this.#causeNumber(peer.id, 'session-lost') : -1;
+    this.rib.peerDown(row, new Set(end.retained), later);
+    this.#settleSoon();
     this.#forgetIfGone(peer.id);
     this.#events.flush();
     this.#pumpSoon();
@@ -350,6 +372,57 @@ export class LiveRouter implements SessionHandler {
   #forgetIfGone(id: string): void {
     const row = this.rowOf(id);
     if (row >= 0 && this.rib.peers[row] === null) this.#rows.delete(id);
+  }
+
+  /**
+   * Choices that are due are made when everything that waits to be read has had a turn. While many UPDATEs go on
+   * coming they wait for more of them, for {@link BULK_MS} at most, and are made in slices.
+   */
+  #settleSoon(): void {
+    if (this.#settlesSince >= 0) return;
+    if (this.rib.deferredCount === 0) {
+      this.#forgetCauses();
+      return;
+    }
+    this.#settlesSince = this.clock.nowMs();
+    let before = 0;
+    const turn = (): void => {
+      const count = this.rib.deferredCount;
+      const isBulk = count - before >= BULK_PREFIXES;
+      before = count;
+      if (isBulk && this.clock.nowMs() - this.#settlesSince < BULK_MS) this.clock.soon(turn);
+      else if (this.#settleSlice()) this.clock.soon(finish);
+    };
+    const finish = (): void => {
+      if (this.#settleSlice()) this.clock.soon(finish);
+    };
+    this.clock.soon(turn);
+  }
+
+  #forgetCauses(): void {
+    if (this.#causes.length < MANY_CAUSES) return;
+    this.#causes.length = 0;
+    this.#causeNumbers.clear();
+  }
+
+  #causeNumber(peer: string, cause: RouteCause): number {
+    const key = `${cause} ${peer}`;
+    let number = this.#causeNumbers.get(key);
+    if (number === undefined) {
+      number = this.#causes.push({ peer, cause }) - 1;
+      this.#causeNumbers.set(key, number);
+    }
+    return number;
+  }
+
+  /** True where some are left. */
+  #settleSlice(): boolean {
+    const endMs = this.clock.nowMs() + SETTLE_MS;
+    while (this.rib.settle(SETTLE_PREFIXES)) if (this.clock.nowMs() >= endMs) return true;
+    this.#settlesSince = -1;
+    this.#forgetCauses();
+    this.#pumpSoon();
+    return false;
   }
 
   /** Once for all changes of this turn of the event loop. */
