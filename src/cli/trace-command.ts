@@ -2,7 +2,6 @@
 import { type Command, Option } from 'commander';
 import { formatAddress } from '../addr/address.js';
 import { FlowfateError } from '../errors.js';
-import { protocolName } from '../flow/flow-rows.js';
 import type { Node } from '../netfilter/node.js';
 import type { PacketFields } from '../netfilter/packet.js';
 import { arrivalInterface, type Outcome, type Trace, tracePacket } from '../netfilter/trace.js';
@@ -16,7 +15,7 @@ import { parseWhole } from './option-values.js';
 import { writeOutput } from './output.js';
 import { parsePacketLine } from './packet-lines.js';
 import { readLines } from './read-lines.js';
-import { traceText } from './trace-text.js';
+import { protocolText, traceText } from './trace-text.js';
 
 interface TraceOptions {
   readonly node?: string;
@@ -156,7 +155,7 @@ function traceJson(node: Node, fields: PacketFields, trace: Trace): object {
     node: node.name,
     in: {
       iif: fields.iif,
-      proto: protocolName(fields.proto),
+      proto: protocolText(fields.proto),
       src: formatAddress(fields.src),
       srcPort: fields.srcPort,
       dst: formatAddress(fields.dst),
@@ -172,5 +171,5 @@ function traceJson(node: Node, fields: PacketFields, trace: Trace): object {
 function outcomeJson({ out, ...outcome }: Outcome): object {
   if (out === null) return { ...outcome, out: null };
   const { oif, proto, ...tuple } = out;
-  return { ...outcome, out: { oif, proto: protocolName(proto), ...tuple } };
+  return { ...outcome, out: { oif, proto: protocolText(proto), ...tuple } };
 }

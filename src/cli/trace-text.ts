@@ -10,7 +10,7 @@ export function traceText(node: Node, fields: PacketFields, trace: Trace): strin
   const lines: string[] = [];
   const iif = fields.iif === null ? `sent by ${node.name}` : `into ${node.name} by ${fields.iif}`;
   lines.push(
-    `${protocolName(fields.proto)} ${endText(fields.src, fields.srcPort, fields.proto)} to ${endText(fields.dst, fields.dstPort, fields.proto)}, ${iif}`,
+    `${protocolText(fields.proto)} ${endText(fields.src, fields.srcPort, fields.proto)} to ${endText(fields.dst, fields.dstPort, fields.proto)}, ${iif}`,
   );
   let hook = '';
   for (const step of trace.steps) {
@@ -60,4 +60,9 @@ function endText(address: PacketFields['src'], port: number, proto: number): str
 
 function bracketed(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
+}
+
+/** `icmpv6` as nft and the lines of packets write it. */
+export function protocolText(proto: number): string {
+  return proto === 58 ? 'icmpv6' : String(protocolName(proto));
 }

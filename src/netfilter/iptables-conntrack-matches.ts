@@ -199,7 +199,9 @@ const connbytes: MatchCompiler = (options) => {
   const option = named(options, 'connbytes');
   const mode = named(options, 'connbytes-mode')?.values[0];
   const direction = named(options, 'connbytes-dir')?.values[0];
-  const range = readRange(option?.values[0], Number.MAX_SAFE_INTEGER);
+  // a bare number is where an open range begins
+  const bare = /^\d+$/.test(option?.values[0] ?? '');
+  const range = readRange(`${option?.values[0] ?? ''}${bare ? ':' : ''}`, Number.MAX_SAFE_INTEGER);
   if (option === undefined || range === null) return null;
   return [
     (walk) => {

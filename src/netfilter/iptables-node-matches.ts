@@ -275,8 +275,8 @@ const cluster: MatchCompiler = (options) => {
     ({ connection }) => {
       if (connection === null) return false;
       const { src } = connection.original;
-      const words = Uint32Array.from([src.w0, src.w1, src.w2, src.w3], swapped);
-      const hash = jhashWords(words, src.family === 4 ? 1 : 4, seed);
+      // of an IPv6 address too only the first word: the kernel divides a number of words by the size of one
+      const hash = jhashWords(Uint32Array.of(swapped(src.w0)), 1, seed);
       const node = Number((BigInt(hash) * BigInt(total)) >> 32n);
       return (((nodes >>> node) & 1) === 1) !== negated;
     },

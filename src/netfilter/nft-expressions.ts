@@ -438,7 +438,8 @@ function tcpOptionExpression(fields: Json): Expression {
   if (fields.field === undefined) {
     return {
       type: 'boolean',
-      read: (walk) => (walk.packet.proto !== 6 ? null : tcpOption(walk, kind) === null ? 0 : 1),
+      // what is not TCP has no option, which is an answer here
+      read: (walk) => (walk.packet.proto !== 6 || tcpOption(walk, kind) === null ? 0 : 1),
     };
   }
   return {

@@ -372,7 +372,8 @@ function rejectStep(fields: Json): Step {
   const expr = String(fields.expr ?? 'port-unreachable');
   return (walk) => {
     const v4 = walk.packet.family === 4;
-    if (type === 'tcp reset') return { kind: 'reject', with: 'tcp-reset' };
+    // nft puts `meta l4proto tcp` before it where the rule does not say so, and does not print that
+    if (type === 'tcp reset') return walk.packet.proto === 6 ? { kind: 'reject', with: 'tcp-reset' } : BREAK;
     const sent =
       type === 'icmpx'
         ? ICMPX[expr]?.[v4 ? 0 : 1]

@@ -90,7 +90,9 @@ function trackIcmp(walk: Walk): string {
   }
   if (family === 4 ? ICMP_ERRORS.includes(type) : type < 128) return trackError(walk);
   const found = node.connections.find(walk.tuple(), walk.zone);
-  if (found !== null) return joinEntry(walk, found.connection, found.reply);
+  // without an identifier a second request is taken for another echo, until the first has been answered
+  const isOther = packet.icmpId === null && found !== null && !found.reply && !found.connection.seenReply;
+  if (found !== null && !isOther) return joinEntry(walk, found.connection, found.reply);
   const begins = (family === 4 ? ICMP_BEGINS : ICMPV6_BEGINS).includes(type);
   if (!begins) {
     walk.ctinfo = 'invalid';

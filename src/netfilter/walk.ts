@@ -389,6 +389,17 @@ export class PacketWalk implements Walk {
   }
 
   private stepOf(rule: Rule, result: string): void {
+    const last = this.steps.at(-1);
+    // what a rule changed and what it decided are one step
+    if (
+      last?.text === rule.text &&
+      last.rule === rule.number &&
+      last.chain === rule.chain.name &&
+      last.hook === this.hook
+    ) {
+      this.steps[this.steps.length - 1] = { ...last, result: `${last.result}, ${result}` };
+      return;
+    }
     this.steps.push({
       hook: this.hook,
       table: rule.table.label,
