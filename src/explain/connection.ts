@@ -199,6 +199,10 @@ export class Connection {
     if (this.family === 4) return ipv4(words[w + at]!);
     return ipv6(words[w + at]!, words[w + at + 1]!, words[w + at + 2]!, words[w + at + 3]!);
   }
+  /** The client's address (four words), then the server's. */
+  copyAddresses(out: Uint32Array): void {
+    for (let i = 0; i < 8; i++) out[i] = this.words[this.w + t.CLIENT_ADDRESS + i]!;
+  }
   /** 224.0.0.0/4, 255.255.255.255, ff00::/8 */
   get toMany(): boolean {
     const first = this.words[this.w + t.SERVER_ADDRESS]!;

@@ -5,6 +5,7 @@
 import { formatAddress } from '../addr/address.js';
 import type { Connection } from './connection.js';
 import * as t from './connection-table.js';
+import { findHashSubset, type HashSubset } from './hash-subset.js';
 import { isUnknowing, silentSince } from './neighbours.js';
 import { chanceOf, moveKey, type RouteEvidence } from './route-evidence.js';
 import { chance, milliseconds } from './words.js';
@@ -37,6 +38,8 @@ export class RehashSigns {
   readonly fit: MoveFit | null;
   /** of moves that the capture shows */
   private readonly seenFit: MoveFit | null;
+  /** hashes over next hops that explain who broke */
+  private readonly subsets: readonly HashSubset[];
 
   constructor(
     private readonly routes: RouteEvidence | null,
@@ -54,6 +57,7 @@ export class RehashSigns {
             return moves === null ? null : moves.length > 0;
           });
     const anyMoved = rows.some((row) => connection.moveTo(row).movedNs >= 0);
+    this.subsets = this.fit === null ? hashSubsets(connection, rows, isHitNow) : [];
     this.seenFit = anyMoved ? fitOf(connection, rows, isHitNow, () => connection.movedNs >= 0) : null;
   }
 
@@ -71,6 +75,11 @@ export class RehashSigns {
     if (seen !== null) {
       evidence.push(seen);
       score = Math.max(score, 88);
+    }
+    const subset = this.subsets.find(({ moved }) => moved.has(connection.row));
+    if (subset !== undefined) {
+      evidence.push(subset.sentence);
+      score = Math.max(score, 86);
     }
     if (score === 0) {
       const change = this.routes?.changes
@@ -142,6 +151,44 @@ function fitOf(
   const hits = movedHit + stayedHit;
   return hits === 0 ? null : { ...counts, chance: chanceOf(movedHit, hits, moved, moved + stayed) };
 }
+
+/** For the servers with most hits: a hash that explains which of their connections broke. */
+function hashSubsets(connection: Connection, rows: Int32Array, isHitNow: () => boolean): HashSubset[] {
+  const hitsOf = new Map<number | string, number[]>();
+  for (let i = 0; i < rows.length; i++) {
+    connection.moveTo(rows[i]!);
+    if (connection.proto !== TCP || !isHitNow()) continue;
+    const hits = hitsOf.get(connection.serverKey);
+    if (hits === undefined) hitsOf.set(connection.serverKey, [rows[i]!]);
+    else hits.push(rows[i]!);
+  }
+  const servers = [...hitsOf].filter(([, { length }]) => length >= LEAST_HITS);
+  servers.sort(([, a], [, b]) => b.length - a.length);
+  return servers.slice(0, MOST_SERVERS).flatMap(([serverKey, hits]) => {
+    const firstNs = hits.reduce(
+      (first, row) => Math.min(first, brokenAt(connection.moveTo(row))),
+      Number.POSITIVE_INFINITY,
+    );
+    const hit = new Set(hits);
+    // those that could have been hit: begun before, used after
+    const others = [...rows].filter((row) => {
+      connection.moveTo(row);
+      return (
+        connection.serverKey === serverKey &&
+        connection.proto === TCP &&
+        !hit.has(row) &&
+        connection.firstNs < firstNs &&
+        connection.client.lastNs > firstNs
+      );
+    });
+    const found = findHashSubset(connection, hits, others);
+    return found === null ? [] : [found];
+  });
+}
+
+/** A hash is looked for behind so many servers at most, and where at least so many connections broke. */
+const MOST_SERVERS = 4;
+const LEAST_HITS = 10;
 
 const TCP = 6;
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type ExplainOptions, Explanation } from '../../../src/explain/explain.js';
 import type { Diagnosis } from '../../../src/explain/finding.js';
 import { chanceOf, moveKey, type RouteEvidence } from '../../../src/explain/route-evidence.js';
+import { createFlowHash, DEFAULT_FIELDS } from '../../../src/hash/flow-hash.js';
 import { type Conversation, closed, healthy, readConversations } from '../../support/conversation.js';
 
 const SERVER = '203.0.113.10';
@@ -132,6 +133,48 @@ describe('rehash', () => {
     });
     const all = diagnoses([...many(4, moved), ...many(30, gateway)], null);
     expect(all.get(40000)!.finding).toBe('unknown-connection');
+  });
+});
+
+describe('a hash over next hops that explains who broke', () => {
+  const hash = createFlowHash({ hash: 'crc32c', seed: 0, fields: DEFAULT_FIELDS });
+  const words = new Uint32Array([0xc6336407, 0, 0, 0, 0xcb00710a, 0, 0, 0]);
+  const hopOf = (port: number, hops: number): number => hash.hashTuple(4, words, 0, 4, 6, port, 80, 0) % hops;
+  const PORTS = ports(40000, 80);
+  /** resets where `isHit` says so; the rest lives on */
+  const capture = (isHit: (port: number) => boolean): Conversation[] => [
+    ...PORTS.map((clientPort) => ({
+      clientPort,
+      script: isHit(clientPort) ? `${healthy(3)}\n0.9 c data 80\n0.9005 s RST` : healthy(30),
+    })),
+    END,
+  ];
+  const found = (isHit: (port: number) => boolean): Set<string> => {
+    const all = diagnoses(capture(isHit), null);
+    return new Set(PORTS.filter(isHit).map((port) => all.get(port)!.finding));
+  };
+
+  test('is evidence: the share of one of four next hops broke, and nobody else', () => {
+    const lost = (port: number): boolean => hopOf(port, 4) === 2;
+    const all = diagnoses(capture(lost), null);
+    for (const port of PORTS.filter(lost)) {
+      expect(all.get(port)).toMatchObject({ finding: 'rehash', confidence: 'likely' });
+      expect(all.get(port)!.evidence.join()).toMatch(
+        /crc32c \(seed 0\), modulo over 4 next hops, number 3 gone/,
+      );
+    }
+  });
+
+  test('is none where ports by parity broke, or just any', () => {
+    expect(found((port) => port % 2 === 0)).toEqual(new Set(['unknown-connection']));
+    expect(found((port) => Math.imul(port, 0x9e3779b1) >>> 30 === 1)).toEqual(
+      new Set(['unknown-connection']),
+    );
+  });
+
+  test('is none with fewer than ten hits', () => {
+    const few = PORTS.filter((port) => hopOf(port, 4) === 2).slice(0, 9);
+    expect(found((port) => few.includes(port))).toEqual(new Set(['unknown-connection']));
   });
 });
 
