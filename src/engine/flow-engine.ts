@@ -13,12 +13,14 @@ import type { ClusterModel } from '../cluster/model.js';
 import { Segment, segmentOf, TcpState } from '../conntrack/tcp-states.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import {
+  LABEL_MASK,
   META_FLAGS_CUT,
   META_FRAGMENT,
   META_LENGTH_SHIFT,
   META_PAYLOAD,
   META_TCP_FLAGS,
 } from '../flow/packet-index.js';
+import { createFlowHash, type FlowHash } from '../hash/flow-hash.js';
 import type { NextHopGroup } from '../route/next-hop-group.js';
 import { ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
@@ -93,6 +95,9 @@ export class FlowEngine implements TimelineListener {
   private groupOfVip: (NextHopGroup | null)[] = [];
   private readonly dormant: Uint8Array | null;
   private hashes: Uint32Array;
+  /** where the router hashes flow labels: the one that each client uses now; null elsewhere */
+  private readonly labels: Uint32Array | null;
+  private hasher: FlowHash | null = null;
   private fragmentHashes: Uint32Array | null = null;
   private stamping = false;
   private packetBytes = 0;
@@ -138,7 +143,10 @@ export class FlowEngine implements TimelineListener {
     this.nextHop = new Int32Array(flows).fill(NOT_STARTED);
     this.movedBy = new Int32Array(flows).fill(-1);
     this.offsetNs = world?.offsetNs ?? offsetOf(index, model);
-    this.hashes = this.plan.hashes(this.router.ecmp, 'ports');
+    this.labels = hashesLabels(model)
+      ? Uint32Array.from({ length: flows }, (_, f) => this.plan.firstLabel(f))
+      : null;
+    this.hashes = this.hashAll();
     this.timeline = world?.timeline ?? new Timeline(model, this.cluster, this.router, this, edge);
     this.counts = world?.counts ?? new EventCounts(model, this.timeline.entries.length, this.cluster);
     this.lookUpGroups();
@@ -226,12 +234,13 @@ export class FlowEngine implements TimelineListener {
     return (timeNs + this.offsetNs) * 1e-9;
   }
 
-  private walkPackets({ flow, meta, timeNs, ack }: ClientPackets, from: number, to: number): void {
+  private walkPackets({ flow, meta, timeNs, ack, label }: ClientPackets, from: number, to: number): void {
     const { heard, heardS } = this.client;
     const { expects, current, limitS, bytes, offsetNs } = this;
     let { nowS } = this;
     let { dueS } = this.timeline;
     let { lastS } = this.walk.entries;
+    const { labels } = this;
     for (let i = from; i < to; i++) {
       const f = flow[i]!;
       const m = meta[i]!;
@@ -243,6 +252,10 @@ export class FlowEngine implements TimelineListener {
         dueS = this.timeline.dueS;
       }
       bytes[f]! += m >>> META_LENGTH_SHIFT;
+      if (labels !== null && (label[i]! & LABEL_MASK) !== labels[f]) {
+        expects[f] = NOT_CALM;
+        this.relabel(f, label[i]! & LABEL_MASK);
+      }
       if ((m & CALM_MASK) === expects[f]) {
         const e = current[f]!;
         if (nowS - lastS[e]! <= limitS[f]!) {
@@ -489,6 +502,31 @@ export class FlowEngine implements TimelineListener {
     this.groupOfVip[this.plan.vip[f]!]?.choose(this.hashes[f]!, nowS);
   }
 
+  /** A router's hash of every flow as it is now; the engine's own where clients may change their labels. */
+  private hashAll(): Uint32Array {
+    const { plan, labels } = this;
+    const shared = plan.hashes(this.router.ecmp, 'ports');
+    if (labels === null) return shared;
+    const own = shared.slice();
+    this.hasher = createFlowHash(this.router.ecmp);
+    for (let f = 0; f < plan.count; f++) {
+      if (labels[f] !== plan.firstLabel(f)) own[f] = plan.hashOf(this.hasher, f, 'ports', labels[f]!);
+    }
+    return own;
+  }
+
+  /** The client has taken another flow label, as Linux does when a retransmission timer fires: its path may change. */
+  private relabel(f: number, label: number): void {
+    this.labels![f] = label;
+    this.hashes[f] = this.plan.hashOf(this.hasher!, f, 'ports', label);
+    if (this.nextHop[f] === NOT_STARTED || this.plan.entry[f]! >= 0) return;
+    const group = this.groupOfVip[this.plan.vip[f]!]!;
+    const node = group === null ? NO_ROUTE : group.peek(this.hashes[f]!);
+    if (node === this.nextHop[f]) return;
+    this.nextHop[f] = node;
+    this.movedBy[f] = -1;
+  }
+
   private lookUpGroups(): void {
     this.groupOfVip = this.plan.vips.map(({ address: a }) =>
       this.router.fib.lookup(a.family, a.w0, a.w1, a.w2, a.w3),
@@ -500,7 +538,7 @@ export class FlowEngine implements TimelineListener {
 
   routesChanged(_routes: readonly Route[], event: number, atS: number): void {
     if (this.timeline.entries[event]?.kind === 'ecmp') {
-      this.hashes = this.plan.hashes(this.router.ecmp, 'ports');
+      this.hashes = this.hashAll();
       this.fragmentHashes = null;
     }
     this.lookUpGroups();
@@ -616,4 +654,18 @@ export class FlowEngine implements TimelineListener {
 
 function offsetOf(index: CaptureIndex, { epochNs }: ClusterModel): number {
   return epochNs === null ? 0 : Number(index.summary.baseNs - epochNs);
+}
+
+/** fields of a custom hash (fib_multipath_hash_fields): the flow label outside, and inside a tunnel */
+const LABEL_FIELDS = 0x8 | 0x200;
+
+/** Whether the router, now or later, hashes IPv6 flow labels (Linux policies 0, 2, and 3 with that field). */
+function hashesLabels({ router, timeline }: ClusterModel): boolean {
+  const all = [router.ecmp, ...timeline.flatMap((event) => (event.kind === 'ecmp' ? [event.settings] : []))];
+  return all.some(
+    ({ hash, fields }) =>
+      hash === 'linux-l3' ||
+      hash === 'linux-inner' ||
+      (hash === 'linux-custom' && (fields & LABEL_FIELDS) !== 0),
+  );
 }

@@ -10,7 +10,7 @@ import { type Address, formatAddress, ipv4, ipv6 } from '../addr/address.js';
 import type { ClusterModel, ServiceModel } from '../cluster/model.js';
 import type { CaptureIndex, FlowColumns } from '../flow/flow-columns.js';
 import type { PacketIndex } from '../flow/packet-index.js';
-import { createFlowHash, type FlowHashSettings } from '../hash/flow-hash.js';
+import { createFlowHash, type FlowHash, type FlowHashSettings } from '../hash/flow-hash.js';
 import { flowKey } from '../state/draw.js';
 import { foldedAddress } from '../state/endpoint-scheduler.js';
 import { type Door, DoorKind, fixedNode, Origin, ServiceDoors } from '../state/service-doors.js';
@@ -281,28 +281,35 @@ export class FlowPlan {
     const known = this.known.get(name);
     if (known !== undefined) return known;
     const hash = createFlowHash(settings);
-    const { flows } = this;
     const out = new Uint32Array(this.count);
-    const whole = ports === 'ports';
-    for (let f = 0; f < this.count; f++) {
-      const row = this.row[f]!;
-      const b = this.clientIsB[f] === 1;
-      const at = 8 * row;
-      out[f] = hash.hashTuple(
-        this.family[f] as 4 | 6,
-        flows.addresses,
-        b ? at + 4 : at,
-        b ? at : at + 4,
-        this.proto[f]!,
-        whole ? this.clientPort[f]! : 0,
-        whole ? (b ? flows.aPort[row]! : flows.bPort[row]!) : 0,
-        b ? flows.labelIn[row]! : flows.labelOut[row]!,
-      );
-    }
+    for (let f = 0; f < this.count; f++) out[f] = this.hashOf(hash, f, ports, this.firstLabel(f));
     // a sweep over seeds must not fill the memory
     if (this.known.size >= 8) this.known.clear();
     this.known.set(name, out);
     return out;
+  }
+
+  /** The router's hash of a packet of the flow with this flow label. */
+  hashOf(hash: FlowHash, f: number, ports: 'ports' | 'fragment', label: number): number {
+    const { flows } = this;
+    const at = 8 * this.row[f]!;
+    const b = this.clientIsB[f] === 1;
+    return hash.hashTuple(
+      this.family[f] as 4 | 6,
+      flows.addresses,
+      b ? at + 4 : at,
+      b ? at : at + 4,
+      this.proto[f]!,
+      ports === 'ports' ? this.clientPort[f]! : 0,
+      ports === 'ports' ? this.serverPort(f) : 0,
+      label,
+    );
+  }
+
+  /** Flow label of the five-tuple's first packet from the client. */
+  firstLabel(f: number): number {
+    const { labelIn, labelOut } = this.flows;
+    return this.clientIsB[f] === 1 ? labelIn[this.row[f]!]! : labelOut[this.row[f]!]!;
   }
 
   private pick({ segments }: PacketIndex): ClientPackets {
