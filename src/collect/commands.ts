@@ -73,6 +73,7 @@ export const OBJECT_COMMANDS: readonly CollectCommand[] = [
   objects('ingresses.networking.k8s.io', 'what an ingress proxy serves', null),
   objects('gateways.gateway.networking.k8s.io', 'listeners of the Gateway API', null),
   objects('ipaddresspools.metallb.io', 'MetalLB’s addresses', null),
+  objects('addresspools.metallb.io', 'MetalLB’s addresses in 0.13', null),
   objects('bgpadvertisements.metallb.io', 'which node announces which address', null),
   objects('l2advertisements.metallb.io', 'addresses that one node answers for', null),
   objects('bgppeers.metallb.io', 'MetalLB’s sessions and hold times', null),

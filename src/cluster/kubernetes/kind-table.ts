@@ -229,7 +229,7 @@ export const KIND_TABLE: readonly KindEntry[] = [
 ];
 
 /** Groups of which no kind has to do with a packet's path, or the ends of their names. */
-const IRRELEVANT_GROUPS = [
+export const IRRELEVANT_GROUPS = [
   'admissionregistration.k8s.io',
   'apiextensions.k8s.io',
   'apiregistration.k8s.io',
