@@ -81,14 +81,19 @@ function emitAll(messages: Iterable<DecodedMessage>, emit: (record: unknown) => 
 function decodeCapture(source: ByteSource, io: Io, emit: (record: unknown) => void): ExitStatus {
   const reader = openCapture(source);
   let messages = 0;
+  let faults = 0;
   readBgpSessions(reader, ({ timeS, src, srcPort, dst, dstPort, decoded, fault }) => {
     messages++;
+    if (fault !== null || decoded?.fault != null) faults++;
     const what = decoded?.json ?? { fault: faultToJson(fault!) };
     emit({ time: timeS, src, srcPort, dst, dstPort, ...what });
   });
   for (const warning of reader.warnings) warn(io, warning);
-  if (messages === 0) warn(io, `${source.name} has no BGP session (TCP port 179) in it`);
-  if (reader.damage === null) return ExitStatus.done;
+  if (messages === 0)
+    warn(io, `${source.name} has no BGP session in it (TCP port 179, or a BGP marker on any other)`);
+  if (faults > 0)
+    warn(io, `${source.name}: ${faults} of ${messages} messages cannot be read; each says why in its line`);
+  if (reader.damage === null) return faults > 0 ? ExitStatus.input : ExitStatus.done;
   warn(io, `${reader.damage.message}; the messages before it are printed`);
   return ExitStatus.input;
 }

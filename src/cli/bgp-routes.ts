@@ -60,7 +60,7 @@ export interface BgpRoutes {
   readonly notes: readonly string[];
 }
 
-/** The sessions of TCP port 179 inside the capture. */
+/** The BGP sessions inside the capture, whatever their port. */
 export function routesFromCapture(path: string, index: CaptureIndex, model: ClusterModel): BgpRoutes {
   const heard: Heard[] = [];
   const reader = openCapture(openByteSource(path));
@@ -83,7 +83,7 @@ export function routesFromCapture(path: string, index: CaptureIndex, model: Clus
   if (heard.length === 0) {
     throw new FlowfateError(
       'input',
-      `${path} has no BGP session (TCP port 179) in it; leave out --bgp-from-capture`,
+      `${path} has no BGP session in it (TCP port 179, or a BGP marker on any other); leave out --bgp-from-capture`,
       {
         file: path,
       },

@@ -78,7 +78,7 @@ export function changesFromCapture(path: string, servers: readonly Address[]): R
   if (changes.messages === 0) {
     throw new FlowfateError(
       'input',
-      `${path} has no BGP session (TCP port 179) in it; leave out --bgp-from-capture`,
+      `${path} has no BGP session in it (TCP port 179, or a BGP marker on any other); leave out --bgp-from-capture`,
       { file: path },
     );
   }

@@ -32,19 +32,28 @@ function printDump(file: string, io: Io, write: (text: string) => void): ExitSta
     const dump = readMrt(source);
     let next = dump.next();
     let records = 0;
+    let unreadable = 0;
     for (; next.done !== true; next = dump.next(), records++) {
-      write(`${JSON.stringify(mrtToJson(next.value))}\n`);
+      const json = mrtToJson(next.value);
+      if (json.record === 'malformed' || json.fault !== undefined) unreadable++;
+      write(`${JSON.stringify(json)}\n`);
+    }
+    if (unreadable > 0) {
+      warn(
+        io,
+        `${source.name}: ${unreadable} of ${records} records cannot be read; each says why in its line`,
+      );
     }
     // the compression knows better than the dump why it ended
     const fault = source.fault ?? next.value;
     if (fault === null) {
       if (records === 0) warn(io, `${source.name} is empty: there is no MRT record in it`);
-      return ExitStatus.done;
+      return unreadable > 0 ? ExitStatus.input : ExitStatus.done;
     }
     const where = 'offset' in fault ? `${source.name}, at octet ${fault.offset}: ` : '';
     warn(io, `${where}${fault.message}; the records before it are printed`);
     // a dump that merely ends in its last record was read to there
-    return fault.kind === 'cut' && records > 0 ? ExitStatus.done : ExitStatus.input;
+    return fault.kind === 'cut' && records > 0 && unreadable === 0 ? ExitStatus.done : ExitStatus.input;
   } finally {
     source.close();
   }

@@ -99,12 +99,17 @@ function bodyToJson(entry: BgpMessageEntry): JsonObject {
 
 /**
  * The context that the entry's UPDATE is read in. The subtype says it, but collectors are known to file
- * four-octet paths under two-octet subtypes: where the AS_PATH contradicts the subtype, the AS_PATH is right.
+ * four-octet paths under two-octet subtypes: where the AS_PATH contradicts the subtype, the AS_PATH is right. So it is with path
+ * identifiers where the UPDATE cannot be read without them, and no OPEN tells.
  */
 export function messageContext(entry: BgpMessageEntry): CodecContext {
-  if (entry.type !== MESSAGE_TYPE.update || entry.context.asn4) return entry.context;
+  if (entry.type !== MESSAGE_TYPE.update) return entry.context;
   readUpdate(entry.bytes, entry.view, entry.at, entry.end, entry.context, UPDATE);
   if (UPDATE.outcome === OUTCOME.accept) return entry.context;
+  const isUnreadable = UPDATE.outcome === OUTCOME.sessionReset;
   const guessed = guessContext(entry.bytes, entry.view, entry.at, entry.end);
-  return { ...entry.context, asn4: guessed.asn4 };
+  const asn4 = entry.context.asn4 || guessed.asn4;
+  return isUnreadable
+    ? { ...entry.context, asn4, addPathReceive: guessed.addPathReceive }
+    : { ...entry.context, asn4 };
 }

@@ -1,7 +1,12 @@
 /** An MRT dump as a sequence of entries: the reader, the peer table it carries along, and the record formats. */
+
+import { formatAddress } from '../../addr/address.js';
 import type { ByteSource } from '../../capture/byte-source.js';
+import { offlineContext } from '../codec/decode-input.js';
+import { MESSAGE_TYPE, type OpenMessage } from '../codec/message.js';
+import { decodeOpen } from '../codec/open-message.js';
 import { decodeBgp4mp, decodeLegacyBgp } from './bgp4mp.js';
-import type { MrtEntry, MrtPeer } from './mrt-entry.js';
+import type { BgpMessageEntry, MrtEntry, MrtPeer } from './mrt-entry.js';
 import { MRT_TYPE, MrtReader } from './mrt-reader.js';
 import { decodeTableDump } from './table-dump.js';
 import { decodeTableDumpV2 } from './table-dump-v2.js';
@@ -21,15 +26,44 @@ export interface TimedEntry {
 export function* readMrt(source: Pick<ByteSource, 'read'>): Generator<TimedEntry, MrtReader['fault']> {
   const reader = new MrtReader(source);
   let peers: readonly MrtPeer[] = [];
+  const opens = new DumpedOpens();
   while (reader.next()) {
     const timeS = reader.timestampS + reader.microseconds / 1e6;
     const { offset } = reader;
-    for (const entry of decodeRecord(reader, peers)) {
-      if (entry.kind === 'peer-index') peers = entry.peers;
+    for (const decoded of decodeRecord(reader, peers)) {
+      if (decoded.kind === 'peer-index') peers = decoded.peers;
+      const entry = decoded.kind === 'message' ? opens.inContext(decoded) : decoded;
       yield { timeS, offset, entry };
     }
   }
   return reader.fault;
+}
+
+/**
+ * What the OPENs of a dump say of its UPDATEs. Older BIRD writes path identifiers under the plain subtypes, which RFC
+ * 8050 has others for: where both OPENs of a session stand in the dump, they decide.
+ */
+class DumpedOpens {
+  private readonly opens = new Map<string, OpenMessage>();
+
+  inContext(entry: BgpMessageEntry): BgpMessageEntry {
+    const { type, view, at, end, context } = entry;
+    if (type === MESSAGE_TYPE.open) {
+      const { value } = decodeOpen(view, at, end);
+      if (value !== undefined) this.opens.set(keyOf(entry, entry.sender), value);
+    }
+    if (type !== MESSAGE_TYPE.update || this.opens.size === 0 || context.addPathReceive.size > 0)
+      return entry;
+    const sender = this.opens.get(keyOf(entry, entry.sender));
+    const receiver = this.opens.get(keyOf(entry, entry.sender === 'peer' ? 'local' : 'peer'));
+    if (sender === undefined || receiver === undefined) return entry;
+    const { addPathReceive } = offlineContext(sender, receiver);
+    return addPathReceive.size === 0 ? entry : { ...entry, context: { ...context, addPathReceive } };
+  }
+}
+
+function keyOf({ peer, local }: BgpMessageEntry, sender: 'peer' | 'local'): string {
+  return `${sender} ${formatAddress(peer.address)} ${formatAddress(local.address)}`;
 }
 
 function decodeRecord(reader: MrtReader, peers: readonly MrtPeer[]): Iterable<MrtEntry> {

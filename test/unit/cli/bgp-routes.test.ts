@@ -57,14 +57,15 @@ class SpeakerStream {
   constructor(
     private readonly node: number,
     private readonly side: 'speaker' | 'router' = 'speaker',
+    private readonly port = 179,
   ) {}
 
   send(atS: number, flags: number, payload: Uint8Array = NOTHING): this {
     const speaker = { from: nodeAddress(this.node + 1), fromPort: 33000 + this.node };
     const ends =
       this.side === 'speaker'
-        ? { ...speaker, to: ROUTER, toPort: 179 }
-        : { from: ROUTER, fromPort: 179, to: speaker.from, toPort: speaker.fromPort };
+        ? { ...speaker, to: ROUTER, toPort: this.port }
+        : { from: ROUTER, fromPort: this.port, to: speaker.from, toPort: speaker.fromPort };
     this.sent.push({ ...ends, atS, flags, seq: this.seq, payload });
     this.seq += payload.length + ((flags & (TCP_SYN | TCP_FIN)) !== 0 ? 1 : 0);
     return this;
@@ -139,8 +140,8 @@ function capture(folder: string, speakers: readonly SpeakerStream[]): string {
 }
 
 /** BGP4MP_MESSAGE_AS4 (RFC 6396 section 4.4.3) from a node to the collector. */
-function mrtRecord(atS: number, node: number, message: BgpMessage): Uint8Array {
-  const octets = encodeMessage(message, OFFLINE);
+function mrtRecord(atS: number, node: number, message: BgpMessage, context = OFFLINE): Uint8Array {
+  const octets = encodeMessage(message, context);
   const record = new Uint8Array(12 + 20 + octets.length);
   const view = new DataView(record.buffer);
   view.setUint32(0, atS);
@@ -265,6 +266,37 @@ describe('routes from the BGP inside a capture', () => {
       const both = capture(folder, speakers);
       const driven = routesFromCapture(both, readCapture(both), model).model;
       expect(fates(both, driven).filter((line) => line !== '')).toEqual(expected);
+    }));
+
+  it('are found on any port by the marker of the messages', () =>
+    inFolder((folder) => {
+      const at = (port: number): number[] => {
+        const speaker = new SpeakerStream(1, 'speaker', port).send(1, TCP_SYN).message(4, withdraw);
+        const path = capture(folder, [speaker.send(6, TCP_FIN)]);
+        return routesFromCapture(path, readCapture(path), cluster()).model.timeline.map((event) => event.at);
+      };
+      expect(at(1790)).toEqual(at(179));
+      expect(at(1790)).toEqual([0.2, 4]);
+    }));
+
+  it('are read with path identifiers where the OPENs of a dump say so, though the subtype does not', () =>
+    inFolder((folder) => {
+      const path = capture(folder, []);
+      const dump = join(folder, 'paths.mrt');
+      const addPath = [{ code: 69, kind: 'add-path', entries: [{ family: IPV4_UNICAST, mode: 3 }] }];
+      const opened = { ...open(1), capabilities: addPath } as unknown as BgpMessage;
+      const context = { ...OFFLINE, addPathSend: new Set([IPV4_UNICAST]) };
+      const gone = { ...withdraw, withdrawn: [{ prefix: hostPrefix(VIP), pathId: 7 }] } as BgpMessage;
+      const came = { ...announce(1), nlri: [{ prefix: hostPrefix(VIP), pathId: 7 }] } as BgpMessage;
+      const ours = mrtRecord(1, 1, { ...opened, asn16: 64512, asn: 64512 } as BgpMessage);
+      new DataView(ours.buffer).setUint16(6, 7);
+      const records = [
+        ...[mrtRecord(1, 1, opened), ours],
+        ...[mrtRecord(2, 1, came, context), mrtRecord(5, 1, gone, context)],
+      ];
+      writeFileSync(dump, Buffer.concat(records));
+      const { timeline } = routesFromMrt(dump, readCapture(path), cluster()).model;
+      expect(timeline.map((event) => event.at)).toEqual([0.2, 2, 5]);
     }));
 
   it('are refused where no BGP is, or none of the scenario’s nodes speaks', () =>
