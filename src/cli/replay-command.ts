@@ -9,12 +9,13 @@ import { writeNdjson } from '../report/ndjson.js';
 import type { Timing } from '../report/records.js';
 import { writeText } from '../report/text.js';
 import { DEFAULT_PATIENCE_S } from '../verdict/application.js';
+import { DEFAULT_DRAWS } from '../verdict/draws.js';
 import { inconclusiveBecause } from '../verdict/summarise.js';
 import { type ReplayResult, UNJUDGED } from '../verdict/verdict.js';
 import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
-import { parseTime } from './option-values.js';
+import { parseTime, parseWhole } from './option-values.js';
 import { writeOutput } from './output.js';
 import { readHeads } from './read-heads.js';
 import { statusOfDamage, warn } from './read-input.js';
@@ -37,6 +38,8 @@ interface ReplayCommandOptions extends ScenarioOptions, LevelOptions {
   readonly printScenario?: true;
   readonly failOn: readonly string[];
   readonly patience: number;
+  readonly draws: number;
+  readonly asRecorded?: true;
   readonly utc?: true;
   readonly timing?: true;
   readonly color?: boolean;
@@ -90,6 +93,16 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       parseTime('--patience'),
       DEFAULT_PATIENCE_S,
     )
+    .option(
+      '--draws <n>',
+      'how often what the real system draws at random is drawn; 1: once, by --seed',
+      parseWhole('--draws', 1),
+      DEFAULT_DRAWS,
+    )
+    .option(
+      '--as-recorded',
+      'the timeline really happened while the capture was taken: fates are conditioned on what each client’s packets show',
+    )
     .option('--utc', 'wall-clock time beside seconds since t = 0')
     .option('--timing', 'wall time and rate in the summary')
     .addHelpText('after', EXAMPLES)
@@ -122,6 +135,8 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
     notes: [...notes, ...sweep],
     heads,
     patienceS: options.patience,
+    draws: options.draws,
+    asRecorded: options.asRecorded === true,
   });
   const wallS = (performance.now() - startMs) / 1000;
   const timing = options.timing === true ? { wallS, packetsPerS: index.summary.packets / wallS } : null;

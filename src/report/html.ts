@@ -20,6 +20,7 @@ import {
 } from '../verdict/verdict.js';
 import { adviceFor } from './advice.js';
 import { addressPort, bytes, count, counted, duration, moment, percent, utc } from './figures.js';
+import { brokeFigures } from './headline.js';
 import { escapeHtml, jsonForScript } from './html-escape.js';
 import { HTML_SCRIPT } from './html-script.js';
 import { HTML_STYLE } from './html-style.js';
@@ -107,7 +108,7 @@ function verdictSection({ summary }: ReplayResult): string {
 }
 
 function verdictSentence({ verdict, ...summary }: Summary): string {
-  const { broken, judged, flows } = summary;
+  const { judged, flows } = summary;
   const judgedWord = judged === flows ? '' : ' judged';
   if (verdict === 'inconclusive') {
     const because = escapeHtml(inconclusiveBecause(summary, UNJUDGED));
@@ -116,7 +117,9 @@ function verdictSentence({ verdict, ...summary }: Summary): string {
   if (verdict === 'none-broken') {
     return `<p class="verdict fine"><b>No flow broke</b>, of ${count(judged)}${judgedWord}.</p>`;
   }
-  return `<p class="verdict broke"><b>${count(broken)}</b> of ${count(judged)}${judgedWord} flows broke (${percent(broken, judged)}).</p>`;
+  const broke = brokeFigures({ verdict, ...summary });
+  const draws = broke.draws === null ? '' : `<p>${escapeHtml(broke.draws)}</p>`;
+  return `<p class="verdict broke"><b>${broke.broken}</b> of ${count(judged)}${judgedWord} flows broke (${broke.share}).</p>${draws}`;
 }
 
 /** What was not judged, and why. */

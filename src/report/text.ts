@@ -24,6 +24,7 @@ import {
 import { adviceFor } from './advice.js';
 import { chooseExamples } from './examples.js';
 import { addressPort, bytes, count, counted, duration, moment, percent, utc } from './figures.js';
+import { brokeFigures } from './headline.js';
 import type { Timing } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';
 import { applicationSentences, digestSources, lossSentence } from './source-digest.js';
@@ -109,13 +110,15 @@ function headline(result: ReplayResult, { palette, columns }: TextView): string[
   const verdict = palette.bold(verdictSentence(summary, palette));
   const lines = [palette.bold(file) + palette.dim(tail), palette.dim(captureFacts(result)), ''];
   lines.push(...wrapStyled(verdict, columns), ...judgedLines(summary, columns).map(palette.dim));
+  const { draws } = brokeFigures(summary);
+  if (draws !== null) lines.push(...wrap(draws, columns).map(palette.dim));
   if (summary.flows > 0) lines.push(...fateBar(result, { palette, columns }));
   return lines;
 }
 
 /** The whole result in one sentence. "Judged N of M" stands beside it where they differ. */
 function verdictSentence(summary: Summary, palette: Palette): string {
-  const { verdict, judged, broken, flows, expected } = summary;
+  const { verdict, judged, flows } = summary;
   if (verdict === 'inconclusive') {
     return palette.paint('yellow', `Inconclusive: ${inconclusiveBecause(summary, UNJUDGED)}.`);
   }
@@ -123,15 +126,9 @@ function verdictSentence(summary: Summary, palette: Palette): string {
     const of = judged === flows ? `, of ${count(flows)}` : `: judged ${count(judged)} of ${count(flows)}`;
     return palette.paint('green', `No flow broke${of}.`);
   }
-  const range = expected === null ? '' : rangeOf(expected.broken);
-  const broke = `${count(broken)}${range} of ${count(judged)} ${judged === flows ? '' : 'judged '}flows broke`;
-  return `${palette.paint('red', broke)} (${percent(broken, judged)}).`;
-}
-
-/** ` ± 5` where draws of the real system decide as well; nothing where they do not. */
-function rangeOf({ low, high }: { readonly low: number; readonly high: number }): string {
-  const half = Math.round((high - low) / 2);
-  return half === 0 ? '' : ` ± ${count(half)}`;
+  const { broken, share } = brokeFigures(summary);
+  const broke = `${broken} of ${count(judged)} ${judged === flows ? '' : 'judged '}flows broke`;
+  return `${palette.paint('red', broke)} (${share}).`;
 }
 
 /** What was not judged, and why. */

@@ -12,12 +12,16 @@ import { tallyServers } from '../flow/server-tally.js';
 import { DEFAULT_PATIENCE_S } from './application.js';
 import { captureRecord } from './capture-record.js';
 import { doubtsOf } from './certainty.js';
+import { ClientEvidence } from './client-evidence.js';
+import { DrawnVerdicts, dependsOnDraws, seedOfDraw, type VerdictSource } from './draws.js';
+import { brokenOf, noFates } from './fates.js';
 import { eventId, FlowVerdicts, rounded } from './flow-verdicts.js';
 import type { RequestHeads } from './request-heads.js';
 import { countVerdicts, vipText } from './summarise.js';
 import type {
   CaptureRecord,
   EventRecord,
+  Expected,
   Fate,
   FlowVerdict,
   ReplayResult,
@@ -32,14 +36,16 @@ export interface ReplayOptions {
   readonly heads?: RequestHeads;
   /** after how long an answer is too late for its client, seconds */
   readonly patienceS?: number;
+  /** how often what the real system draws at random is drawn; 1 (default): the draw of the scenario's seed alone */
+  readonly draws?: number;
+  /** the timeline happened while the capture was taken: draws count by how they fit what each client did */
+  readonly asRecorded?: boolean;
   /** notices that belong into the summary */
   readonly notes?: readonly string[];
 }
 
 export function replay(index: CaptureIndex, model: ClusterModel, options: ReplayOptions = {}): ReplayResult {
-  const engine = new FlowEngine(index, model);
-  engine.run();
-  return new FinishedReplay(index, model, engine, options);
+  return new FinishedReplay(index, model, options);
 }
 
 /** A result whose flow verdicts are made one at a time, when somebody asks. */
@@ -48,15 +54,32 @@ class FinishedReplay implements ReplayResult {
   readonly events: readonly EventRecord[];
   readonly summary: Summary;
   readonly flowCount: number;
-  private readonly verdicts: FlowVerdicts;
+  private readonly verdicts: VerdictSource;
+  private readonly engine: FlowEngine;
+  private readonly drawn: DrawnVerdicts | null;
 
   constructor(
     readonly index: CaptureIndex,
     private readonly model: ClusterModel,
-    private readonly engine: FlowEngine,
     options: ReplayOptions,
   ) {
-    this.verdicts = new FlowVerdicts(index, model, engine, options.heads, options.patienceS);
+    const { draws = 1 } = options;
+    const engine = new FlowEngine(index, model);
+    engine.run();
+    this.engine = engine;
+    const own = new FlowVerdicts(index, model, engine, options.heads, options.patienceS);
+    this.drawn =
+      draws > 1 && dependsOnDraws(model)
+        ? new DrawnVerdicts(
+            draws,
+            engine.plan.count,
+            (draw) => (draw === 0 ? own : this.draw(draw, options)),
+            options.asRecorded === true
+              ? new ClientEvidence(engine, engine.seconds(index.summary.duration * 1e9))
+              : null,
+          )
+        : null;
+    this.verdicts = this.drawn ?? own;
     this.flowCount = this.verdicts.records.count;
     this.capture = captureRecord(index, model);
     this.events = engine.timeline.entries.map(({ at, kind, detail }, e) => ({
@@ -77,7 +100,8 @@ class FinishedReplay implements ReplayResult {
   }
 
   fateOf(row: number): Fate {
-    return this.verdicts.fateOf(row);
+    const f = this.verdicts.records.planRowOf(row);
+    return f < 0 ? 'unknown' : this.verdicts.fate(f);
   }
 
   rewrittenRequest(row: number): RewrittenRequest | null {
@@ -88,10 +112,33 @@ class FinishedReplay implements ReplayResult {
     return this.verdicts.flowVerdict(row);
   }
 
+  /** The same replay with another seed of chance. */
+  private draw(number: number, { heads, patienceS }: ReplayOptions): FlowVerdicts {
+    const { index } = this;
+    const model = { ...this.model, seed: seedOfDraw(this.model, number) };
+    const engine = new FlowEngine(index, model);
+    engine.run();
+    return new FlowVerdicts(index, model, engine, heads, patienceS);
+  }
+
+  /** What draws make of the whole; null where one draw was asked for. */
+  private expected(draws: number): Expected | null {
+    const { drawn, engine, verdicts } = this;
+    if (draws < 2) return null;
+    if (drawn !== null) return drawn.expected(verdicts.records.count - engine.plan.count);
+    const byFate = noFates();
+    byFate.unknown = verdicts.records.count - engine.plan.count;
+    for (let f = 0; f < engine.plan.count; f++) byFate[verdicts.fate(f)]++;
+    const broken = brokenOf(byFate);
+    return { draws, broken: { mean: broken, low: broken, high: broken }, byFate };
+  }
+
   private summarise({
     notes = [],
     madeFromCapture = false,
     patienceS = DEFAULT_PATIENCE_S,
+    draws = 1,
+    asRecorded = false,
   }: ReplayOptions): Summary {
     const { engine, model, index } = this;
     const { verdict, flows, judged, unjudged, broken, brokenShare, byFate, ...counted } = countVerdicts(
@@ -99,17 +146,17 @@ class FinishedReplay implements ReplayResult {
       model,
       engine,
       this.verdicts,
+      this.expected(draws),
     );
     return {
       verdict,
-      basis: 'what-if',
+      basis: asRecorded ? 'as-recorded' : 'what-if',
       flows,
       judged,
       unjudged,
       broken,
       brokenShare,
       byFate,
-      expected: null,
       ...counted,
       scenario: { name: model.name, seed: model.seed, madeFromCapture },
       assumed: model.assumed ?? [],

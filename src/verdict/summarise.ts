@@ -7,14 +7,15 @@ import type { ClusterModel } from '../cluster/model.js';
 import type { FlowEngine } from '../engine/flow-engine.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { REASON_NAMES } from '../state/disposition.js';
+import type { VerdictSource } from './draws.js';
 import { brokenOf, isBroken, noFates, shareOf } from './fates.js';
-import type { FlowVerdicts } from './flow-verdicts.js';
 import { HitTally } from './hits.js';
 import { losesSource } from './source-provenance.js';
 import type {
   ApplicationTrouble,
   Balance,
   Conclusion,
+  Expected,
   Fate,
   LoadShare,
   ServiceSummary,
@@ -34,6 +35,7 @@ export type Counted = Pick<
   | 'broken'
   | 'brokenShare'
   | 'byFate'
+  | 'expected'
   | 'latent'
   | 'byCause'
   | 'byApplication'
@@ -47,7 +49,8 @@ export function countVerdicts(
   index: CaptureIndex,
   model: ClusterModel,
   engine: FlowEngine,
-  verdicts: FlowVerdicts,
+  verdicts: VerdictSource,
+  expected: Expected | null = null,
 ): Counted {
   const { plan, walk } = engine;
   const byCause = new Map<string, number>();
@@ -90,7 +93,8 @@ export function countVerdicts(
   const judged = flows - byFate.unknown;
   const broken = brokenOf(byFate);
   return {
-    verdict: conclusion(index, engine, verdicts, judged, broken),
+    verdict: conclusion(index, engine, verdicts, judged, Math.max(broken, expected?.broken.mean ?? 0)),
+    expected,
     flows,
     judged,
     unjudged: ranked(unjudged),
@@ -202,8 +206,9 @@ function wholeBalance(
 function conclusion(
   index: CaptureIndex,
   engine: FlowEngine,
-  verdicts: FlowVerdicts,
+  verdicts: VerdictSource,
   judged: number,
+  /** of the likeliest fates or of the mean over draws: what breaks in one draw of many is not whole */
   broken: number,
 ): Conclusion {
   if (judged === 0) return 'inconclusive';
