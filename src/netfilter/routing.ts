@@ -169,12 +169,10 @@ function checkSource(walk: Walk, answer: RouteAnswer): Routed | null {
 
 /** Linux's RTN type of an address, as addrtype and fib ask for it (IPv4: fib_frontend.c `__inet_dev_addr_type`). */
 export function addressType4(walk: Walk, address: Address, dev: string | null): RouteType | 'unicast' {
-  const { routes } = walk.node;
   if (address.w0 >>> 24 === 0 || address.w0 === 0xffffffff) return 'broadcast';
   if (address.w0 >>> 28 === 14) return 'multicast';
-  const local = routes.inTable('local', address);
-  // without rules of one's own, local and main are one trie
-  const found = local ?? (routes.hasCustomRules(4) ? null : routes.inTable('main', address));
+  // only the local table is asked; a blackhole or its kin is an error of the look-up, and the address stays unicast
+  const found = walk.node.routes.inTable('local', address);
   if (found === null) return 'unicast';
   if (dev !== null && !found.hops.some((hop) => hop.dev === dev)) return 'unicast';
   return found.type;
