@@ -7,6 +7,7 @@ import { type Budget, exceeded, parseBudget } from '../report/budget.js';
 import { writeJson } from '../report/json.js';
 import { writeNdjson } from '../report/ndjson.js';
 import type { Timing } from '../report/records.js';
+import { printable } from '../report/terminal.js';
 import { writeText } from '../report/text.js';
 import { DEFAULT_PATIENCE_S } from '../verdict/application.js';
 import { DEFAULT_DRAWS } from '../verdict/draws.js';
@@ -123,7 +124,12 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
   const { madeFromCapture } = chosen;
   if (options.printScenario === true) {
     const { printScenario } = await import('../cluster/scenario/print-scenario.js');
-    writeOutput(options.out, io, inputsOf(capture, options), ({ write }) => write(printScenario(model)));
+    writeOutput(options.out, io, inputsOf(capture, options), ({ write }) => {
+      write(printScenario(model));
+      for (const [i, line] of (chosen.origins?.() ?? []).entries()) {
+        write(`${i === 0 ? '# Where it comes from:\n' : ''}#   ${printable(line)}\n`);
+      }
+    });
     return statusOfDamage(index, io);
   }
   const { isHashUnknown } = await import('../verdict/certainty.js');

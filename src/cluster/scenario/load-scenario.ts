@@ -16,10 +16,10 @@ import type { ClusterModel } from '../model.js';
 import { routerFacts } from '../router-tables/router-facts.js';
 import type { RouterTable } from '../router-tables/router-table.js';
 import { type ReadFile, readDocuments } from '../yaml/document-reader.js';
-import { Problems } from '../yaml/problems.js';
+import { Problems, placeText } from '../yaml/problems.js';
 import type { ScenarioInput } from '../yaml/yaml-source.js';
 import { eventFacts } from './event-text.js';
-import { type ClusterFacts, overlay } from './facts.js';
+import { type ClusterFacts, overlay, type Place, positionIn } from './facts.js';
 import { resolveModel } from './resolve-model.js';
 import { scenarioFacts } from './scenario-facts.js';
 import { isScenario, objectsOf, type SourceObject } from './source-objects.js';
@@ -48,6 +48,8 @@ export interface LoadedScenario {
   readonly model: ClusterModel;
   /** what was chosen, left out or looks odd: sentences for standard error or the report */
   readonly notes: readonly string[];
+  /** where nodes, services and the router's routes were read, and what was assumed: a line each */
+  readonly origins?: () => string[];
 }
 
 /** Throws a {@link FlowfateError} (mostly a ScenarioError) of code `config` for whatever is wrong. */
@@ -61,7 +63,7 @@ export function loadScenario(
   const files = inputs.map((input) => ('text' in input ? readText(input) : input));
   for (const file of files) refuseEmpty(file, problems);
   problems.throwIfAny();
-  const objects = files.flatMap((file) => objectsIn(file, problems, notes));
+  const objects = files.flatMap((file) => objectsIn(file, problems, remarks));
   const others = readObjects(
     objects.filter((object) => !isScenario(object)),
     problems,
@@ -86,7 +88,8 @@ export function loadScenario(
   notes.push(...orderNote(scenarios), ...checkModel(resolved, facts, file, problems));
   problems.throwIfAny();
   const unread = [...remarks.unread, ...router.unread];
-  return { model: { ...resolved, assumed: assumptionsOf(facts, resolved), unread }, notes };
+  const model = { ...resolved, assumed: assumptionsOf(facts, resolved), unread };
+  return { model, notes, origins: () => originsOf(facts, options.routerTables ?? [], model) };
 }
 
 /** Virtual kubelets and the dummy nodes of load balancers have no address: nothing can be sent to them. */
@@ -98,6 +101,17 @@ function withoutUnreachableNodes(facts: ClusterFacts, notes: string[]): ClusterF
   const names = idle.map(({ name }) => name).join(', ');
   notes.push(`Without an InternalIP, and so left out: node ${names}.`);
   return { ...facts, nodes: facts.nodes!.filter((node) => !idle.includes(node)) };
+}
+
+function originsOf(facts: ClusterFacts, tables: readonly RouterTable[], model: ClusterModel): string[] {
+  const from = (what: string, place: Place): string =>
+    `${what}: ${placeText(positionIn(place)).replace(/: $/, '')}`;
+  return [
+    ...(facts.nodes ?? []).map(({ name, place }) => from(`node ${name}`, place)),
+    ...(facts.services ?? []).map(({ name, place }) => from(`service ${name}`, place)),
+    ...tables.map(({ source, file }) => `router: ${source}${file === undefined ? '' : `, ${file}`}`),
+    ...(model.assumed ?? []).map(({ what, value, because }) => `${what}: ${value}, assumed: ${because}`),
+  ];
 }
 
 function readText(input: ScenarioInput): SourceFile {
@@ -120,11 +134,15 @@ function refuseEmpty({ name, problems: own, isFound, isEmpty }: SourceFile, prob
 function objectsIn(
   { documents, problems: own, isFound }: SourceFile,
   problems: Problems,
-  notes: string[],
+  { notes, unread }: Remarks,
 ): SourceObject[] {
   if (!isFound) return documents.flatMap((document) => objectsOf(document, problems));
   const damage = own.firstSentence();
-  if (damage !== null) notes.push(`${damage}; the rest of this file was left out.`);
+  if (damage !== null) {
+    const sentence = `${damage}; the rest of this file was left out.`;
+    notes.push(sentence);
+    unread.push(`File ${sentence}`);
+  }
   return documents.flatMap((document) => {
     const others = new Problems();
     return objectsOf(document, others);

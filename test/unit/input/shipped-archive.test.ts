@@ -5,6 +5,7 @@ import { loadScenario } from '../../../src/cluster/scenario/load-scenario.js';
 import { readCapture } from '../../../src/flow/read-capture.js';
 import { readSources } from '../../../src/input/read-sources.js';
 import { replay } from '../../../src/verdict/replay.js';
+import { runCommand } from '../cli/made-io.js';
 
 const shipped = (name: string): string => join(import.meta.dirname, '..', '..', '..', 'captures', name);
 
@@ -42,5 +43,22 @@ describe('the shipped archive of a cluster', () => {
       ['n1', 'n2', 'n3', 'n4'],
     ]);
     expect(model.dataplane.proxy).toBe('iptables');
+  });
+
+  test('as a scenario says of each node, service and table where it was read, and loads again', async () => {
+    const { status, out } = await runCommand([
+      'replay',
+      shipped('cluster-withdraw.pcap.gz'),
+      '--cluster',
+      shipped('cluster-withdraw.tgz'),
+      '--print-scenario',
+    ]);
+    expect(status).toBe(0);
+    expect(out).toMatch(
+      /^# {3}node n1: .*cluster-withdraw\.tgz:flowfate-collect\/cluster\/nodes\.json:\d+:\d+$/m,
+    );
+    expect(out).toMatch(/^# {3}service web: .*services\.json:\d+:\d+$/m);
+    expect(out).toMatch(/^# {3}router: sysctl, .*router\/sysctl\.txt$/m);
+    expect(loadScenario([{ name: 'printed.yaml', text: out }]).model.router.ecmp.seed).toBe(1592639710);
   });
 });
