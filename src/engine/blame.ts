@@ -125,6 +125,10 @@ export function blame(grief: Grief, log: EventLog, out: Blame): void {
     out.event = moved && movedBy >= 0 ? movedBy : log.emptied[node]!;
     return;
   }
+  if (reason === ReasonCode['stale-entry']) {
+    out.event = movedBy;
+    return;
+  }
   if (moved) {
     out.reason = ReasonCode['ecmp-rehash'];
     out.hop = hopCode(HopKind.router, 0);

@@ -101,6 +101,7 @@ export class FlowEngine implements TimelineListener {
   private fragmentHashes: Uint32Array | null = null;
   private stamping = false;
   private packetBytes = 0;
+  private isFragment = false;
   /** of the packet under way: it answers the server's FIN; octets from the server that it is the first to acknowledge */
   private serverFin = false;
   private news = 0;
@@ -282,6 +283,7 @@ export class FlowEngine implements TimelineListener {
     this.expects[f] = NOT_CALM;
     if (this.tracker.life[f] === Life.unborn && this.nextHop[f] === NOT_STARTED) this.begin(f, nowS);
     this.packetBytes = meta >>> META_LENGTH_SHIFT;
+    this.isFragment = (meta & META_FRAGMENT) !== 0;
     const node = this.edge?.carries(f) === true ? this.toEdge(f) : this.route(f, meta, nowS);
     if (this.plan.proto[f] === TCP) this.segment(f, node, meta, ack, nowS);
     else this.datagram(f, node, nowS);
@@ -442,6 +444,8 @@ export class FlowEngine implements TimelineListener {
   private calm(f: number, kind: number): void {
     const { walk, tracker } = this;
     const e = walk.entry;
+    // the next whole packet may take another way than the fragments
+    if (this.isFragment) return;
     if (e < 0 || walk.outcome !== Outcome.answered || tracker.waiting[f] !== Asks.nothing) return;
     if (this.client.lingerS[f]! >= 0) return;
     const { state, marks } = walk.entries;
