@@ -26,6 +26,16 @@ const FATES: readonly Fate[] = [
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
 
+/** The parameters of each path under /api/v1: any other is refused, so that a typing error is not a wrong answer. */
+const PARAMETERS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['/api/v1/summary', []],
+  ['/api/v1/peers', []],
+  ['/api/v1/rib', ['prefix', 'longer', 'limit']],
+  ['/api/v1/fib', ['offset', 'limit']],
+  ['/api/v1/flows', ['fate', 'event', 'offset', 'limit']],
+  ['/api/v1/events', ['lastEventId']],
+]);
+
 /** What is wrong with a request, as a sentence. */
 class BadRequest extends Error {}
 
@@ -46,6 +56,7 @@ export function liveApi(service: LiveService, page: PageAsset): Hono {
     c.header('Referrer-Policy', 'no-referrer');
     c.header('Cross-Origin-Resource-Policy', 'same-origin');
     c.header('Cache-Control', 'no-store');
+    refuseUnknownParameters(c);
     await next();
   });
 
@@ -53,6 +64,11 @@ export function liveApi(service: LiveService, page: PageAsset): Hono {
     c.header('Content-Security-Policy', page.contentSecurityPolicy);
     return c.html(page.html);
   });
+  // alive: it answers at all; ready: it listens for BGP
+  app.get('/healthz', (c) => c.text('ok\n'));
+  app.get('/readyz', (c) =>
+    view.listen.length > 0 ? c.text('ok\n') : c.text('not listening for BGP yet\n', 503),
+  );
   app.get('/metrics', async (c) => {
     return c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType });
   });
@@ -101,7 +117,7 @@ export function liveApi(service: LiveService, page: PageAsset): Hono {
     refuse(
       c,
       404,
-      `there is nothing at ${c.req.path}; see /, /metrics, /api/v1/summary, peers, rib, fib, flows and events`,
+      `there is nothing at ${c.req.path}; see /, /healthz, /readyz, /metrics, /api/v1/summary, peers, rib, fib, flows and events`,
     ),
   );
   app.onError((error, c) => {
@@ -109,6 +125,14 @@ export function liveApi(service: LiveService, page: PageAsset): Hono {
     return refuse(c, 500, `this is a bug in flowfate: ${error.message}`);
   });
   return app;
+}
+
+function refuseUnknownParameters(c: Context): void {
+  const known = PARAMETERS.get(c.req.path.replace(/\/+$/, ''));
+  const unknown = Object.keys(c.req.query()).find((name) => known?.includes(name) === false);
+  if (unknown === undefined) return;
+  const names = known!.length === 0 ? 'it takes none' : `parameters are ${known!.join(', ')}`;
+  throw new BadRequest(`${c.req.path} has no parameter "${unknown}"; ${names}`);
 }
 
 function refuse(c: Context, status: 400 | 404 | 405 | 421 | 500, sentence: string): Response {

@@ -220,6 +220,24 @@ describe('the API', () => {
     expect(await response.text()).toBe(PAGE.html);
   });
 
+  test('refuses a parameter that it does not know, by name', async () => {
+    const { get } = withdrawn();
+    for (const [path, says] of [
+      ['/api/v1/summary?x=1', '/api/v1/summary has no parameter "x"; it takes none'],
+      ['/api/v1/fib?ofset=5', '/api/v1/fib has no parameter "ofset"; parameters are offset, limit'],
+    ] as const) {
+      expect(await get(path)).toMatchObject({ status: 400, body: { error: says } });
+    }
+  });
+
+  test('says that it lives and that it listens', async () => {
+    const { app } = withdrawn();
+    for (const path of ['/healthz', '/readyz']) {
+      const response = await app.request(path, { headers: { host: 'localhost' } });
+      expect([response.status, await response.text()]).toEqual([200, 'ok\n']);
+    }
+  });
+
   test('measures for Prometheus what the summary says', async () => {
     const { app, get } = withdrawn();
     const { body } = await get<SummaryRecord>('/api/v1/summary');
