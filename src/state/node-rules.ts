@@ -21,10 +21,8 @@ export type Policy = 'Cluster' | 'Local';
 /** What a node writes, or has written: the lists of every rule. Shared by all nodes that read the same state. */
 export type Rules = readonly PortLists[];
 
-interface Affinity {
-  pod: number;
-  lastS: number;
-}
+/** xt_recent's ip_list_tot: a list remembers so many addresses, the ones seen last */
+const RECENT_ADDRESSES = 100;
 
 /** Rules by row: every port of every service, in order. */
 export class RuleRows {
@@ -48,7 +46,10 @@ export class RuleRows {
 export class NodeRules {
   readonly scheduler: EndpointScheduler;
   private rules: Rules;
-  private readonly affinity = new Map<string, Affinity>();
+  /** by rule and pod: when each client was last sent there, the longest ago first */
+  private readonly affinity = new Map<string, Map<string, number>>();
+  /** how many clients a list remembers */
+  private readonly remembered: number;
   /** per pod row: how often it left this node's rules; UDP entries made before are flushed by kube-proxy */
   private readonly departures: number[] = [];
 
@@ -64,6 +65,7 @@ export class NodeRules {
     const { scheduling } = proxyPlane(dataplane);
     this.scheduler = new EndpointScheduler(row, seed, scheduling, dataplane.cilium.tableSize);
     this.rules = drawnUp;
+    this.remembered = dataplane.proxy === 'iptables' ? RECENT_ADDRESSES : Number.POSITIVE_INFINITY;
   }
 
   /** The rules that were drawn up hold from now on. Returns whether they differ from those before. */
@@ -128,13 +130,22 @@ export class NodeRules {
       return this.isEmpty(service, port) ? REJECT_NO_ENDPOINT : DROP_NO_LOCAL_ENDPOINT;
     }
     if (client === null) return this.scheduler.pick(rule, candidates, connection);
-    const id = `${rule} ${client}`;
-    const last = this.affinity.get(id);
-    const timeoutS = this.services[service]!.affinityTimeoutS;
-    const sticks = last !== undefined && nowS - last.lastS <= timeoutS && candidates.includes(last.pod);
-    const pod = sticks ? last.pod : this.scheduler.pick(rule, candidates, connection);
-    this.affinity.set(id, { pod, lastS: nowS });
+    const fromS = nowS - this.services[service]!.affinityTimeoutS;
+    const known = candidates.find(
+      (pod) => (this.affinity.get(`${rule} ${pod}`)?.get(client) ?? -Infinity) >= fromS,
+    );
+    const pod = known ?? this.scheduler.pick(rule, candidates, connection);
+    this.remember(`${rule} ${pod}`, client, nowS);
     return pod;
+  }
+
+  private remember(list: string, client: string, nowS: number): void {
+    const clients = this.affinity.get(list) ?? new Map<string, number>();
+    this.affinity.set(list, clients);
+    clients.delete(client);
+    clients.set(client, nowS);
+    if (clients.size <= this.remembered) return;
+    clients.delete(clients.keys().next().value!);
   }
 
   /** The endpoint that this connection gets on every node that offers it; -1 where it depends on the node or on chance. */
