@@ -62,12 +62,13 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
 
 async function compareCapture(capture: string, options: CompareOptions, io: Io): Promise<ExitStatus> {
   const { compare } = await import('../what-if/compare.js');
-  const { parseVariation } = await import('../what-if/variation.js');
+  const { checkVariations, parseVariation } = await import('../what-if/variation.js');
   const { writeMatrixCsv, writeMatrixJson, writeMatrixText } = await import('../report/matrix.js');
   const variations = options.vary.map(parseVariation);
   const scenario = await scenarioFor(options, io);
   const { index, chosen } = await readForScenario(capture, options, scenario, io);
   const { model } = chosen;
+  checkVariations(model, variations);
   const progress = new Progress(io, 'comparing');
   const matrix = await compare(index, model, variations, {
     seeds: options.seeds,

@@ -5,7 +5,7 @@
  * --vary` takes. What a variation cannot mean is refused with the reason (ConfigError by the caller).
  */
 
-import { defaultTimeouts } from '../cluster/defaults.js';
+import { defaultTimeouts, USUAL_BFD_S, USUAL_GRACEFUL_RESTART_S } from '../cluster/defaults.js';
 import {
   IPVS_SCHEDULERS,
   MAX_BUCKETS,
@@ -21,6 +21,7 @@ import type {
   TimelineEvent,
 } from '../cluster/model.js';
 import { refusePlane } from '../cluster/refuse-plane.js';
+import { nearest } from '../cluster/yaml/nearest.js';
 import { FlowfateError } from '../errors.js';
 import { FLOW_HASHES } from '../hash/flow-hash.js';
 import { defaultBuckets } from '../route/create-group.js';
@@ -62,9 +63,9 @@ const KNOBS: Record<string, Change> = {
     return { ...model, services: model.services.map((service) => ({ ...service, externalTrafficPolicy })) };
   },
   holdTime: (model, value) => withBgp(model, { holdTimeS: seconds(value, 'holdTime') }),
-  bfd: (model, value) => withBgp(model, { bfdS: value === 'off' ? null : seconds(value, 'bfd') }),
+  bfd: (model, value) => withBgp(model, { bfdS: switchable(value, USUAL_BFD_S, 'bfd') }),
   gracefulRestart: (model, value) =>
-    withBgp(model, { gracefulRestartS: value === 'off' ? null : seconds(value, 'gracefulRestart') }),
+    withBgp(model, { gracefulRestartS: switchable(value, USUAL_GRACEFUL_RESTART_S, 'gracefulRestart') }),
   proxy: (model, value) => withDataplane(model, withProxy(model.dataplane, value)),
   overlay: (model, value) => withDataplane(model, { overlay: oneOf(value, OVERLAY_NAMES, 'overlay') }),
   scheduler: (model, value) =>
@@ -242,7 +243,9 @@ function onePerSpeaker(model: ClusterModel, value: string): ClusterModel {
 function oneOf<T extends string>(value: string, allowed: readonly T[], knob: string): T {
   const found = allowed.find((name) => name === value);
   if (found === undefined) {
-    throw new FlowfateError('usage', `--vary ${knob}: "${value}" is not one of ${allowed.join(', ')}`);
+    const meant = nearest(value, allowed);
+    const hint = meant === null ? `it takes ${allowed.join(', ')}` : `did you mean ${meant}?`;
+    throw new FlowfateError('usage', `--vary ${knob}: there is no "${value}"; ${hint}`);
   }
   return found;
 }
@@ -265,6 +268,25 @@ function seconds(value: string, knob: string): number {
   }
   const unit = { ms: 0.001, s: 1, m: 60, h: 3600 }[match[2] ?? 's']!;
   return Number(match[1]) * unit;
+}
+
+/** `off`, `on` for what is usual, or a time. */
+function switchable(value: string, usualS: number, knob: string): number | null {
+  if (value === 'off') return null;
+  return value === 'on' ? usualS : seconds(value, knob);
+}
+
+/** Throws the usage error of the first value that its setting does not have; what cannot be combined is another matter. */
+export function checkVariations(model: ClusterModel, variations: readonly Variation[]): void {
+  for (const { knob, values } of variations) {
+    for (const value of values) {
+      try {
+        KNOBS[knob]!(model, value);
+      } catch (error) {
+        if (error instanceof FlowfateError && error.code === 'usage') throw error;
+      }
+    }
+  }
 }
 
 function yesNo(value: string, knob: string): boolean {

@@ -41,7 +41,9 @@ describe('variations', () => {
   test('that mean nothing are refused with what would do', () => {
     expect(() => parseVariation('colour=red')).toThrow(/knows no "colour"; it takes hash, /);
     expect(() => parseVariation('select')).toThrow(/needs values/);
-    expect(() => varied(model, [{ knob: 'select', value: 'best' }])).toThrow(/not one of modulo/);
+    expect(() => varied(model, [{ knob: 'select', value: 'best' }])).toThrow(
+      /there is no "best"; it takes modulo/,
+    );
     expect(() => varied(model, [{ knob: 'holdTime', value: 'soon' }])).toThrow(/no duration/);
   });
 
