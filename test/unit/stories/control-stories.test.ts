@@ -20,7 +20,8 @@ describe('cpu-throttling', () => {
   it('takes the pod out below its limit where slices expire, and resets flows of others', () => {
     const { broken, byFate, measures } = run('failure');
     expect(measures.leftEndpoints).toBeGreaterThanOrEqual(1);
-    expect(byFate.reset / broken.mean).toBeGreaterThan(0.8);
+    // the others closed first: their FIN is INVALID at a node that does not know them
+    expect(byFate.reset / broken.mean).toBeGreaterThan(0.7);
   });
 
   it.each(['slices-kept', 'fewer-threads', 'higher-limit', 'patient-probe'])(

@@ -150,9 +150,11 @@ describe('rehash-on-redeploy', () => {
   });
 
   it('hangs flows where the router keeps the route of a node that is gone', () => {
-    expect(fate('failure', 'timeout')).toBe(0);
+    // a FIN at a node that does not know the flow is INVALID, and the answer to the server's FIN is never sent
+    expect(fate('failure', 'timeout')).toBeLessThan(0.3 * fate('failure', 'reset'));
     expect(fate('graceful-restart', 'timeout')).toBeGreaterThan(5);
-    expect(fate('power-off-bfd', 'timeout')).toBeLessThan(fate('power-off', 'timeout'));
+    // BFD moves flows while their node is down: what would have waited is reset
+    expect(fate('power-off-bfd', 'reset')).toBeGreaterThan(fate('power-off', 'reset'));
   });
 });
 
