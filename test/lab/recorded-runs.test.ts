@@ -25,7 +25,8 @@ function clientSideOnly(index: CaptureIndex): CaptureIndex {
   const packets = new PacketIndex();
   for (const { count, flowDir, meta, timeNs, seq, ack, size, label } of index.packets.segments) {
     for (let i = 0; i < count; i++) {
-      if ((flowDir[i]! & 1) === 0) packets.push(flowDir[i]!, meta[i]!, timeNs[i]!, seq[i]!, ack[i]!, size[i]!, label[i]!);
+      if ((flowDir[i]! & 1) === 0)
+        packets.push(flowDir[i]!, meta[i]!, timeNs[i]!, seq[i]!, ack[i]!, size[i]!, label[i]!);
     }
   }
   return { ...index, packets };
