@@ -16,7 +16,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { ClusterModel } from '../src/cluster/model.js';
-import type { FlowVerdict, ReplayResult } from '../src/verdict/verdict.js';
+import type { FlowVerdict, PathStep, ReplayResult } from '../src/verdict/verdict.js';
 
 const NEAR_ROUTE_CHANGE_S = 0.03;
 /** rules on four nodes */
@@ -148,13 +148,26 @@ function nearChanges(model: ClusterModel): (v: FlowVerdict, row: TruthRow) => bo
     return (at) => changes.some((t) => t - beforeS <= at && at <= t + afterS);
   };
   const nearRoute = near(['route', 'nodeDown'], NEAR_ROUTE_CHANGE_S, NEAR_ROUTE_CHANGE_S);
-  const nearPods = near(POD_CHANGES, RULES_TAKE_S, NEAR_ROUTE_CHANGE_S);
+  // under Local a change of a pod concerns its own node alone
+  const nodeOf = new Map(
+    model.services.flatMap(({ endpoints }) =>
+      endpoints.map(({ pod, node }) => [pod, model.nodes[node]!.name] as const),
+    ),
+  );
+  const shared = model.services.some(({ externalTrafficPolicy }) => externalTrafficPolicy === 'Cluster');
+  const podChanges = model.timeline.flatMap((event) =>
+    'pod' in event && POD_CHANGES.includes(event.kind) ? [{ at: event.at, node: nodeOf.get(event.pod) }] : [],
+  );
+  const nearPods = (step: PathStep): boolean =>
+    podChanges.some(
+      ({ at, node }) =>
+        (shared || step.node === node) && at - RULES_TAKE_S <= step.at && step.at <= at + NEAR_ROUTE_CHANGE_S,
+    );
   // a request that has reached a process as it stops is unread: the kernel then closes with RST, not FIN
   const nearStop = near(['endpointGone'], NEAR_ROUTE_CHANGE_S, NEAR_ROUTE_CHANGE_S);
   const seconds = (text: string | undefined): number => (text ? Number(text) : Number.NaN);
   return (v, row) => {
-    const moves = v.path.map((step) => step.at);
-    if (moves.some((at) => nearRoute(at) || nearPods(at))) return true;
+    if (v.path.some((step) => nearRoute(step.at) || nearPods(step))) return true;
     if (nearRoute(seconds(row.t_break)) || nearRoute(seconds(row.t_reset))) return true;
     return nearStop(seconds(row.t_unanswered));
   };

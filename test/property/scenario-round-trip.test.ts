@@ -312,7 +312,8 @@ describe('a printed scenario', () => {
       fc.property(possible, (before) => {
         const text = printScenario(before);
         const { model: after } = loadScenario([{ name: 'printed.yaml', text }]);
-        expect(after).toEqual(before);
+        // what is printed is stated: nothing is assumed, and nothing was passed over
+        expect(after).toEqual({ ...before, assumed: [], unread: [] });
       }),
       { numRuns: 200 },
     );
