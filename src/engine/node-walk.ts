@@ -58,6 +58,8 @@ export class NodeWalk implements EntryLife {
   readonly connectedTo: Int32Array;
   /** the connection began before the capture, and which endpoint has it is a guess */
   readonly guessed: Uint8Array;
+  /** 1: its entry was made in a table that was full, see TableLimits.isDoubtful */
+  readonly doubtful: Uint8Array;
   /** by five-tuple: how many draws it has had */
   readonly draws: Int32Array;
 
@@ -95,10 +97,11 @@ export class NodeWalk implements EntryLife {
     this.answeredBy = new Int32Array(flows).fill(-1);
     this.connectedTo = new Int32Array(flows);
     this.guessed = new Uint8Array(flows);
+    this.doubtful = new Uint8Array(flows);
     this.draws = new Int32Array(plan.tuples);
     this.timeouts = tcpTimeouts(model.dataplane.conntrack.timeouts);
     this.plane = proxyPlane(model.dataplane);
-    this.limits = new TableLimits(model, plan, this.entries, this);
+    this.limits = new TableLimits(model, plan, this.entries, this, (pod) => cluster.pods[pod]!.node);
     this.ports = new SourcePorts(model, this.entries, this);
   }
 
@@ -521,6 +524,7 @@ export class NodeWalk implements EntryLife {
     if ((marks & ENTRY_SNAT) !== 0)
       this.ports.take(e, this.key[f]!, this.clientPort[f]!, this.plan.target(f), nowS);
     this.limits.added(e);
+    if (this.limits.isDoubtful(e, nowS)) this.doubtful[f] = 1;
     this.cluster.rules[node]!.scheduler.opened(pod);
     return e;
   }

@@ -27,6 +27,8 @@ export class TableLimits {
   private readonly max: number;
   private readonly near: boolean;
   private readonly living: number[];
+  /** per node: entries of other nodes whose packets pass through its table on their way to a pod */
+  private readonly guests: number[];
   private readonly expiry: ExpiryHeap[];
   /** per node: entries in order of making, and how many of the first are known to be dead or assured */
   private readonly made: { readonly rows: number[]; passed: number }[];
@@ -37,22 +39,26 @@ export class TableLimits {
     private readonly plan: FlowPlan,
     private readonly entries: EntryPool,
     private readonly life: EntryLife,
+    private readonly nodeOfPod: (pod: number) => number,
   ) {
     this.max = model.dataplane.conntrack.max;
     // a flow has one living entry a node at most, or one a pod where a load balancer sends to pods itself
     const direct = model.edge?.pools.some(({ target }) => target === 'pod') === true;
     const pods = direct ? model.services.reduce((sum, { endpoints }) => sum + endpoints.length, 1) : 1;
     this.near =
-      plan.count * pods >= this.max ||
+      // and one more on the pod's node
+      2 * plan.count * pods >= this.max ||
       plan.count >= LARGEST_PORT_CLASS ||
       plan.lowPorts >= SMALLEST_PORT_CLASS;
     this.living = model.nodes.map(() => 0);
+    this.guests = model.nodes.map(() => 0);
     this.expiry = model.nodes.map(() => new ExpiryHeap());
     this.made = model.nodes.map(() => ({ rows: [], passed: 0 }));
   }
 
   addNode(): void {
     this.living.push(0);
+    this.guests.push(0);
     this.expiry.push(new ExpiryHeap());
     this.made.push({ rows: [], passed: 0 });
   }
@@ -61,6 +67,7 @@ export class TableLimits {
     if (!this.near) return;
     const node = this.entries.node[e]!;
     this.living[node]!++;
+    this.countGuest(e, 1);
     this.made[node]!.rows.push(e);
     this.expiry[node]!.push(e, this.life.expiresS(e));
     if ((this.entries.marks[e]! & ENTRY_SNAT) !== 0) this.countPort(e, 1);
@@ -69,6 +76,7 @@ export class TableLimits {
   removed(e: number): void {
     if (!this.near) return;
     this.living[this.entries.node[e]!]!--;
+    this.countGuest(e, -1);
     if ((this.entries.marks[e]! & ENTRY_SNAT) !== 0) this.countPort(e, -1);
   }
 
@@ -91,6 +99,27 @@ export class TableLimits {
       return true;
     }
     return false;
+  }
+
+  /**
+   * Whether the entry was made where a table, counting what passes through on its way to pods, is as full as it may
+   * get. Which of such connections a kernel lets in (early drop looks at eight buckets of its hash) is not modelled.
+   */
+  isDoubtful(e: number, nowS: number): boolean {
+    if (!this.near) return false;
+    const home = this.nodeOfPod(this.entries.pod[e]!);
+    if (!this.isFull(this.entries.node[e]!) && !(home >= 0 && this.isFull(home))) return false;
+    for (let node = 0; node < this.living.length; node++) this.expire(node, nowS);
+    return this.isFull(this.entries.node[e]!) || (home >= 0 && this.isFull(home));
+  }
+
+  private isFull(node: number): boolean {
+    return this.living[node]! + this.guests[node]! > this.max;
+  }
+
+  private countGuest(e: number, by: number): void {
+    const home = this.nodeOfPod(this.entries.pod[e]!);
+    if (home >= 0 && home !== this.entries.node[e]) this.guests[home]! += by;
   }
 
   /** Whether one of `range` source ports towards a target of `pod` is free on `node`. */

@@ -123,13 +123,15 @@ export class FlowVerdicts {
       const guess = walk.guessed[f] === 1 && dependsOnGuess;
       return guess ? 'unknown' : FATES[end.fate]!;
     }
-    return tracker.life[f] === Life.unborn || tracker.midway[f] === 1 ? 'unknown' : 'delivered';
+    const isUnknown = tracker.life[f] === Life.unborn || tracker.midway[f] === 1 || walk.doubtful[f] === 1;
+    return isUnknown ? 'unknown' : 'delivered';
   }
 
   /** Why nothing is said of a row of the plan; null where something is. */
   unjudged(f: number): Unjudged | null {
     if (this.fate(f) !== 'unknown') return null;
-    const { tracker } = this.engine;
+    const { tracker, walk } = this.engine;
+    if (walk.doubtful[f] === 1) return 'not-modelled';
     return tracker.ending(f) === null && tracker.life[f] === Life.unborn
       ? 'no-client-packet'
       : 'before-capture';

@@ -25,6 +25,7 @@ export const UNJUDGED = {
   'no-vip': 'neither end is a VIP of the scenario',
   'before-capture': 'it began before the capture, so that its endpoint cannot be known',
   'no-client-packet': 'the capture holds no packet of its client',
+  'not-modelled': 'which connections a full connection tracking table lets in is not modelled',
 } as const;
 export type Unjudged = keyof typeof UNJUDGED;
 
