@@ -36,160 +36,160 @@ interface HuffmanTable {
 export class Bunzip2Source implements ByteSource {
   fault: SourceFault | null = null;
 
-  readonly #compressed: ByteSource;
-  readonly #input = new Uint8Array(INPUT_BYTES);
-  #inputAt = 0;
-  #inputEnd = 0;
-  #bits = 0;
-  #bitCount = 0;
+  private readonly compressed: ByteSource;
+  private readonly input = new Uint8Array(INPUT_BYTES);
+  private inputAt = 0;
+  private inputEnd = 0;
+  private bits = 0;
+  private bitCount = 0;
 
   /** inverse transform: octet in the low 8 bits, position of its successor above */
-  #chain = new Uint32Array(0);
-  #blockCrc = 0;
-  #crc = 0;
+  private chain = new Uint32Array(0);
+  private blockCrc = 0;
+  private crc = 0;
   /** octets of the block still to come out, and where in the chain the next one is */
-  #left = 0;
-  #position = 0;
+  private left = 0;
+  private position = 0;
   /** run-length state: last octet, how often it came in a row, copies still to be written */
-  #last = -1;
-  #runs = 0;
-  #copies = 0;
-  #isInStream = false;
-  #isDone = false;
+  private last = -1;
+  private runs = 0;
+  private copies = 0;
+  private isInStream = false;
+  private isDone = false;
 
   constructor(compressed: ByteSource) {
-    this.#compressed = compressed;
+    this.compressed = compressed;
   }
 
   get name(): string {
-    return this.#compressed.name;
+    return this.compressed.name;
   }
 
   get sizeBytes(): number | null {
-    return this.#compressed.sizeBytes;
+    return this.compressed.sizeBytes;
   }
 
   get positionBytes(): number {
-    return this.#compressed.positionBytes;
+    return this.compressed.positionBytes;
   }
 
   close(): void {
-    this.#compressed.close();
+    this.compressed.close();
   }
 
   read(into: Uint8Array, at: number, length: number): number {
     let written = 0;
     try {
-      while (written < length && !this.#isDone) {
-        if (this.#left === 0 && this.#copies === 0) {
-          if (!this.#nextBlock()) this.#isDone = true;
+      while (written < length && !this.isDone) {
+        if (this.left === 0 && this.copies === 0) {
+          if (!this.nextBlock()) this.isDone = true;
           continue;
         }
-        written += this.#drain(into, at + written, length - written);
+        written += this.drain(into, at + written, length - written);
       }
     } catch (error) {
       if (!(error instanceof DamagedInput)) throw error;
-      this.#isDone = true;
+      this.isDone = true;
       this.fault ??= { kind: 'damaged', message: `${this.name}: ${error.message}` };
     }
     return written;
   }
 
   /** Undoes the transform and the run lengths into `into`, up to `length` octets or the end of the block. */
-  #drain(into: Uint8Array, at: number, length: number): number {
+  private drain(into: Uint8Array, at: number, length: number): number {
     const end = at + length;
     const start = at;
-    let crc = this.#crc;
+    let crc = this.crc;
     while (at < end) {
-      if (this.#copies > 0) {
-        this.#copies--;
-        into[at++] = this.#last;
-        crc = (crc << 8) ^ CRC_TABLE[((crc >>> 24) ^ this.#last) & 255]!;
+      if (this.copies > 0) {
+        this.copies--;
+        into[at++] = this.last;
+        crc = (crc << 8) ^ CRC_TABLE[((crc >>> 24) ^ this.last) & 255]!;
         continue;
       }
-      if (this.#left === 0) break;
-      const entry = this.#chain[this.#position]!;
+      if (this.left === 0) break;
+      const entry = this.chain[this.position]!;
       const octet = entry & 255;
-      this.#position = entry >>> 8;
-      this.#left--;
-      if (this.#runs === 4) {
+      this.position = entry >>> 8;
+      this.left--;
+      if (this.runs === 4) {
         // after four equal octets the next one is a count
-        this.#copies = octet;
-        this.#runs = 0;
+        this.copies = octet;
+        this.runs = 0;
         continue;
       }
-      this.#runs = octet === this.#last ? this.#runs + 1 : 1;
-      this.#last = octet;
+      this.runs = octet === this.last ? this.runs + 1 : 1;
+      this.last = octet;
       into[at++] = octet;
       crc = (crc << 8) ^ CRC_TABLE[((crc >>> 24) ^ octet) & 255]!;
     }
-    this.#crc = crc;
-    if (this.#left === 0 && this.#copies === 0 && ~crc >>> 0 !== this.#blockCrc) {
+    this.crc = crc;
+    if (this.left === 0 && this.copies === 0 && ~crc >>> 0 !== this.blockCrc) {
       throw new DamagedInput('a bzip2 block does not match its checksum');
     }
     return at - start;
   }
 
   /** Decodes the next block; false at the end of the last stream. */
-  #nextBlock(): boolean {
+  private nextBlock(): boolean {
     for (;;) {
-      if (!this.#isInStream) {
-        if (!this.#hasMore()) return false;
-        this.#readStreamHeader();
+      if (!this.isInStream) {
+        if (!this.hasMore()) return false;
+        this.readStreamHeader();
       }
-      const hi = this.#take(24);
-      const lo = this.#take(24);
+      const hi = this.take(24);
+      const lo = this.take(24);
       if (hi === BLOCK_MAGIC_HI && lo === BLOCK_MAGIC_LO) {
-        this.#readBlock();
+        this.readBlock();
         return true;
       }
       if (hi !== END_MAGIC_HI || lo !== END_MAGIC_LO)
         throw new DamagedInput('no bzip2 block where one should be');
       // the checksum of the whole stream follows: that of each block has been verified
-      this.#take(16);
-      this.#take(16);
-      this.#bitCount -= this.#bitCount % 8;
-      this.#isInStream = false;
+      this.take(16);
+      this.take(16);
+      this.bitCount -= this.bitCount % 8;
+      this.isInStream = false;
     }
   }
 
-  #readStreamHeader(): void {
-    const magic = this.#take(24);
-    const level = this.#take(8) - 0x30;
+  private readStreamHeader(): void {
+    const magic = this.take(24);
+    const level = this.take(8) - 0x30;
     if (magic !== 0x425a68 || level < 1 || level > 9) throw new DamagedInput('this is no bzip2 stream');
-    if (this.#chain.length < level * BLOCK_UNIT) this.#chain = new Uint32Array(level * BLOCK_UNIT);
-    this.#isInStream = true;
+    if (this.chain.length < level * BLOCK_UNIT) this.chain = new Uint32Array(level * BLOCK_UNIT);
+    this.isInStream = true;
   }
 
-  #readBlock(): void {
-    this.#blockCrc = ((this.#take(16) << 16) | this.#take(16)) >>> 0;
-    if (this.#take(1) === 1) throw new DamagedInput('a randomised block: bzip2 before 0.9.5 wrote it');
-    const origin = this.#take(24);
-    const octets = this.#readAlphabet();
-    const tableCount = this.#take(3);
-    const selectorCount = this.#take(15);
+  private readBlock(): void {
+    this.blockCrc = ((this.take(16) << 16) | this.take(16)) >>> 0;
+    if (this.take(1) === 1) throw new DamagedInput('a randomised block: bzip2 before 0.9.5 wrote it');
+    const origin = this.take(24);
+    const octets = this.readAlphabet();
+    const tableCount = this.take(3);
+    const selectorCount = this.take(15);
     if (tableCount < 2 || tableCount > 6 || selectorCount === 0) throw new DamagedInput('bad bzip2 tables');
-    const selectors = this.#readSelectors(selectorCount, tableCount);
-    const tables = Array.from({ length: tableCount }, () => this.#readTable(octets.length + 2));
+    const selectors = this.readSelectors(selectorCount, tableCount);
+    const tables = Array.from({ length: tableCount }, () => this.readTable(octets.length + 2));
     const counts = new Uint32Array(256);
-    const length = this.#readSymbols(octets, selectors, tables, counts);
+    const length = this.readSymbols(octets, selectors, tables, counts);
     if (origin >= length) throw new DamagedInput('a bzip2 block points outside of itself');
-    this.#invert(length, counts);
-    this.#left = length;
-    this.#position = this.#chain[origin]! >>> 8;
-    this.#last = -1;
-    this.#runs = 0;
-    this.#copies = 0;
-    this.#crc = -1;
+    this.invert(length, counts);
+    this.left = length;
+    this.position = this.chain[origin]! >>> 8;
+    this.last = -1;
+    this.runs = 0;
+    this.copies = 0;
+    this.crc = -1;
   }
 
   /** The octets that occur in the block, ascending. */
-  #readAlphabet(): Uint8Array {
+  private readAlphabet(): Uint8Array {
     const present: number[] = [];
-    const ranges = this.#take(16);
+    const ranges = this.take(16);
     for (let range = 0; range < 16; range++) {
       if ((ranges & (0x8000 >>> range)) === 0) continue;
-      const used = this.#take(16);
+      const used = this.take(16);
       for (let i = 0; i < 16; i++) if ((used & (0x8000 >>> i)) !== 0) present.push(range * 16 + i);
     }
     if (present.length === 0) throw new DamagedInput('a bzip2 block without octets');
@@ -197,12 +197,12 @@ export class Bunzip2Source implements ByteSource {
   }
 
   /** Which table each group of symbols uses; written move-to-front. */
-  #readSelectors(count: number, tableCount: number): Uint8Array {
+  private readSelectors(count: number, tableCount: number): Uint8Array {
     const order = Array.from({ length: tableCount }, (_, i) => i);
     const selectors = new Uint8Array(count);
     for (let i = 0; i < count; i++) {
       let rank = 0;
-      while (this.#take(1) === 1) if (++rank >= tableCount) throw new DamagedInput('a bad bzip2 selector');
+      while (this.take(1) === 1) if (++rank >= tableCount) throw new DamagedInput('a bad bzip2 selector');
       const [table] = order.splice(rank, 1);
       order.unshift(table!);
       selectors[i] = table!;
@@ -211,11 +211,11 @@ export class Bunzip2Source implements ByteSource {
   }
 
   /** Code lengths, each told by its difference to the one before. */
-  #readTable(symbolCount: number): HuffmanTable {
+  private readTable(symbolCount: number): HuffmanTable {
     const lengths = new Uint8Array(symbolCount);
-    let bits = this.#take(5);
+    let bits = this.take(5);
     for (let i = 0; i < symbolCount; i++) {
-      while (this.#take(1) === 1) bits += this.#take(1) === 0 ? 1 : -1;
+      while (this.take(1) === 1) bits += this.take(1) === 0 ? 1 : -1;
       if (bits < 1 || bits > MAX_CODE_BITS) throw new DamagedInput('a bad bzip2 code length');
       lengths[i] = bits;
     }
@@ -223,13 +223,13 @@ export class Bunzip2Source implements ByteSource {
   }
 
   /** Huffman and move-to-front; octets go to the low bits of the chain. Returns how many. */
-  #readSymbols(
+  private readSymbols(
     octets: Uint8Array,
     selectors: Uint8Array,
     tables: readonly HuffmanTable[],
     counts: Uint32Array,
   ): number {
-    const chain = this.#chain;
+    const chain = this.chain;
     const endOfBlock = octets.length + 1;
     const recent = octets.slice();
     let length = 0;
@@ -239,7 +239,7 @@ export class Bunzip2Source implements ByteSource {
       if (group >= selectors.length) throw new DamagedInput('a bzip2 block without end');
       const table = tables[selectors[group]!]!;
       for (let i = 0; i < GROUP_SYMBOLS; i++) {
-        const symbol = this.#takeSymbol(table);
+        const symbol = this.takeSymbol(table);
         if (symbol < 2) {
           // RUNA and RUNB: digits 1 and 2 of a number to base 2, lowest first
           runLength += runWeight << symbol;
@@ -267,12 +267,12 @@ export class Bunzip2Source implements ByteSource {
     }
   }
 
-  #takeSymbol(table: HuffmanTable): number {
+  private takeSymbol(table: HuffmanTable): number {
     let bits = table.minBits;
-    let code = this.#take(bits);
+    let code = this.take(bits);
     while (code > table.limit[bits]!) {
       if (++bits > table.maxBits) throw new DamagedInput('a bad bzip2 code');
-      code = (code << 1) | this.#take(1);
+      code = (code << 1) | this.take(1);
     }
     const rank = code - table.base[bits]!;
     if (rank < 0 || rank >= table.symbols.length) throw new DamagedInput('a bad bzip2 code');
@@ -280,8 +280,8 @@ export class Bunzip2Source implements ByteSource {
   }
 
   /** Links every octet to the one that follows it in the original. */
-  #invert(length: number, counts: Uint32Array): void {
-    const chain = this.#chain;
+  private invert(length: number, counts: Uint32Array): void {
+    const chain = this.chain;
     let sum = 0;
     for (let octet = 0; octet < 256; octet++) {
       const count = counts[octet]!;
@@ -297,27 +297,27 @@ export class Bunzip2Source implements ByteSource {
   }
 
   /** The next `count` bits, 1 to 24. */
-  #take(count: number): number {
-    while (this.#bitCount < count) {
-      if (this.#inputAt === this.#inputEnd && !this.#refill()) {
+  private take(count: number): number {
+    while (this.bitCount < count) {
+      if (this.inputAt === this.inputEnd && !this.refill()) {
         this.fault = { kind: 'cut', message: `${this.name}: the bzip2 stream ends too early` };
         throw new DamagedInput('the bzip2 stream ends too early');
       }
-      this.#bits = (this.#bits << 8) | this.#input[this.#inputAt++]!;
-      this.#bitCount += 8;
+      this.bits = (this.bits << 8) | this.input[this.inputAt++]!;
+      this.bitCount += 8;
     }
-    this.#bitCount -= count;
-    return (this.#bits >>> this.#bitCount) & ((1 << count) - 1);
+    this.bitCount -= count;
+    return (this.bits >>> this.bitCount) & ((1 << count) - 1);
   }
 
-  #hasMore(): boolean {
-    return this.#bitCount > 0 || this.#inputAt < this.#inputEnd || this.#refill();
+  private hasMore(): boolean {
+    return this.bitCount > 0 || this.inputAt < this.inputEnd || this.refill();
   }
 
-  #refill(): boolean {
-    const count = this.#compressed.read(this.#input, 0, INPUT_BYTES);
-    this.#inputAt = 0;
-    this.#inputEnd = Math.max(count, 0);
+  private refill(): boolean {
+    const count = this.compressed.read(this.input, 0, INPUT_BYTES);
+    this.inputAt = 0;
+    this.inputEnd = Math.max(count, 0);
     return count > 0;
   }
 }

@@ -15,20 +15,20 @@ export class ByteWindow {
   end = 0;
   bytes: Uint8Array;
   view: DataView;
-  readonly #source: ByteSource;
+  private readonly source: ByteSource;
   /** offset in the uncompressed input of `bytes[0]` */
-  #base = 0;
-  #scratch: Uint8Array | undefined;
+  private base = 0;
+  private scratch: Uint8Array | undefined;
 
   constructor(source: ByteSource, buffer: Uint8Array) {
-    this.#source = source;
+    this.source = source;
     this.bytes = buffer;
     this.view = viewOf(buffer);
   }
 
   /** offset of `bytes[at]` in the uncompressed input */
   offsetOf(at: number): number {
-    return this.#base + at;
+    return this.base + at;
   }
 
   get unread(): number {
@@ -39,11 +39,11 @@ export class ByteWindow {
   fill(): boolean {
     if (this.at > 0) {
       this.bytes.copyWithin(0, this.at, this.end);
-      this.#base += this.at;
+      this.base += this.at;
       this.end -= this.at;
       this.at = 0;
     }
-    const count = this.#source.read(this.bytes, this.end, this.bytes.length - this.end);
+    const count = this.source.read(this.bytes, this.end, this.bytes.length - this.end);
     this.end += count;
     return count > 0;
   }
@@ -61,16 +61,16 @@ export class ByteWindow {
    * it can be handed on in part. The last octets passed are put in `tail`. False if the source ends before.
    */
   drop(length: number, tail: Uint8Array): boolean {
-    this.#scratch ??= new Uint8Array(DROP_BYTES);
+    this.scratch ??= new Uint8Array(DROP_BYTES);
     const buffered = this.unread;
     keepTail(tail, this.bytes, this.at, this.end);
-    this.#base += length - buffered;
+    this.base += length - buffered;
     this.at = this.end;
     let left = length - buffered;
     while (left > 0) {
-      const count = this.#source.read(this.#scratch, 0, Math.min(left, DROP_BYTES));
+      const count = this.source.read(this.scratch, 0, Math.min(left, DROP_BYTES));
       if (count === 0) return false;
-      keepTail(tail, this.#scratch, 0, count);
+      keepTail(tail, this.scratch, 0, count);
       left -= count;
     }
     return true;

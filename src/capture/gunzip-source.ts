@@ -26,174 +26,174 @@ type Part = 'header' | 'deflate' | 'trailer' | 'end';
 
 export class GunzipSource implements ByteSource {
   fault: SourceFault | null = null;
-  readonly #compressed: ByteSource;
-  readonly #inflater = new RawInflater();
-  readonly #input = new Uint8Array(INPUT_BYTES);
-  #inputAt = 0;
-  #inputEnd = 0;
-  #part: Part = 'header';
-  #members = 0;
-  #crc = 0;
+  private readonly compressed: ByteSource;
+  private readonly inflater = new RawInflater();
+  private readonly input = new Uint8Array(INPUT_BYTES);
+  private inputAt = 0;
+  private inputEnd = 0;
+  private part: Part = 'header';
+  private members = 0;
+  private crc = 0;
   /** octets inflated of this member, modulo 2^32 */
-  #memberBytes = 0;
-  #open = true;
+  private memberBytes = 0;
+  private open = true;
 
   constructor(compressed: ByteSource) {
-    this.#compressed = compressed;
+    this.compressed = compressed;
   }
 
   get name(): string {
-    return this.#compressed.name;
+    return this.compressed.name;
   }
 
   get sizeBytes(): number | null {
-    return this.#compressed.sizeBytes;
+    return this.compressed.sizeBytes;
   }
 
   get positionBytes(): number {
-    return this.#compressed.positionBytes;
+    return this.compressed.positionBytes;
   }
 
   read(into: Uint8Array, at: number, length: number): number {
-    if (!this.#open) return 0;
+    if (!this.open) return 0;
     let count = 0;
-    while (count < length && this.#part !== 'end') {
-      if (this.#part === 'header') this.#readHeader();
-      else if (this.#part === 'trailer') this.#readTrailer();
-      else count += this.#inflateInto(into, at + count, length - count);
+    while (count < length && this.part !== 'end') {
+      if (this.part === 'header') this.readHeader();
+      else if (this.part === 'trailer') this.readTrailer();
+      else count += this.inflateInto(into, at + count, length - count);
       // a slow pipe: hand on what there is rather than wait for a full buffer
-      if (count > 0 && this.#inputAt === this.#inputEnd) break;
+      if (count > 0 && this.inputAt === this.inputEnd) break;
     }
     return count;
   }
 
   close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#inflater.close();
-    this.#compressed.close();
+    if (!this.open) return;
+    this.open = false;
+    this.inflater.close();
+    this.compressed.close();
   }
 
-  #inflateInto(into: Uint8Array, at: number, length: number): number {
-    if (this.#inputAt === this.#inputEnd && !this.#refill()) {
-      this.#cut();
+  private inflateInto(into: Uint8Array, at: number, length: number): number {
+    if (this.inputAt === this.inputEnd && !this.refill()) {
+      this.cut();
       return 0;
     }
-    const inflater = this.#inflater;
-    inflater.inflate(this.#input, this.#inputAt, this.#inputEnd - this.#inputAt, into, at, length);
-    this.#inputAt += inflater.consumed;
+    const inflater = this.inflater;
+    inflater.inflate(this.input, this.inputAt, this.inputEnd - this.inputAt, into, at, length);
+    this.inputAt += inflater.consumed;
     const made = inflater.produced;
     if (made > 0) {
-      this.#crc = crc32(into.subarray(at, at + made), this.#crc);
-      this.#memberBytes = (this.#memberBytes + made) >>> 0;
+      this.crc = crc32(into.subarray(at, at + made), this.crc);
+      this.memberBytes = (this.memberBytes + made) >>> 0;
     }
-    if (inflater.error !== null) this.#damaged(inflater.error);
-    else if (inflater.ended) this.#part = 'trailer';
+    if (inflater.error !== null) this.damaged(inflater.error);
+    else if (inflater.ended) this.part = 'trailer';
     return made;
   }
 
-  #readHeader(): void {
-    const padding = this.#members > 0;
-    if (!this.#have(FIXED_HEADER_BYTES)) {
-      const left = this.#inputEnd - this.#inputAt;
-      const startsMember = left > 0 && this.#input[this.#inputAt] === GZIP_MAGIC[0];
-      if (padding && !startsMember) this.#part = 'end';
-      else this.#cut();
+  private readHeader(): void {
+    const padding = this.members > 0;
+    if (!this.have(FIXED_HEADER_BYTES)) {
+      const left = this.inputEnd - this.inputAt;
+      const startsMember = left > 0 && this.input[this.inputAt] === GZIP_MAGIC[0];
+      if (padding && !startsMember) this.part = 'end';
+      else this.cut();
       return;
     }
-    const input = this.#input;
-    const at = this.#inputAt;
+    const input = this.input;
+    const at = this.inputAt;
     if (input[at] !== GZIP_MAGIC[0] || input[at + 1] !== GZIP_MAGIC[1]) {
-      this.#part = 'end';
+      this.part = 'end';
       return;
     }
     if (input[at + 2] !== METHOD_DEFLATE) {
-      this.#damaged(`unknown compression method ${input[at + 2]}`);
+      this.damaged(`unknown compression method ${input[at + 2]}`);
       return;
     }
     const flags = input[at + 3] as number;
-    this.#inputAt += FIXED_HEADER_BYTES;
+    this.inputAt += FIXED_HEADER_BYTES;
     const complete =
-      ((flags & FLAG_EXTRA) === 0 || this.#skipExtra()) &&
-      ((flags & FLAG_NAME) === 0 || this.#skipText()) &&
-      ((flags & FLAG_COMMENT) === 0 || this.#skipText()) &&
-      ((flags & FLAG_HEADER_CRC) === 0 || this.#skip(2));
+      ((flags & FLAG_EXTRA) === 0 || this.skipExtra()) &&
+      ((flags & FLAG_NAME) === 0 || this.skipText()) &&
+      ((flags & FLAG_COMMENT) === 0 || this.skipText()) &&
+      ((flags & FLAG_HEADER_CRC) === 0 || this.skip(2));
     if (!complete) {
-      this.#cut();
+      this.cut();
       return;
     }
-    if (this.#members > 0) this.#inflater.reset();
-    this.#members++;
-    this.#crc = 0;
-    this.#memberBytes = 0;
-    this.#part = 'deflate';
+    if (this.members > 0) this.inflater.reset();
+    this.members++;
+    this.crc = 0;
+    this.memberBytes = 0;
+    this.part = 'deflate';
   }
 
-  #readTrailer(): void {
-    if (!this.#have(TRAILER_BYTES)) {
-      this.#cut();
+  private readTrailer(): void {
+    if (!this.have(TRAILER_BYTES)) {
+      this.cut();
       return;
     }
-    const view = new DataView(this.#input.buffer, this.#inputAt, TRAILER_BYTES);
-    this.#inputAt += TRAILER_BYTES;
-    if (view.getUint32(0, true) !== this.#crc) this.#damaged('its checksum is wrong');
-    else if (view.getUint32(4, true) !== this.#memberBytes) this.#damaged('its length is wrong');
-    else this.#part = 'header';
+    const view = new DataView(this.input.buffer, this.inputAt, TRAILER_BYTES);
+    this.inputAt += TRAILER_BYTES;
+    if (view.getUint32(0, true) !== this.crc) this.damaged('its checksum is wrong');
+    else if (view.getUint32(4, true) !== this.memberBytes) this.damaged('its length is wrong');
+    else this.part = 'header';
   }
 
-  #skipExtra(): boolean {
-    if (!this.#have(2)) return false;
-    const length = (this.#input[this.#inputAt] as number) | ((this.#input[this.#inputAt + 1] as number) << 8);
-    return this.#skip(2 + length);
+  private skipExtra(): boolean {
+    if (!this.have(2)) return false;
+    const length = (this.input[this.inputAt] as number) | ((this.input[this.inputAt + 1] as number) << 8);
+    return this.skip(2 + length);
   }
 
-  #skipText(): boolean {
+  private skipText(): boolean {
     for (;;) {
-      const nul = this.#input.subarray(0, this.#inputEnd).indexOf(0, this.#inputAt);
+      const nul = this.input.subarray(0, this.inputEnd).indexOf(0, this.inputAt);
       if (nul >= 0) {
-        this.#inputAt = nul + 1;
+        this.inputAt = nul + 1;
         return true;
       }
-      this.#inputAt = this.#inputEnd;
-      if (!this.#refill()) return false;
+      this.inputAt = this.inputEnd;
+      if (!this.refill()) return false;
     }
   }
 
-  #skip(length: number): boolean {
-    if (!this.#have(length)) return false;
-    this.#inputAt += length;
+  private skip(length: number): boolean {
+    if (!this.have(length)) return false;
+    this.inputAt += length;
     return true;
   }
 
   /** Makes sure of `length` (at most 64 KiB) unread octets. */
-  #have(length: number): boolean {
-    while (this.#inputEnd - this.#inputAt < length) {
-      if (!this.#refill()) return false;
+  private have(length: number): boolean {
+    while (this.inputEnd - this.inputAt < length) {
+      if (!this.refill()) return false;
     }
     return true;
   }
 
-  #refill(): boolean {
-    const input = this.#input;
-    input.copyWithin(0, this.#inputAt, this.#inputEnd);
-    this.#inputEnd -= this.#inputAt;
-    this.#inputAt = 0;
-    const count = this.#compressed.read(input, this.#inputEnd, input.length - this.#inputEnd);
-    this.#inputEnd += count;
+  private refill(): boolean {
+    const input = this.input;
+    input.copyWithin(0, this.inputAt, this.inputEnd);
+    this.inputEnd -= this.inputAt;
+    this.inputAt = 0;
+    const count = this.compressed.read(input, this.inputEnd, input.length - this.inputEnd);
+    this.inputEnd += count;
     return count > 0;
   }
 
-  #cut(): void {
-    this.#part = 'end';
-    this.fault = this.#compressed.fault ?? {
+  private cut(): void {
+    this.part = 'end';
+    this.fault = this.compressed.fault ?? {
       kind: 'cut',
       message: `${this.name} ends in the middle of its gzip data; what was inflated before is kept`,
     };
   }
 
-  #damaged(why: string): void {
-    this.#part = 'end';
-    const near = this.#compressed.positionBytes - (this.#inputEnd - this.#inputAt);
+  private damaged(why: string): void {
+    this.part = 'end';
+    const near = this.compressed.positionBytes - (this.inputEnd - this.inputAt);
     this.fault = {
       kind: 'damaged',
       message: `the gzip data of ${this.name} is damaged before compressed offset ${near} (${why})`,

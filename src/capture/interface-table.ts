@@ -19,40 +19,40 @@ const FIRST_CAPACITY = 16;
 export class InterfaceTable {
   /** interfaces of all sections so far */
   count = 0;
-  #kindOf = new Uint16Array(FIRST_CAPACITY);
-  readonly #kinds: InterfaceKind[] = [];
-  readonly #kindByKey = new Map<string, number>();
-  #baseNs: bigint | undefined;
+  private kindAt = new Uint16Array(FIRST_CAPACITY);
+  private readonly kinds: InterfaceKind[] = [];
+  private readonly kindByKey = new Map<string, number>();
+  private baseNs: bigint | undefined;
 
   /** Adds an interface and returns its kind; undefined when the file has too many different kinds to be real. */
   add(linkType: number, snapLen: number, resolution: number, offsetS: bigint): InterfaceKind | undefined {
     const key = `${linkType} ${snapLen} ${resolution} ${offsetS}`;
-    let kind = this.#kindByKey.get(key);
+    let kind = this.kindByKey.get(key);
     if (kind === undefined) {
-      kind = this.#kinds.length;
+      kind = this.kinds.length;
       if (kind === MAX_KINDS) return undefined;
       const clock = new InterfaceClock(resolution, offsetS);
-      if (this.#baseNs !== undefined) clock.setBase(this.#baseNs);
-      this.#kinds.push({ linkType, snapLen, maxFrameBytes: maxFrameBytes(linkType), clock });
-      this.#kindByKey.set(key, kind);
+      if (this.baseNs !== undefined) clock.setBase(this.baseNs);
+      this.kinds.push({ linkType, snapLen, maxFrameBytes: maxFrameBytes(linkType), clock });
+      this.kindByKey.set(key, kind);
     }
-    if (this.count === this.#kindOf.length) {
+    if (this.count === this.kindAt.length) {
       const larger = new Uint16Array(this.count * 2);
-      larger.set(this.#kindOf);
-      this.#kindOf = larger;
+      larger.set(this.kindAt);
+      this.kindAt = larger;
     }
-    this.#kindOf[this.count++] = kind;
-    return this.#kinds[kind];
+    this.kindAt[this.count++] = kind;
+    return this.kinds[kind];
   }
 
   /** The kind of interface `number`, counted over all sections; it must be below `count`. */
   kindOf(number: number): InterfaceKind {
-    return this.#kinds[this.#kindOf[number] as number] as InterfaceKind;
+    return this.kinds[this.kindAt[number] as number] as InterfaceKind;
   }
 
   /** Sets what all clocks count from, also those to come. */
   setBase(baseNs: bigint): void {
-    this.#baseNs = baseNs;
-    for (const { clock } of this.#kinds) clock.setBase(baseNs);
+    this.baseNs = baseNs;
+    for (const { clock } of this.kinds) clock.setBase(baseNs);
   }
 }

@@ -47,21 +47,21 @@ function isMagic(value: number): boolean {
 
 export class PcapReader extends WindowReader {
   readonly format = 'pcap';
-  readonly #littleEndian: boolean;
-  readonly #headerBytes: number;
-  readonly #nsPerTick: number;
-  readonly #linkType: number;
-  readonly #maxFrameBytes: number;
+  private readonly littleEndian: boolean;
+  private readonly headerBytes: number;
+  private readonly nsPerTick: number;
+  private readonly linkType: number;
+  private readonly maxFrameBytes: number;
   /** where in a record header the captured and the wire length stand */
-  readonly #capLenAt: number;
-  readonly #wireLenAt: number;
-  readonly #eitherWay: boolean;
-  #hasBase = false;
-  #baseS = 0;
+  private readonly capLenAt: number;
+  private readonly wireLenAt: number;
+  private readonly eitherWay: boolean;
+  private hasBase = false;
+  private baseS = 0;
   /** nanoseconds of the first record behind its second */
-  #baseRestNs = 0;
+  private baseRestNs = 0;
   /** the batch whose constant columns are filled in */
-  #preparedBatch: RecordBatch | undefined;
+  private preparedBatch: RecordBatch | undefined;
 
   /** `window` holds the whole file header, and {@link isPcap} has said yes to it. */
   constructor(source: ByteSource, window: ByteWindow) {
@@ -69,39 +69,39 @@ export class PcapReader extends WindowReader {
     const { view, at } = window;
     const littleEndian = isMagic(view.getUint32(at, true));
     const magic = view.getUint32(at, littleEndian);
-    this.#littleEndian = littleEndian;
-    this.#nsPerTick = magic === MAGIC_NANOSECONDS ? 1 : 1000;
-    this.#headerBytes = magic === MAGIC_MODIFIED ? MODIFIED_RECORD_HEADER_BYTES : RECORD_HEADER_BYTES;
+    this.littleEndian = littleEndian;
+    this.nsPerTick = magic === MAGIC_NANOSECONDS ? 1 : 1000;
+    this.headerBytes = magic === MAGIC_MODIFIED ? MODIFIED_RECORD_HEADER_BYTES : RECORD_HEADER_BYTES;
     const major = view.getUint16(at + VERSION_AT, littleEndian);
     const minor = view.getUint16(at + VERSION_AT + 2, littleEndian);
     const swapped = major === 2 && minor < 3;
-    this.#capLenAt = swapped ? LENGTH_B_AT : LENGTH_A_AT;
-    this.#wireLenAt = swapped ? LENGTH_A_AT : LENGTH_B_AT;
-    this.#eitherWay = major === 2 && minor === 3;
-    this.#linkType = view.getUint32(at + LINKTYPE_AT, littleEndian) & LINKTYPE_MASK;
-    this.#maxFrameBytes = maxFrameBytes(this.#linkType);
+    this.capLenAt = swapped ? LENGTH_B_AT : LENGTH_A_AT;
+    this.wireLenAt = swapped ? LENGTH_A_AT : LENGTH_B_AT;
+    this.eitherWay = major === 2 && minor === 3;
+    this.linkType = view.getUint32(at + LINKTYPE_AT, littleEndian) & LINKTYPE_MASK;
+    this.maxFrameBytes = maxFrameBytes(this.linkType);
     const snapLen = view.getUint32(at + SNAPLEN_AT, littleEndian);
-    this.addInterface({ linkType: this.#linkType, snapLen, ticksPerSecond: NS_PER_S / this.#nsPerTick });
+    this.addInterface({ linkType: this.linkType, snapLen, ticksPerSecond: NS_PER_S / this.nsPerTick });
     window.at += PCAP_HEADER_BYTES;
   }
 
   protected scan(batch: RecordBatch): void {
-    if (this.#preparedBatch !== batch) this.#prepare(batch);
+    if (this.preparedBatch !== batch) this.prepare(batch);
     const window = this.window;
-    const headerBytes = this.#headerBytes;
-    if (!this.#hasBase && window.unread >= headerBytes) this.#setBase();
+    const headerBytes = this.headerBytes;
+    if (!this.hasBase && window.unread >= headerBytes) this.setBase();
 
     const { view, end } = window;
     const { at: frameAts, capLen: capLens, wireLen: wireLens, timeNs: times } = batch;
     const capacity = frameAts.length;
-    const littleEndian = this.#littleEndian;
-    const capLenAt = this.#capLenAt;
-    const wireLenAt = this.#wireLenAt;
-    const eitherWay = this.#eitherWay;
-    const maxBytes = this.#maxFrameBytes;
-    const nsPerTick = this.#nsPerTick;
-    const baseS = this.#baseS;
-    const baseRestNs = this.#baseRestNs;
+    const littleEndian = this.littleEndian;
+    const capLenAt = this.capLenAt;
+    const wireLenAt = this.wireLenAt;
+    const eitherWay = this.eitherWay;
+    const maxBytes = this.maxFrameBytes;
+    const nsPerTick = this.nsPerTick;
+    const baseS = this.baseS;
+    const baseRestNs = this.baseRestNs;
     let at = window.at;
     let row = batch.count;
     const firstRow = row;
@@ -117,7 +117,7 @@ export class PcapReader extends WindowReader {
       const frameAt = at + headerBytes;
       const frameEnd = frameAt + capLen;
       if (frameEnd > end || capLen > maxBytes) {
-        if (capLen > maxBytes) this.#failOnLength(capLen, at);
+        if (capLen > maxBytes) this.failOnLength(capLen, at);
         break;
       }
       const ns = view.getUint32(at + 4, littleEndian) * nsPerTick - baseRestNs;
@@ -136,40 +136,40 @@ export class PcapReader extends WindowReader {
   protected takeOversized(batch: RecordBatch): boolean {
     const { window } = this;
     const { view, at } = window;
-    const littleEndian = this.#littleEndian;
-    const lengthA = view.getUint32(at + this.#capLenAt, littleEndian);
-    const lengthB = view.getUint32(at + this.#wireLenAt, littleEndian);
-    const capLen = this.#eitherWay ? Math.min(lengthA, lengthB) : lengthA;
-    const frameAt = at + this.#headerBytes;
+    const littleEndian = this.littleEndian;
+    const lengthA = view.getUint32(at + this.capLenAt, littleEndian);
+    const lengthB = view.getUint32(at + this.wireLenAt, littleEndian);
+    const capLen = this.eitherWay ? Math.min(lengthA, lengthB) : lengthA;
+    const frameAt = at + this.headerBytes;
     const kept = window.end - frameAt;
-    if (!window.drop(this.#headerBytes + capLen, NO_TAIL)) return false;
+    if (!window.drop(this.headerBytes + capLen, NO_TAIL)) return false;
     const row = batch.count++;
     batch.at[row] = frameAt;
     batch.capLen[row] = kept;
-    batch.wireLen[row] = this.#eitherWay ? Math.max(lengthA, lengthB) : lengthB;
+    batch.wireLen[row] = this.eitherWay ? Math.max(lengthA, lengthB) : lengthB;
     batch.timeNs[row] =
-      (view.getUint32(at, littleEndian) - this.#baseS) * NS_PER_S +
-      (view.getUint32(at + 4, littleEndian) * this.#nsPerTick - this.#baseRestNs);
+      (view.getUint32(at, littleEndian) - this.baseS) * NS_PER_S +
+      (view.getUint32(at + 4, littleEndian) * this.nsPerTick - this.baseRestNs);
     this.packets++;
     return true;
   }
 
-  #setBase(): void {
+  private setBase(): void {
     const { view, at } = this.window;
-    this.#baseS = view.getUint32(at, this.#littleEndian);
-    this.#baseRestNs = view.getUint32(at + 4, this.#littleEndian) * this.#nsPerTick;
-    this.baseNs = BigInt(this.#baseS) * 1_000_000_000n + BigInt(this.#baseRestNs);
-    this.#hasBase = true;
+    this.baseS = view.getUint32(at, this.littleEndian);
+    this.baseRestNs = view.getUint32(at + 4, this.littleEndian) * this.nsPerTick;
+    this.baseNs = BigInt(this.baseS) * 1_000_000_000n + BigInt(this.baseRestNs);
+    this.hasBase = true;
   }
 
   /** All frames of the file have one link type and one interface: written once, not per record. */
-  #prepare(batch: RecordBatch): void {
-    batch.linkType.fill(this.#linkType);
+  private prepare(batch: RecordBatch): void {
+    batch.linkType.fill(this.linkType);
     batch.iface.fill(0);
-    this.#preparedBatch = batch;
+    this.preparedBatch = batch;
   }
 
-  #failOnLength(capLen: number, at: number): void {
-    this.fail(`a packet of ${capLen} octets, where at most ${this.#maxFrameBytes} are captured`, at);
+  private failOnLength(capLen: number, at: number): void {
+    this.fail(`a packet of ${capLen} octets, where at most ${this.maxFrameBytes} are captured`, at);
   }
 }

@@ -25,21 +25,21 @@ const NS_PER_S = 1e9;
 const MAX_SECONDS = 0xffff_ffff;
 
 export class PcapWriter {
-  readonly #out: BufferedSink;
-  readonly #nsPerTick: number;
-  readonly #baseS: number;
-  readonly #baseRestNs: number;
+  private readonly out: BufferedSink;
+  private readonly nsPerTick: number;
+  private readonly baseS: number;
+  private readonly baseRestNs: number;
 
   /** Nothing reaches the sink before the buffer is full or `flush` is called. */
   constructor(sink: ByteSink, options: PcapWriterOptions) {
-    this.#out = new BufferedSink(sink);
+    this.out = new BufferedSink(sink);
     const nanoseconds = options.resolution !== 'microseconds';
-    this.#nsPerTick = nanoseconds ? 1 : 1000;
+    this.nsPerTick = nanoseconds ? 1 : 1000;
     const baseNs = options.baseNs ?? 0n;
-    this.#baseS = Number(baseNs / 1_000_000_000n);
-    this.#baseRestNs = Number(baseNs % 1_000_000_000n);
-    const { view } = this.#out;
-    const at = this.#out.reserve(HEADER_BYTES);
+    this.baseS = Number(baseNs / 1_000_000_000n);
+    this.baseRestNs = Number(baseNs % 1_000_000_000n);
+    const { view } = this.out;
+    const at = this.out.reserve(HEADER_BYTES);
     view.setUint32(at, nanoseconds ? MAGIC_NANOSECONDS : MAGIC_MICROSECONDS, true);
     view.setUint16(at + 4, MAJOR, true);
     view.setUint16(at + 6, MINOR, true);
@@ -51,21 +51,21 @@ export class PcapWriter {
 
   /** Adds the frame `bytes[at…at + capLen]`. */
   write(timeNs: number, bytes: Uint8Array, at: number, capLen: number, wireLen: number): void {
-    const fromSecondNs = this.#baseRestNs + timeNs;
+    const fromSecondNs = this.baseRestNs + timeNs;
     const wholeS = Math.floor(fromSecondNs / NS_PER_S);
-    const second = this.#baseS + wholeS;
-    const ticks = Math.floor((fromSecondNs - wholeS * NS_PER_S) / this.#nsPerTick);
-    const header = this.#out.reserve(RECORD_HEADER_BYTES);
-    const { view } = this.#out;
+    const second = this.baseS + wholeS;
+    const ticks = Math.floor((fromSecondNs - wholeS * NS_PER_S) / this.nsPerTick);
+    const header = this.out.reserve(RECORD_HEADER_BYTES);
+    const { view } = this.out;
     view.setUint32(header, Math.min(Math.max(second, 0), MAX_SECONDS), true);
     view.setUint32(header + 4, ticks, true);
     view.setUint32(header + 8, capLen, true);
     view.setUint32(header + 12, wireLen, true);
-    this.#out.append(bytes, at, capLen);
+    this.out.append(bytes, at, capLen);
   }
 
   /** Hands all that was written to the sink. */
   flush(): void {
-    this.#out.flush();
+    this.out.flush();
   }
 }

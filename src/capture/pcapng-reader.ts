@@ -89,35 +89,35 @@ function byteOrderOf(view: DataView, at: number): boolean | undefined {
 
 export class PcapngReader extends WindowReader {
   readonly format = 'pcapng';
-  readonly #onComment: CaptureReaderOptions['onComment'];
-  readonly #table = new InterfaceTable();
-  #littleEndian = true;
+  private readonly onComment: CaptureReaderOptions['onComment'];
+  private readonly table = new InterfaceTable();
+  private littleEndian = true;
   /** number of the section's interface 0 over all sections */
-  #firstInterface = 0;
-  #hasBase = false;
+  private firstInterface = 0;
+  private hasBase = false;
   /** time of the last record, which a packet without one is given */
-  #lastTimeNs = 0;
+  private lastTimeNs = 0;
 
   /** {@link isPcapng} has said yes to what is in the window. */
   constructor(source: ByteSource, window: ByteWindow, onComment: CaptureReaderOptions['onComment']) {
     super(source, window);
-    this.#onComment = onComment;
+    this.onComment = onComment;
   }
 
   protected scan(batch: RecordBatch): void {
     const firstRow = batch.count;
     const capacity = batch.at.length;
     do {
-      this.#takeEnhancedPackets(batch, firstRow);
-    } while (this.damage === null && batch.count < capacity && this.#takeOtherBlock(batch, firstRow));
-    if (batch.count > firstRow) this.#lastTimeNs = batch.timeNs[batch.count - 1] as number;
+      this.takeEnhancedPackets(batch, firstRow);
+    } while (this.damage === null && batch.count < capacity && this.takeOtherBlock(batch, firstRow));
+    if (batch.count > firstRow) this.lastTimeNs = batch.timeNs[batch.count - 1] as number;
     this.packets += batch.count - firstRow;
   }
 
   protected takeOversized(batch: RecordBatch): boolean {
     const { window } = this;
     const { view, at, end } = window;
-    const littleEndian = this.#littleEndian;
+    const littleEndian = this.littleEndian;
     const type = view.getUint32(at, littleEndian);
     const totalLength = view.getUint32(at + TOTAL_LENGTH_AT, littleEndian);
     const trailer = new Uint8Array(TRAILER_BYTES);
@@ -125,15 +125,15 @@ export class PcapngReader extends WindowReader {
     const trailerLength = new DataView(trailer.buffer).getUint32(0, littleEndian);
     if (trailerLength !== totalLength) {
       // the window has moved on: `at` is before its first octet now
-      this.#failOnTrailer(totalLength, trailerLength, window.end - padded(totalLength));
+      this.failOnTrailer(totalLength, trailerLength, window.end - padded(totalLength));
       return true;
     }
-    if (type === SECTION_HEADER) this.#beginSection(at, end);
-    else if (type === INTERFACE_DESCRIPTION) this.#addInterface(at, end);
-    else if (type === SIMPLE_PACKET) this.#addSimplePacket(batch, at, totalLength);
-    else if (type === ENHANCED_PACKET || type === OBSOLETE_PACKET) this.#addPacket(batch, at, totalLength);
+    if (type === SECTION_HEADER) this.beginSection(at, end);
+    else if (type === INTERFACE_DESCRIPTION) this.readInterface(at, end);
+    else if (type === SIMPLE_PACKET) this.addSimplePacket(batch, at, totalLength);
+    else if (type === ENHANCED_PACKET || type === OBSOLETE_PACKET) this.addPacket(batch, at, totalLength);
     if (batch.count > 0) {
-      this.#lastTimeNs = batch.timeNs[0] as number;
+      this.lastTimeNs = batch.timeNs[0] as number;
       batch.capLen[0] = Math.min(batch.capLen[0] as number, end - (batch.at[0] as number));
       this.packets++;
     }
@@ -141,14 +141,14 @@ export class PcapngReader extends WindowReader {
   }
 
   /** The Enhanced Packet Blocks that follow each other from `window.at`: nearly all of any file. */
-  #takeEnhancedPackets(batch: RecordBatch, firstRow: number): void {
+  private takeEnhancedPackets(batch: RecordBatch, firstRow: number): void {
     const { window } = this;
     const { view, end } = window;
     const { at: frameAts, capLen: capLens, wireLen: wireLens, timeNs: times, linkType, iface } = batch;
     const capacity = frameAts.length;
-    const littleEndian = this.#littleEndian;
-    const firstInterface = this.#firstInterface;
-    const interfaceCount = this.#table.count - firstInterface;
+    const littleEndian = this.littleEndian;
+    const firstInterface = this.firstInterface;
+    const interfaceCount = this.table.count - firstInterface;
     const lastHeaderAt = end - MIN_PACKET_BYTES;
     let { at } = window;
     let row = batch.count;
@@ -161,21 +161,21 @@ export class PcapngReader extends WindowReader {
       const id = view.getUint32(at + INTERFACE_AT, littleEndian);
       if (id !== interfaceId && id < interfaceCount) {
         interfaceId = id;
-        kind = this.#table.kindOf(firstInterface + id);
+        kind = this.table.kindOf(firstInterface + id);
       }
       if (id !== interfaceId || kind === undefined || !fitsFrame(capLen, totalLength, kind.maxFrameBytes)) {
-        this.#failOnPacket(ENHANCED_PACKET, at);
+        this.failOnPacket(ENHANCED_PACKET, at);
         break;
       }
       if (blockEnd > end) break;
       const trailer = view.getUint32(blockEnd - TRAILER_BYTES, littleEndian);
       if (trailer !== totalLength) {
-        this.#failOnTrailer(totalLength, trailer, at);
+        this.failOnTrailer(totalLength, trailer, at);
         break;
       }
       const ticksHi = view.getUint32(at + TICKS_AT, littleEndian);
       const ticksLo = view.getUint32(at + TICKS_AT + 4, littleEndian);
-      if (!this.#hasBase) this.#setBase(kind.clock.absoluteNs(ticksHi, ticksLo));
+      if (!this.hasBase) this.setBase(kind.clock.absoluteNs(ticksHi, ticksLo));
       frameAts[row] = at + FRAME_AT;
       capLens[row] = capLen;
       wireLens[row] = view.getUint32(at + WIRELEN_AT, littleEndian);
@@ -183,8 +183,8 @@ export class PcapngReader extends WindowReader {
       linkType[row] = kind.linkType;
       iface[row] = firstInterface + id;
       row++;
-      if (this.#onComment !== undefined) {
-        this.#readComments(at + FRAME_AT + padded(capLen), blockEnd, this.packets + row - firstRow);
+      if (this.onComment !== undefined) {
+        this.readComments(at + FRAME_AT + padded(capLen), blockEnd, this.packets + row - firstRow);
       }
       at = blockEnd;
     }
@@ -193,30 +193,29 @@ export class PcapngReader extends WindowReader {
   }
 
   /** One block of another type; false if it is not complete in the window, or the file is damaged here. */
-  #takeOtherBlock(batch: RecordBatch, firstRow: number): boolean {
+  private takeOtherBlock(batch: RecordBatch, firstRow: number): boolean {
     const { window } = this;
     const { view, at, end } = window;
     if (at + MIN_BLOCK_BYTES > end) return false;
-    const type = view.getUint32(at, this.#littleEndian);
-    if (type === SECTION_HEADER && !this.#readByteOrder(at)) return false;
-    const totalLength = view.getUint32(at + TOTAL_LENGTH_AT, this.#littleEndian);
-    if (!this.#isLengthSound(type, totalLength, at)) return false;
+    const type = view.getUint32(at, this.littleEndian);
+    if (type === SECTION_HEADER && !this.readByteOrder(at)) return false;
+    const totalLength = view.getUint32(at + TOTAL_LENGTH_AT, this.littleEndian);
+    if (!this.isLengthSound(type, totalLength, at)) return false;
     const blockEnd = at + padded(totalLength);
     if (blockEnd > end) return false;
-    const trailer = view.getUint32(blockEnd - TRAILER_BYTES, this.#littleEndian);
+    const trailer = view.getUint32(blockEnd - TRAILER_BYTES, this.littleEndian);
     if (trailer !== totalLength) {
-      this.#failOnTrailer(totalLength, trailer, at);
+      this.failOnTrailer(totalLength, trailer, at);
       return false;
     }
     const bodyEnd = blockEnd - TRAILER_BYTES;
-    if (type === SECTION_HEADER) this.#beginSection(at, bodyEnd);
-    else if (type === INTERFACE_DESCRIPTION) this.#addInterface(at, bodyEnd);
-    else if (type === SIMPLE_PACKET) this.#addSimplePacket(batch, at, totalLength);
+    if (type === SECTION_HEADER) this.beginSection(at, bodyEnd);
+    else if (type === INTERFACE_DESCRIPTION) this.readInterface(at, bodyEnd);
+    else if (type === SIMPLE_PACKET) this.addSimplePacket(batch, at, totalLength);
     else if (type === OBSOLETE_PACKET) {
-      this.#addPacket(batch, at, totalLength);
-      const optionsAt = at + FRAME_AT + padded(view.getUint32(at + CAPLEN_AT, this.#littleEndian));
-      if (this.damage === null)
-        this.#readComments(optionsAt, blockEnd, this.packets + batch.count - firstRow);
+      this.addPacket(batch, at, totalLength);
+      const optionsAt = at + FRAME_AT + padded(view.getUint32(at + CAPLEN_AT, this.littleEndian));
+      if (this.damage === null) this.readComments(optionsAt, blockEnd, this.packets + batch.count - firstRow);
     }
     if (this.damage !== null) return false;
     window.at = blockEnd;
@@ -224,17 +223,17 @@ export class PcapngReader extends WindowReader {
   }
 
   /** Takes on the byte order of the section that begins at `at`: its other numbers are read with it. */
-  #readByteOrder(at: number): boolean {
+  private readByteOrder(at: number): boolean {
     const littleEndian = byteOrderOf(this.window.view, at);
     if (littleEndian === undefined) {
       this.fail('a section of unknown byte order', at);
       return false;
     }
-    this.#littleEndian = littleEndian;
+    this.littleEndian = littleEndian;
     return true;
   }
 
-  #isLengthSound(type: number, totalLength: number, at: number): boolean {
+  private isLengthSound(type: number, totalLength: number, at: number): boolean {
     const least = MIN_BYTES.get(type) ?? MIN_BLOCK_BYTES;
     if (totalLength >= least && totalLength <= MAX_BLOCK_BYTES) return true;
     const hex = type.toString(16);
@@ -245,19 +244,19 @@ export class PcapngReader extends WindowReader {
     return false;
   }
 
-  #beginSection(at: number, bodyEnd: number): void {
+  private beginSection(at: number, bodyEnd: number): void {
     const { major, minor } = pcapngVersion(this.window.view, at);
     if (major !== PCAPNG_MAJOR) {
       this.fail(`a section of pcapng version ${major}.${minor}; version ${PCAPNG_MAJOR} can be read`, at);
       return;
     }
-    this.#firstInterface = this.#table.count;
-    this.#keepComments(at + SECTION_OPTIONS_AT, bodyEnd);
+    this.firstInterface = this.table.count;
+    this.keepComments(at + SECTION_OPTIONS_AT, bodyEnd);
   }
 
-  #addInterface(at: number, bodyEnd: number): void {
+  private readInterface(at: number, bodyEnd: number): void {
     const { view, bytes } = this.window;
-    const littleEndian = this.#littleEndian;
+    const littleEndian = this.littleEndian;
     const linkType = view.getUint16(at + BODY_AT, littleEndian);
     const snapLen = view.getUint32(at + SNAPLEN_AT, littleEndian);
     let resolution = DEFAULT_RESOLUTION;
@@ -269,7 +268,7 @@ export class PcapngReader extends WindowReader {
         offsetS = view.getBigInt64(valueAt, littleEndian);
       else if (code === OptionCode.ifName) name = optionText(bytes, valueAt, length);
     });
-    const kind = this.#table.add(linkType, snapLen, resolution, offsetS);
+    const kind = this.table.add(linkType, snapLen, resolution, offsetS);
     if (kind === undefined) {
       this.fail('more kinds of interfaces than any capture has', at);
       return;
@@ -279,21 +278,21 @@ export class PcapngReader extends WindowReader {
   }
 
   /** A row for the packet block at `at`, of the enhanced or the obsolete form. */
-  #addPacket(batch: RecordBatch, at: number, totalLength: number): void {
+  private addPacket(batch: RecordBatch, at: number, totalLength: number): void {
     const { view } = this.window;
-    const littleEndian = this.#littleEndian;
+    const littleEndian = this.littleEndian;
     const type = view.getUint32(at, littleEndian);
-    const id = this.#interfaceOf(type, at);
+    const id = this.interfaceOf(type, at);
     const capLen = view.getUint32(at + CAPLEN_AT, littleEndian);
-    const number = this.#firstInterface + id;
-    const kind = number < this.#table.count ? this.#table.kindOf(number) : undefined;
+    const number = this.firstInterface + id;
+    const kind = number < this.table.count ? this.table.kindOf(number) : undefined;
     if (kind === undefined || !fitsFrame(capLen, totalLength, kind.maxFrameBytes)) {
-      this.#failOnPacket(type, at);
+      this.failOnPacket(type, at);
       return;
     }
     const ticksHi = view.getUint32(at + TICKS_AT, littleEndian);
     const ticksLo = view.getUint32(at + TICKS_AT + 4, littleEndian);
-    if (!this.#hasBase) this.#setBase(kind.clock.absoluteNs(ticksHi, ticksLo));
+    if (!this.hasBase) this.setBase(kind.clock.absoluteNs(ticksHi, ticksLo));
     const row = batch.count++;
     batch.at[row] = at + FRAME_AT;
     batch.capLen[row] = capLen;
@@ -303,14 +302,14 @@ export class PcapngReader extends WindowReader {
     batch.iface[row] = number;
   }
 
-  #addSimplePacket(batch: RecordBatch, at: number, totalLength: number): void {
-    const number = this.#firstInterface;
-    if (number >= this.#table.count) {
+  private addSimplePacket(batch: RecordBatch, at: number, totalLength: number): void {
+    const number = this.firstInterface;
+    if (number >= this.table.count) {
       this.fail('a packet before any interface of its section', at);
       return;
     }
-    const kind = this.#table.kindOf(number);
-    const wireLen = this.window.view.getUint32(at + BODY_AT, this.#littleEndian);
+    const kind = this.table.kindOf(number);
+    const wireLen = this.window.view.getUint32(at + BODY_AT, this.littleEndian);
     const capLen = kind.snapLen === 0 ? wireLen : Math.min(wireLen, kind.snapLen);
     if (capLen > kind.maxFrameBytes || capLen > totalLength - MIN_SIMPLE_BYTES) {
       this.fail(`a packet of ${capLen} octets in a block of ${totalLength}`, at);
@@ -320,57 +319,57 @@ export class PcapngReader extends WindowReader {
     batch.at[row] = at + SIMPLE_FRAME_AT;
     batch.capLen[row] = capLen;
     batch.wireLen[row] = wireLen;
-    batch.timeNs[row] = row === 0 ? this.#lastTimeNs : (batch.timeNs[row - 1] as number);
+    batch.timeNs[row] = row === 0 ? this.lastTimeNs : (batch.timeNs[row - 1] as number);
     batch.linkType[row] = kind.linkType;
     batch.iface[row] = number;
   }
 
-  #interfaceOf(type: number, at: number): number {
+  private interfaceOf(type: number, at: number): number {
     const { view } = this.window;
     return type === ENHANCED_PACKET
-      ? view.getUint32(at + INTERFACE_AT, this.#littleEndian)
-      : view.getUint16(at + INTERFACE_AT, this.#littleEndian);
+      ? view.getUint32(at + INTERFACE_AT, this.littleEndian)
+      : view.getUint16(at + INTERFACE_AT, this.littleEndian);
   }
 
-  #setBase(baseNs: bigint): void {
+  private setBase(baseNs: bigint): void {
     this.baseNs = baseNs;
-    this.#table.setBase(baseNs);
-    this.#hasBase = true;
+    this.table.setBase(baseNs);
+    this.hasBase = true;
   }
 
-  #readComments(at: number, blockEnd: number, packetNumber: number): void {
-    const onComment = this.#onComment;
+  private readComments(at: number, blockEnd: number, packetNumber: number): void {
+    const onComment = this.onComment;
     if (onComment === undefined) return;
     const { view, bytes } = this.window;
-    forEachOption(view, at, blockEnd - TRAILER_BYTES, this.#littleEndian, (code, valueAt, length) => {
+    forEachOption(view, at, blockEnd - TRAILER_BYTES, this.littleEndian, (code, valueAt, length) => {
       if (code === OptionCode.comment) onComment(packetNumber, optionText(bytes, valueAt, length));
     });
   }
 
-  #keepComments(at: number, bodyEnd: number): void {
+  private keepComments(at: number, bodyEnd: number): void {
     const { view, bytes } = this.window;
-    forEachOption(view, at, bodyEnd, this.#littleEndian, (code, valueAt, length) => {
+    forEachOption(view, at, bodyEnd, this.littleEndian, (code, valueAt, length) => {
       if (code === OptionCode.comment && this.comments.length < MAX_COMMENTS) {
         this.comments.push(optionText(bytes, valueAt, length));
       }
     });
   }
 
-  #failOnPacket(type: number, at: number): void {
+  private failOnPacket(type: number, at: number): void {
     const { view } = this.window;
-    const totalLength = view.getUint32(at + TOTAL_LENGTH_AT, this.#littleEndian);
-    if (!this.#isLengthSound(type, totalLength, at)) return;
-    const id = this.#interfaceOf(type, at);
-    const known = this.#table.count - this.#firstInterface;
+    const totalLength = view.getUint32(at + TOTAL_LENGTH_AT, this.littleEndian);
+    if (!this.isLengthSound(type, totalLength, at)) return;
+    const id = this.interfaceOf(type, at);
+    const known = this.table.count - this.firstInterface;
     if (id >= known) {
       this.fail(`a packet of interface ${id}, where the section has described ${known}`, at);
       return;
     }
-    const capLen = view.getUint32(at + CAPLEN_AT, this.#littleEndian);
+    const capLen = view.getUint32(at + CAPLEN_AT, this.littleEndian);
     this.fail(`a packet of ${capLen} octets in a block of ${totalLength}`, at);
   }
 
-  #failOnTrailer(totalLength: number, trailer: number, at: number): void {
+  private failOnTrailer(totalLength: number, trailer: number, at: number): void {
     this.fail(`a block of ${totalLength} octets that ends with the length ${trailer}`, at);
   }
 }

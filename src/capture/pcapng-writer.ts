@@ -47,24 +47,24 @@ const PADDING = new Uint8Array(3);
 const utf8 = new TextEncoder();
 
 export class PcapngWriter {
-  readonly #out: BufferedSink;
-  readonly #baseS: number;
-  readonly #baseRestNs: number;
-  #interfaces = 0;
+  private readonly out: BufferedSink;
+  private readonly baseS: number;
+  private readonly baseRestNs: number;
+  private interfaces = 0;
 
   /** Nothing reaches the sink before the buffer is full or `flush` is called. */
   constructor(sink: ByteSink, options: PcapngWriterOptions = {}) {
-    this.#out = new BufferedSink(sink);
+    this.out = new BufferedSink(sink);
     const baseNs = options.baseNs ?? 0n;
-    this.#baseS = Number(baseNs / 1_000_000_000n);
-    this.#baseRestNs = Number(baseNs % 1_000_000_000n);
+    this.baseS = Number(baseNs / 1_000_000_000n);
+    this.baseRestNs = Number(baseNs % 1_000_000_000n);
     const list = [
       ...textOption(OptionCode.comment, options.comment),
       ...textOption(OptionCode.shbUserApplication, options.application),
     ];
     const totalLength = SECTION_BYTES + lengthOfOptions(list) + TRAILER_BYTES;
-    const { view } = this.#out;
-    const at = this.#out.reserve(SECTION_BYTES);
+    const { view } = this.out;
+    const at = this.out.reserve(SECTION_BYTES);
     view.setUint32(at, SECTION_HEADER, true);
     view.setUint32(at + 4, totalLength, true);
     view.setUint32(at + 8, BYTE_ORDER_MAGIC, true);
@@ -73,7 +73,7 @@ export class PcapngWriter {
     // section length: unknown
     view.setUint32(at + 16, 0xffff_ffff, true);
     view.setUint32(at + 20, 0xffff_ffff, true);
-    this.#endBlock(list, totalLength);
+    this.endBlock(list, totalLength);
   }
 
   /** Describes an interface and returns its number, for `write`. */
@@ -83,15 +83,15 @@ export class PcapngWriter {
       { code: OptionCode.ifTsResol, value: new Uint8Array([RESOLUTION_NANOSECONDS]) },
     ];
     const totalLength = INTERFACE_BYTES + lengthOfOptions(list) + TRAILER_BYTES;
-    const { view } = this.#out;
-    const at = this.#out.reserve(INTERFACE_BYTES);
+    const { view } = this.out;
+    const at = this.out.reserve(INTERFACE_BYTES);
     view.setUint32(at, INTERFACE_DESCRIPTION, true);
     view.setUint32(at + 4, totalLength, true);
     view.setUint16(at + 8, linkType, true);
     view.setUint16(at + 10, 0, true);
     view.setUint32(at + 12, snapLen, true);
-    this.#endBlock(list, totalLength);
-    return this.#interfaces++;
+    this.endBlock(list, totalLength);
+    return this.interfaces++;
   }
 
   /** Adds the frame `bytes[at…at + capLen]`, captured on an interface that was added before. */
@@ -104,40 +104,40 @@ export class PcapngWriter {
     wireLen: number,
     comment?: string,
   ): void {
-    if (interfaceNumber >= this.#interfaces) {
+    if (interfaceNumber >= this.interfaces) {
       throw new RangeError(
-        `PcapngWriter.write: expected an interface below ${this.#interfaces}, got ${interfaceNumber}`,
+        `PcapngWriter.write: expected an interface below ${this.interfaces}, got ${interfaceNumber}`,
       );
     }
     const list = textOption(OptionCode.comment, comment);
     const paddedLen = padded(capLen);
     const totalLength = PACKET_BYTES + paddedLen + lengthOfOptions(list) + TRAILER_BYTES;
-    const header = this.#out.reserve(PACKET_BYTES);
-    const { view } = this.#out;
+    const header = this.out.reserve(PACKET_BYTES);
+    const { view } = this.out;
     view.setUint32(header, ENHANCED_PACKET, true);
     view.setUint32(header + 4, totalLength, true);
     view.setUint32(header + 8, interfaceNumber, true);
-    this.#writeTicks(header + 12, timeNs);
+    this.writeTicks(header + 12, timeNs);
     view.setUint32(header + 20, capLen, true);
     view.setUint32(header + 24, wireLen, true);
-    this.#out.append(bytes, at, capLen);
-    this.#out.append(PADDING, 0, paddedLen - capLen);
-    this.#endBlock(list, totalLength);
+    this.out.append(bytes, at, capLen);
+    this.out.append(PADDING, 0, paddedLen - capLen);
+    this.endBlock(list, totalLength);
   }
 
   /** Hands all that was written to the sink. */
   flush(): void {
-    this.#out.flush();
+    this.out.flush();
   }
 
   /**
    * Seconds times 10^9 exceed a Float64's 53 bits, so the seconds go in as two parts of 16 bits and more:
    * (upper * 2^16 + lower) * 10^9 + rest.
    */
-  #writeTicks(at: number, timeNs: number): void {
-    const fromSecondNs = this.#baseRestNs + timeNs;
+  private writeTicks(at: number, timeNs: number): void {
+    const fromSecondNs = this.baseRestNs + timeNs;
     const wholeS = Math.floor(fromSecondNs / NS_PER_S);
-    const second = this.#baseS + wholeS;
+    const second = this.baseS + wholeS;
     const restNs = second < 0 ? 0 : Math.floor(fromSecondNs - wholeS * NS_PER_S);
     const upper = Math.floor(Math.max(second, 0) / TWO_16);
     const lower = Math.max(second, 0) - upper * TWO_16;
@@ -145,23 +145,23 @@ export class PcapngWriter {
     const upperHi = Math.floor(upperNs / TWO_16);
     const lo = (upperNs - upperHi * TWO_16) * TWO_16 + lower * NS_PER_S + restNs;
     const carry = Math.floor(lo / TWO_32);
-    this.#out.view.setUint32(at, upperHi + carry, true);
-    this.#out.view.setUint32(at + 4, lo - carry * TWO_32, true);
+    this.out.view.setUint32(at, upperHi + carry, true);
+    this.out.view.setUint32(at + 4, lo - carry * TWO_32, true);
   }
 
-  #endBlock(list: readonly Option[], totalLength: number): void {
+  private endBlock(list: readonly Option[], totalLength: number): void {
     for (const { code, value } of list) {
-      const at = this.#out.reserve(OPTION_HEADER_BYTES);
-      this.#out.view.setUint16(at, code, true);
-      this.#out.view.setUint16(at + 2, value.length, true);
-      this.#out.append(value, 0, value.length);
-      this.#out.append(PADDING, 0, padded(value.length) - value.length);
+      const at = this.out.reserve(OPTION_HEADER_BYTES);
+      this.out.view.setUint16(at, code, true);
+      this.out.view.setUint16(at + 2, value.length, true);
+      this.out.append(value, 0, value.length);
+      this.out.append(PADDING, 0, padded(value.length) - value.length);
     }
     if (list.length > 0) {
-      const at = this.#out.reserve(OPTION_HEADER_BYTES);
-      this.#out.view.setUint32(at, OptionCode.endOfOptions, true);
+      const at = this.out.reserve(OPTION_HEADER_BYTES);
+      this.out.view.setUint32(at, OptionCode.endOfOptions, true);
     }
-    this.#out.view.setUint32(this.#out.reserve(TRAILER_BYTES), totalLength, true);
+    this.out.view.setUint32(this.out.reserve(TRAILER_BYTES), totalLength, true);
   }
 }
 

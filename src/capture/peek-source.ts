@@ -16,39 +16,39 @@ export function peekSource(source: ByteSource, count: number): { head: Uint8Arra
 
 /** Gives back what was taken for a look. */
 class ReplayedSource implements ByteSource {
-  readonly #source: ByteSource;
-  #head: Uint8Array;
+  private readonly source: ByteSource;
+  private head: Uint8Array;
 
   constructor(source: ByteSource, head: Uint8Array) {
-    this.#source = source;
-    this.#head = head;
+    this.source = source;
+    this.head = head;
   }
 
   get name(): string {
-    return this.#source.name;
+    return this.source.name;
   }
 
   get sizeBytes(): number | null {
-    return this.#source.sizeBytes;
+    return this.source.sizeBytes;
   }
 
   get positionBytes(): number {
-    return this.#source.positionBytes;
+    return this.source.positionBytes;
   }
 
   get fault(): SourceFault | null {
-    return this.#source.fault;
+    return this.source.fault;
   }
 
   read(into: Uint8Array, at: number, length: number): number {
-    if (this.#head.length === 0) return this.#source.read(into, at, length);
-    const part = this.#head.subarray(0, length);
+    if (this.head.length === 0) return this.source.read(into, at, length);
+    const part = this.head.subarray(0, length);
     into.set(part, at);
-    this.#head = this.#head.subarray(part.length);
+    this.head = this.head.subarray(part.length);
     return part.length;
   }
 
   close(): void {
-    this.#source.close();
+    this.source.close();
   }
 }

@@ -42,8 +42,8 @@ export class RawInflater {
   /** zlib's words on what is wrong with the data; nothing can be inflated after it until `reset` */
   error: string | null = null;
 
-  readonly #handle: ZlibHandle;
-  readonly #left: Uint32Array;
+  private readonly handle: ZlibHandle;
+  private readonly left: Uint32Array;
 
   constructor() {
     const stream = createInflateRaw() as unknown as { _handle?: Partial<ZlibHandle>; _writeState?: unknown };
@@ -60,9 +60,9 @@ export class RawInflater {
         `Node ${process.version} cannot inflate step by step: unpack the file with gunzip first, or use Node 20 to 24`,
       );
     }
-    this.#handle = handle as ZlibHandle;
-    this.#left = left;
-    this.#handle.onerror = (message) => {
+    this.handle = handle as ZlibHandle;
+    this.left = left;
+    this.handle.onerror = (message) => {
       this.error = message;
     };
   }
@@ -81,7 +81,7 @@ export class RawInflater {
   ): void {
     const room = Math.min(outputLength, CALL_BYTES);
     output.fill(UNWRITTEN, outputAt, outputAt + room);
-    this.#handle.writeSync(constants.Z_NO_FLUSH, input, inputAt, inputLength, output, outputAt, room);
+    this.handle.writeSync(constants.Z_NO_FLUSH, input, inputAt, inputLength, output, outputAt, room);
     if (this.error !== null) {
       // zlib does not tell how much a failing call wrote; it never writes beyond its output, so the last octet
       // that changed is the end of it (octets that equal the filling are lost with the damage)
@@ -91,8 +91,8 @@ export class RawInflater {
       this.produced = end - outputAt;
       return;
     }
-    const inputLeft = this.#left[INPUT_LEFT] as number;
-    const outputLeft = this.#left[OUTPUT_LEFT] as number;
+    const inputLeft = this.left[INPUT_LEFT] as number;
+    const outputLeft = this.left[OUTPUT_LEFT] as number;
     this.consumed = inputLength - inputLeft;
     this.produced = room - outputLeft;
     // zlib stops with both input and room left only behind the last block
@@ -103,10 +103,10 @@ export class RawInflater {
   reset(): void {
     this.error = null;
     this.ended = false;
-    this.#handle.reset();
+    this.handle.reset();
   }
 
   close(): void {
-    this.#handle.close();
+    this.handle.close();
   }
 }

@@ -72,7 +72,7 @@ export function sourceFromBytes(bytes: Uint8Array, name = 'memory'): ByteSource 
 class DescriptorSource implements ByteSource {
   positionBytes = 0;
   fault: SourceFault | null = null;
-  #open = true;
+  private open = true;
 
   constructor(
     private readonly fd: number,
@@ -81,7 +81,7 @@ class DescriptorSource implements ByteSource {
   ) {}
 
   read(into: Uint8Array, at: number, length: number): number {
-    if (!this.#open || this.fault !== null || length === 0) return 0;
+    if (!this.open || this.fault !== null || length === 0) return 0;
     for (;;) {
       try {
         const count = readSync(this.fd, into, at, length, null);
@@ -101,8 +101,8 @@ class DescriptorSource implements ByteSource {
   }
 
   close(): void {
-    if (this.#open && this.fd !== STDIN_FD) closeSync(this.fd);
-    this.#open = false;
+    if (this.open && this.fd !== STDIN_FD) closeSync(this.fd);
+    this.open = false;
   }
 }
 
@@ -110,27 +110,27 @@ class MemorySource implements ByteSource {
   positionBytes = 0;
   readonly fault = null;
   readonly sizeBytes: number;
-  #bytes: Uint8Array;
+  private bytes: Uint8Array;
 
   constructor(
     bytes: Uint8Array,
     readonly name: string,
   ) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.sizeBytes = bytes.length;
   }
 
   read(into: Uint8Array, at: number, length: number): number {
     const from = this.positionBytes;
-    const count = Math.min(length, this.#bytes.length - from);
+    const count = Math.min(length, this.bytes.length - from);
     if (count <= 0) return 0;
-    into.set(this.#bytes.subarray(from, from + count), at);
+    into.set(this.bytes.subarray(from, from + count), at);
     this.positionBytes += count;
     return count;
   }
 
   close(): void {
-    this.#bytes = new Uint8Array(0);
+    this.bytes = new Uint8Array(0);
   }
 }
 

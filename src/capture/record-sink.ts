@@ -8,38 +8,38 @@ const BUFFER_BYTES = 256 * 1024;
 /** Collects small pieces into large ones; `reserve` then write through `view`, or `append` octets of any length. */
 export class BufferedSink {
   readonly view: DataView;
-  readonly #bytes = new Uint8Array(BUFFER_BYTES);
-  readonly #sink: ByteSink;
-  #end = 0;
+  private readonly bytes = new Uint8Array(BUFFER_BYTES);
+  private readonly sink: ByteSink;
+  private end = 0;
 
   constructor(sink: ByteSink) {
-    this.#sink = sink;
-    this.view = new DataView(this.#bytes.buffer);
+    this.sink = sink;
+    this.view = new DataView(this.bytes.buffer);
   }
 
   /** Offset in `view` of the next `length` octets, to be written by the caller; few enough for the buffer. */
   reserve(length: number): number {
-    if (this.#end + length > BUFFER_BYTES) this.flush();
-    const at = this.#end;
-    this.#end += length;
+    if (this.end + length > BUFFER_BYTES) this.flush();
+    const at = this.end;
+    this.end += length;
     return at;
   }
 
   append(bytes: Uint8Array, at: number, length: number): void {
-    if (length > BUFFER_BYTES - this.#end) this.flush();
+    if (length > BUFFER_BYTES - this.end) this.flush();
     const piece = bytes.subarray(at, at + length);
     if (length > BUFFER_BYTES) {
-      this.#sink(piece);
+      this.sink(piece);
       return;
     }
-    this.#bytes.set(piece, this.#end);
-    this.#end += length;
+    this.bytes.set(piece, this.end);
+    this.end += length;
   }
 
   /** Hands on what is held. */
   flush(): void {
-    if (this.#end === 0) return;
-    this.#sink(this.#bytes.subarray(0, this.#end));
-    this.#end = 0;
+    if (this.end === 0) return;
+    this.sink(this.bytes.subarray(0, this.end));
+    this.end = 0;
   }
 }

@@ -23,7 +23,7 @@ export abstract class WindowReader implements CaptureReader {
   damage: CaptureDamage | null = null;
   readonly warnings: string[] = [];
   readonly comments: string[] = [];
-  #done = false;
+  private done = false;
 
   protected constructor(
     protected readonly source: ByteSource,
@@ -46,15 +46,15 @@ export abstract class WindowReader implements CaptureReader {
       batch.bytes = window.bytes;
       batch.view = window.view;
     }
-    while (!this.#done && this.damage === null) {
+    while (!this.done && this.damage === null) {
       this.scan(batch);
       if (batch.count > 0) return true;
       if (this.damage !== null) break;
       if (window.unread === window.bytes.length) {
-        if (!this.takeOversized(batch)) this.#end(true);
+        if (!this.takeOversized(batch)) this.end(true);
         if (batch.count > 0) return true;
       } else if (!window.fill()) {
-        this.#end(window.unread > 0);
+        this.end(window.unread > 0);
       }
     }
     return false;
@@ -65,7 +65,7 @@ export abstract class WindowReader implements CaptureReader {
   }
 
   close(): void {
-    this.#done = true;
+    this.done = true;
     this.source.close();
   }
 
@@ -80,8 +80,8 @@ export abstract class WindowReader implements CaptureReader {
     if (!this.linkTypes.includes(described.linkType)) this.linkTypes.push(described.linkType);
   }
 
-  #end(insideRecord: boolean): void {
-    this.#done = true;
+  private end(insideRecord: boolean): void {
+    this.done = true;
     const { fault, name } = this.source;
     const offset = this.window.offsetOf(this.window.at);
     if (fault?.kind === 'damaged') {

@@ -238,7 +238,7 @@ function packetHash(settings: FlowHashSettings, hash: FlowHash, view: DataView, 
 
 /** Writes a row a hash, in either format. */
 class HashRows {
-  readonly #packets: boolean;
+  private readonly packets: boolean;
 
   constructor(
     private readonly options: RouterHashOptions,
@@ -246,10 +246,10 @@ class HashRows {
     of: 'tuples' | 'packets',
     private readonly sink: Sink,
   ) {
-    this.#packets = of === 'packets';
+    this.packets = of === 'packets';
     if (options.format !== 'text') return;
     const titles = ['proto', 'src', 'srcPort', 'dst', 'dstPort', 'hash', 'bucket', 'nextHop'];
-    sink(`${[...(this.#packets ? ['packet'] : []), ...titles].join('\t')}\n`);
+    sink(`${[...(this.packets ? ['packet'] : []), ...titles].join('\t')}\n`);
   }
 
   write(

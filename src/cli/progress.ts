@@ -11,42 +11,42 @@ const EVERY_MS = 100;
 const WIPE = '\r\x1b[K';
 
 export class Progress {
-  readonly #startMs: number;
-  #shownMs: number;
-  #shown = false;
+  private readonly startMs: number;
+  private shownMs: number;
+  private shown = false;
 
   constructor(
     private readonly io: Io,
     private readonly verb: string,
     private readonly nowMs: () => number = () => performance.now(),
   ) {
-    this.#startMs = nowMs();
-    this.#shownMs = this.#startMs + QUIET_MS - EVERY_MS;
+    this.startMs = nowMs();
+    this.shownMs = this.startMs + QUIET_MS - EVERY_MS;
   }
 
   /** `totalBytes` is null where nobody knows how much is to come (standard input). */
   update(doneBytes: number, totalBytes: number | null, packets: number): void {
-    this.#show((elapsedS) => progressLine(this.verb, doneBytes, totalBytes, packets, elapsedS));
+    this.show((elapsedS) => progressLine(this.verb, doneBytes, totalBytes, packets, elapsedS));
   }
 
   /** Progress of work that comes in pieces: `12 of 200 runs`. */
   updateCount(done: number, total: number, noun: string): void {
-    this.#show((elapsedS) => countLine(this.verb, done, total, noun, elapsedS));
+    this.show((elapsedS) => countLine(this.verb, done, total, noun, elapsedS));
   }
 
   /** Wipes the line. */
   done(): void {
-    if (this.#shown) this.io.err(WIPE);
-    this.#shown = false;
+    if (this.shown) this.io.err(WIPE);
+    this.shown = false;
   }
 
-  #show(line: (elapsedS: number) => string): void {
+  private show(line: (elapsedS: number) => string): void {
     if (!this.io.errIsTerminal) return;
     const now = this.nowMs();
-    if (now - this.#shownMs < EVERY_MS) return;
-    this.#shownMs = now;
-    this.#shown = true;
-    this.io.err(`${WIPE}${line((now - this.#startMs) / 1000)}`);
+    if (now - this.shownMs < EVERY_MS) return;
+    this.shownMs = now;
+    this.shown = true;
+    this.io.err(`${WIPE}${line((now - this.startMs) / 1000)}`);
   }
 }
 

@@ -6,7 +6,7 @@ export type Sink = (text: string) => void;
 
 /** Joins small pieces before they go on; call `flush` at the end. */
 export class BufferedSink {
-  #pending = '';
+  private pending = '';
 
   constructor(
     private readonly target: Sink,
@@ -14,14 +14,14 @@ export class BufferedSink {
   ) {}
 
   readonly write: Sink = (text) => {
-    this.#pending += text;
-    if (this.#pending.length >= this.capacityChars) this.flush();
+    this.pending += text;
+    if (this.pending.length >= this.capacityChars) this.flush();
   };
 
   flush(): void {
-    if (this.#pending === '') return;
-    const text = this.#pending;
-    this.#pending = '';
+    if (this.pending === '') return;
+    const text = this.pending;
+    this.pending = '';
     this.target(text);
   }
 }

@@ -18,27 +18,27 @@ lines.on('line', async (url) => {
 });`;
 
 export class ApiClient {
-  readonly #relay: ChildProcess;
-  readonly #waiting: ((line: string) => void)[] = [];
+  private readonly relay: ChildProcess;
+  private readonly waiting: ((line: string) => void)[] = [];
 
   constructor(
     host: Host,
     readonly address = '127.0.0.1:8179',
   ) {
-    this.#relay = spawn('ip', ['netns', 'exec', host.namespace, process.execPath, '-e', RELAY], {
+    this.relay = spawn('ip', ['netns', 'exec', host.namespace, process.execPath, '-e', RELAY], {
       stdio: ['pipe', 'pipe', 'ignore'],
     });
-    createInterface({ input: this.#relay.stdout! }).on('line', (line) => this.#waiting.shift()?.(line));
-    this.#relay.on('exit', () => {
-      for (const tell of this.#waiting.splice(0)) tell('{"unreachable":"the relay has ended"}');
+    createInterface({ input: this.relay.stdout! }).on('line', (line) => this.waiting.shift()?.(line));
+    this.relay.on('exit', () => {
+      for (const tell of this.waiting.splice(0)) tell('{"unreachable":"the relay has ended"}');
     });
   }
 
   /** Questions are answered in their order. */
   async get<T>(path: string): Promise<T> {
     const line = await new Promise<string>((resolve) => {
-      this.#waiting.push(resolve);
-      this.#relay.stdin!.write(`http://${this.address}${path}\n`);
+      this.waiting.push(resolve);
+      this.relay.stdin!.write(`http://${this.address}${path}\n`);
     });
     const answer = JSON.parse(line) as T & { unreachable?: string };
     if (answer.unreachable !== undefined) throw new Error(`the API does not answer: ${answer.unreachable}`);
@@ -46,6 +46,6 @@ export class ApiClient {
   }
 
   close(): void {
-    this.#relay.kill('SIGTERM');
+    this.relay.kill('SIGTERM');
   }
 }

@@ -29,8 +29,8 @@ export interface RouterSpec {
 }
 
 export class FlowfateRouter {
-  #process: HostProcess | null = null;
-  #api: ApiClient | null = null;
+  private process: HostProcess | null = null;
+  private api: ApiClient | null = null;
 
   constructor(
     readonly host: Host,
@@ -38,40 +38,40 @@ export class FlowfateRouter {
   ) {}
 
   async start(...args: string[]): Promise<void> {
-    this.#process = await startFlowfate(this.host, 'router', this.#text(), args);
-    this.#api ??= new ApiClient(this.host);
+    this.process = await startFlowfate(this.host, 'router', this.text(), args);
+    this.api ??= new ApiClient(this.host);
     await until('the API', () => this.summary());
   }
 
   /** Writes the configuration as it is now and lets the router read it again (SIGHUP). */
   reload(spec: RouterSpec): void {
     this.spec = spec;
-    writeFileSync(join(this.host.dir, `${this.host.name}-router.yaml`), this.#text());
-    this.#process!.signal('SIGHUP');
+    writeFileSync(join(this.host.dir, `${this.host.name}-router.yaml`), this.text());
+    this.process!.signal('SIGHUP');
   }
 
   async stop(): Promise<void> {
-    await this.#process?.stop();
+    await this.process?.stop();
   }
 
   async kill(): Promise<void> {
-    await this.#process?.kill();
+    await this.process?.kill();
   }
 
   close(): void {
-    this.#api?.close();
+    this.api?.close();
   }
 
   log(): string {
-    return this.#process?.log() ?? '';
+    return this.process?.log() ?? '';
   }
 
   summary(): Promise<SummaryRecord> {
-    return this.#api!.get('/api/v1/summary');
+    return this.api!.get('/api/v1/summary');
   }
 
   async peers(): Promise<readonly PeerRecord[]> {
-    return (await this.#api!.get<{ peers: PeerRecord[] }>('/api/v1/peers')).peers;
+    return (await this.api!.get<{ peers: PeerRecord[] }>('/api/v1/peers')).peers;
   }
 
   async established(): Promise<Set<string>> {
@@ -81,16 +81,16 @@ export class FlowfateRouter {
 
   async rib(prefix: string): Promise<readonly RouteRecord[]> {
     const query = `prefix=${encodeURIComponent(prefix)}`;
-    return (await this.#api!.get<Listing<RouteRecord>>(`/api/v1/rib?${query}`)).rows;
+    return (await this.api!.get<Listing<RouteRecord>>(`/api/v1/rib?${query}`)).rows;
   }
 
   /** Next hops by prefix, in the order of the router's table. */
   async fib(): Promise<ReadonlyMap<string, readonly string[]>> {
-    const { rows } = await this.#api!.get<Listing<FibRecord>>('/api/v1/fib');
+    const { rows } = await this.api!.get<Listing<FibRecord>>('/api/v1/fib');
     return new Map(rows.map(({ prefix, nextHops }) => [prefix, nextHops.map(({ nextHop }) => nextHop)]));
   }
 
-  #text(): string {
+  private text(): string {
     const spec = { http: '127.0.0.1:8179', ...this.spec };
     return stringify({ apiVersion: 'flowfate.dev/v1', kind: 'Router', spec });
   }

@@ -25,19 +25,19 @@ export interface HostPlan {
 }
 
 export class Lan {
-  readonly #prefix = `ff${randomBytes(3).toString('hex')}`;
-  readonly #hosts = new Map<string, Host>();
-  readonly #onExit = (): void => this.#removeNow();
+  private readonly prefix = `ff${randomBytes(3).toString('hex')}`;
+  private readonly hosts = new Map<string, Host>();
+  private readonly onExit = (): void => this.removeNow();
   /** a directory of this segment's own, readable by daemons that drop their rights */
   readonly dir: string = mkdtempSync(join(tmpdir(), 'flowfate-net-'));
 
   /** The first host carries the bridge. Addresses are given with their prefix length: `10.88.0.1/24`. */
   static async create(plans: readonly HostPlan[]): Promise<Lan> {
     const lan = new Lan();
-    process.on('exit', lan.#onExit);
+    process.on('exit', lan.onExit);
     await run('chmod', ['755', lan.dir]);
     try {
-      for (const [i, plan] of plans.entries()) await lan.#addHost(plan, i);
+      for (const [i, plan] of plans.entries()) await lan.addHost(plan, i);
     } catch (error) {
       await lan.close();
       throw error;
@@ -46,28 +46,28 @@ export class Lan {
   }
 
   host(name: string): Host {
-    const host = this.#hosts.get(name);
+    const host = this.hosts.get(name);
     if (host === undefined) throw new RangeError(`no host ${name} on this segment`);
     return host;
   }
 
   /** Cuts or mends a host's cable at the bridge: the host itself sees its carrier go, its sockets see nothing. */
   async cable(name: string, state: 'up' | 'down'): Promise<void> {
-    const [bridge] = this.#hosts.values();
+    const [bridge] = this.hosts.values();
     await bridge!.ip('link', 'set', name, state);
   }
 
   async close(): Promise<void> {
-    for (const host of this.#hosts.values()) await host.endAll();
-    process.off('exit', this.#onExit);
-    this.#removeNow();
+    for (const host of this.hosts.values()) await host.endAll();
+    process.off('exit', this.onExit);
+    this.removeNow();
   }
 
-  async #addHost({ name, addresses }: HostPlan, index: number): Promise<void> {
-    const host = new Host(name, `${this.#prefix}-${name}`, this.dir);
+  private async addHost({ name, addresses }: HostPlan, index: number): Promise<void> {
+    const host = new Host(name, `${this.prefix}-${name}`, this.dir);
     await run('ip', ['netns', 'add', host.namespace]);
-    const bridge = this.#hosts.values().next().value as Host | undefined;
-    this.#hosts.set(name, host);
+    const bridge = this.hosts.values().next().value as Host | undefined;
+    this.hosts.set(name, host);
     const quiet = ['net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0'];
     await host.exec('sysctl', '-qw', ...quiet, 'net.ipv4.fib_multipath_hash_policy=1');
     await host.ip('link', 'set', 'lo', 'up');
@@ -84,12 +84,12 @@ export class Lan {
     await host.ip('link', 'set', device, 'up');
   }
 
-  #removeNow(): void {
-    for (const host of this.#hosts.values()) {
+  private removeNow(): void {
+    for (const host of this.hosts.values()) {
       host.killAllNow();
       spawnSync('ip', ['netns', 'delete', host.namespace]);
     }
-    this.#hosts.clear();
+    this.hosts.clear();
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

@@ -57,9 +57,9 @@ export class RibSession {
   updates = 0;
   /** announcements of what the peer had with the same attributes */
   repeats = 0;
-  readonly #packer: UpdatePacker;
-  readonly #view = new UpdateView();
-  readonly #receiving: CodecContext;
+  private readonly packer: UpdatePacker;
+  private readonly view = new UpdateView();
+  private readonly receiving: CodecContext;
 
   constructor(
     readonly rib: Rib,
@@ -68,17 +68,17 @@ export class RibSession {
   ) {
     this.row = rib.peerUp(settings, previousRow);
     const { context } = settings;
-    this.#receiving = {
+    this.receiving = {
       ...context,
       addPathReceive: context.addPathSend,
       addPathSend: context.addPathReceive,
       peerAsn: rib.settings.localAsn,
     };
     const framer = new MessageFramer();
-    this.#packer = new UpdatePacker(context, (messages) => {
+    this.packer = new UpdatePacker(context, (messages) => {
       const fault = framer.push(messages.slice(), (type, bytes, view, at, end) => {
         if (type !== MESSAGE_TYPE.update) throw new Error(`message of type ${type}`);
-        this.#hear(bytes, view, at, end);
+        this.hear(bytes, view, at, end);
         return true;
       });
       if (fault !== null) throw new Error(fault.reason);
@@ -88,8 +88,8 @@ export class RibSession {
   announce(route: RouteText, prefixes: readonly string[], pathId = 0): void {
     const isIpv4 = prefixes[0]!.includes('.');
     const attributes = attributesOf(route, isIpv4);
-    this.#say((packer, out) => {
-      for (const attribute of attributes) encodeAttribute(attribute, out, this.#receiving);
+    this.say((packer, out) => {
+      for (const attribute of attributes) encodeAttribute(attribute, out, this.receiving);
       const hop = isIpv4 ? null : addressOctets(route.nextHop);
       packer.announce(isIpv4 ? IPV4_UNICAST : IPV6_UNICAST, out.bytes(), hop);
       for (const prefix of prefixes) add(packer, prefix, pathId);
@@ -97,7 +97,7 @@ export class RibSession {
   }
 
   withdraw(prefixes: readonly string[], pathId = 0): void {
-    this.#say((packer) => {
+    this.say((packer) => {
       packer.withdraw(prefixes[0]!.includes('.') ? IPV4_UNICAST : IPV6_UNICAST);
       for (const prefix of prefixes) add(packer, prefix, pathId);
     });
@@ -105,8 +105,8 @@ export class RibSession {
 
   /** Takes `octets` or so of what is pending; true where more is left. */
   pump(octets: number): boolean {
-    const isLeft = this.rib.pump(this.row, this.#packer, octets);
-    this.#packer.flush();
+    const isLeft = this.rib.pump(this.row, this.packer, octets);
+    this.packer.flush();
     return isLeft;
   }
 
@@ -114,14 +114,14 @@ export class RibSession {
     while (this.pump(4096));
   }
 
-  #say(write: (packer: UpdatePacker, out: ByteWriter) => void): void {
+  private say(write: (packer: UpdatePacker, out: ByteWriter) => void): void {
     const framer = new MessageFramer();
-    framer.maxBytes = maxMessageBytes(this.#receiving);
-    const packer = new UpdatePacker(this.#receiving, (messages) => {
+    framer.maxBytes = maxMessageBytes(this.receiving);
+    const packer = new UpdatePacker(this.receiving, (messages) => {
       framer.push(messages.slice(), (_type, bytes, view, at, end) => {
-        readUpdate(bytes, view, at, end, this.settings.context, this.#view);
-        if (this.choice === 'now') this.rib.update(this.row, this.#view);
-        else this.rib.updateLater(this.row, this.#view, this.row);
+        readUpdate(bytes, view, at, end, this.settings.context, this.view);
+        if (this.choice === 'now') this.rib.update(this.row, this.view);
+        else this.rib.updateLater(this.row, this.view, this.row);
         return true;
       });
     });
@@ -129,16 +129,16 @@ export class RibSession {
     packer.flush();
   }
 
-  #hear(bytes: Uint8Array, view: DataView, at: number, end: number): void {
+  private hear(bytes: Uint8Array, view: DataView, at: number, end: number): void {
     this.updates++;
     const update = new UpdateView();
-    readUpdate(bytes, view, at, end, { ...this.#receiving, enforceFirstAs: false }, update);
+    readUpdate(bytes, view, at, end, { ...this.receiving, enforceFirstAs: false }, update);
     if (update.faults.length > 0) throw new Error(update.faults[0]!.reason);
     if (update.endOfRib >= 0) {
       this.ended.push(update.endOfRib);
       return;
     }
-    const message = updateMessage(update, this.#receiving);
+    const message = updateMessage(update, this.receiving);
     const reach = valueOfCode<MpReach>(message.attributes, 14);
     const unreach = valueOfCode<MpUnreach>(message.attributes, 15);
     for (const nlri of [...message.withdrawn, ...(unreach === undefined ? [] : listOf(unreach.nlri))]) {

@@ -52,7 +52,7 @@ export interface RackOptions {
 
 export class Rack {
   readonly router: FlowfateRouter;
-  readonly #daemons = new Map<HostName, Daemon>();
+  private readonly daemons = new Map<HostName, Daemon>();
 
   private constructor(
     readonly lan: Lan,
@@ -61,11 +61,11 @@ export class Rack {
   ) {
     const { collector } = options;
     for (const [name, daemon] of speakers) {
-      this.#daemons.set(name, makeDaemon(daemon, lan.host(name), speakerConfig(name, options)));
+      this.daemons.set(name, makeDaemon(daemon, lan.host(name), speakerConfig(name, options)));
     }
     if (collector !== undefined) {
       const config = daemonConfig('col', COLLECTOR_ASN, collector.peer ?? {}, []);
-      this.#daemons.set('col', makeDaemon(collector.daemon, lan.host('col'), config));
+      this.daemons.set('col', makeDaemon(collector.daemon, lan.host('col'), config));
     }
     this.router = new FlowfateRouter(lan.host('tor'), routerSpec([...speakers.keys()], options));
   }
@@ -83,7 +83,7 @@ export class Rack {
     try {
       const rack = new Rack(lan, options, new Map(names.map((name, i) => [name, speakers[i]!])));
       await rack.router.start();
-      for (const daemon of rack.#daemons.values()) await daemon.start();
+      for (const daemon of rack.daemons.values()) await daemon.start();
       return rack;
     } catch (error) {
       await lan.close();
@@ -92,7 +92,7 @@ export class Rack {
   }
 
   daemon(name: HostName): Daemon {
-    return this.#daemons.get(name)!;
+    return this.daemons.get(name)!;
   }
 
   /** All sessions, as the router sees them. */

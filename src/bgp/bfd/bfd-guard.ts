@@ -24,64 +24,64 @@ export interface BfdGuardOptions {
 }
 
 export class BfdGuard implements SessionHandler {
-  readonly #inner: SessionHandler;
-  readonly #options: BfdGuardOptions;
-  readonly #watches = new Map<string, BfdWatch>();
+  private readonly inner: SessionHandler;
+  private readonly options: BfdGuardOptions;
+  private readonly watches = new Map<string, BfdWatch>();
 
   constructor(inner: SessionHandler, options: BfdGuardOptions) {
-    this.#inner = inner;
-    this.#options = options;
+    this.inner = inner;
+    this.options = options;
   }
 
   /** What BFD knows of a peer; `null` where it does not watch it. */
   report(peerId: string): BfdReport | null {
-    return this.#watches.get(peerId)?.report() ?? null;
+    return this.watches.get(peerId)?.report() ?? null;
   }
 
   established(session: Session): void {
-    this.#inner.established(session);
+    this.inner.established(session);
     const { peer, info } = session;
-    const settings = this.#options.settingsOf(peer);
+    const settings = this.options.settingsOf(peer);
     if (settings === null) return;
     const addresses = { address: info.remoteAddress, localAddress: info.localAddress };
-    const watch = this.#options.bfd.watch(addresses, settings, (event) => {
-      this.#options.onEvent?.(peer, event);
+    const watch = this.options.bfd.watch(addresses, settings, (event) => {
+      this.options.onEvent?.(peer, event);
       if (event.kind === 'down' && event.why === 'failed') session.stop({ kind: 'bfd-down' });
     });
-    this.#watches.set(peer.id, watch);
+    this.watches.set(peer.id, watch);
   }
 
   down(session: Session, end: SessionEnd): void {
-    this.#watches.get(session.peer.id)?.stop();
-    this.#watches.delete(session.peer.id);
-    this.#inner.down(session, end);
+    this.watches.get(session.peer.id)?.stop();
+    this.watches.delete(session.peer.id);
+    this.inner.down(session, end);
   }
 
   update(session: Session, update: UpdateView): void {
-    this.#inner.update(session, update);
+    this.inner.update(session, update);
   }
 
   endOfRib(session: Session, family: FamilyKey): void {
-    this.#inner.endOfRib(session, family);
+    this.inner.endOfRib(session, family);
   }
 
   routeRefresh(session: Session, family: FamilyKey, subtype: number): void {
-    this.#inner.routeRefresh(session, family, subtype);
+    this.inner.routeRefresh(session, family, subtype);
   }
 
   writable(session: Session): 'more' | 'done' {
-    return this.#inner.writable(session);
+    return this.inner.writable(session);
   }
 
   keepLongLived(peer: PeerSettings, families: readonly FamilyKey[]): void {
-    this.#inner.keepLongLived(peer, families);
+    this.inner.keepLongLived(peer, families);
   }
 
   sweepStale(peer: PeerSettings, families: readonly FamilyKey[]): void {
-    this.#inner.sweepStale(peer, families);
+    this.inner.sweepStale(peer, families);
   }
 
   stateChanged(change: PeerStateChange): void {
-    this.#inner.stateChanged(change);
+    this.inner.stateChanged(change);
   }
 }

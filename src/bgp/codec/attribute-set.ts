@@ -120,20 +120,20 @@ export class AttributeSetCursor {
   /** offset of the attribute's flags */
   at = 0;
 
-  #bytes: Uint8Array = new Uint8Array(0);
-  #end = 0;
+  private bytes: Uint8Array = new Uint8Array(0);
+  private end = 0;
 
   /** Stands before the first attribute of the set `bytes[at .. end)`. */
   reset(bytes: Uint8Array, at: number, end: number): void {
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.valueEnd = at;
-    this.#end = end;
+    this.end = end;
   }
 
   next(): boolean {
     const at = this.valueEnd;
-    if (at >= this.#end) return false;
-    const bytes = this.#bytes;
+    if (at >= this.end) return false;
+    const bytes = this.bytes;
     this.at = at;
     this.flags = bytes[at]!;
     this.code = bytes[at + 1]!;

@@ -1,52 +1,52 @@
 /** A growing buffer with a write position, in network byte order. `bytes()` copies what was written so far. */
 export class ByteWriter {
-  #bytes: Uint8Array;
-  #view: DataView;
-  #at = 0;
+  private storage: Uint8Array;
+  private storageView: DataView;
+  private used = 0;
 
   constructor(initialBytes = 256) {
-    this.#bytes = new Uint8Array(initialBytes);
-    this.#view = new DataView(this.#bytes.buffer);
+    this.storage = new Uint8Array(initialBytes);
+    this.storageView = new DataView(this.storage.buffer);
   }
 
   /** octets written so far = offset of the next one */
   get at(): number {
-    return this.#at;
+    return this.used;
   }
 
   /** Forgets everything from `at` on. */
   rewind(at = 0): void {
-    this.#at = at;
+    this.used = at;
   }
 
   /** The written octets, valid until the next write. */
   peek(): Uint8Array {
-    return this.#bytes.subarray(0, this.#at);
+    return this.storage.subarray(0, this.used);
   }
 
   /** The whole buffer with its unused end, and a view of it: valid until the next write. */
   get buffer(): Uint8Array {
-    return this.#bytes;
+    return this.storage;
   }
 
   get view(): DataView {
-    return this.#view;
+    return this.storageView;
   }
 
   /** A copy of the written octets. */
   bytes(): Uint8Array {
-    return this.#bytes.slice(0, this.#at);
+    return this.storage.slice(0, this.used);
   }
 
   u8(value: number): void {
-    this.#room(1);
-    this.#bytes[this.#at++] = value;
+    this.room(1);
+    this.storage[this.used++] = value;
   }
 
   u16(value: number): void {
-    this.#room(2);
-    this.#view.setUint16(this.#at, value);
-    this.#at += 2;
+    this.room(2);
+    this.storageView.setUint16(this.used, value);
+    this.used += 2;
   }
 
   /** the low 24 bits */
@@ -56,41 +56,41 @@ export class ByteWriter {
   }
 
   u32(value: number): void {
-    this.#room(4);
-    this.#view.setUint32(this.#at, value);
-    this.#at += 4;
+    this.room(4);
+    this.storageView.setUint32(this.used, value);
+    this.used += 4;
   }
 
   octets(source: Uint8Array): void {
-    this.#room(source.length);
-    this.#bytes.set(source, this.#at);
-    this.#at += source.length;
+    this.room(source.length);
+    this.storage.set(source, this.used);
+    this.used += source.length;
   }
 
   /** Copies `source[at .. end)`. */
   range(source: Uint8Array, at: number, end: number): void {
     const length = end - at;
-    this.#room(length);
+    this.room(length);
     // below some 64 octets a plain loop beats subarray + set, which allocates a view
-    if (length < 64) for (let i = 0; i < length; i++) this.#bytes[this.#at + i] = source[at + i]!;
-    else this.#bytes.set(source.subarray(at, end), this.#at);
-    this.#at += length;
+    if (length < 64) for (let i = 0; i < length; i++) this.storage[this.used + i] = source[at + i]!;
+    else this.storage.set(source.subarray(at, end), this.used);
+    this.used += length;
   }
 
   patch8(at: number, value: number): void {
-    this.#bytes[at] = value;
+    this.storage[at] = value;
   }
 
   patch16(at: number, value: number): void {
-    this.#view.setUint16(at, value);
+    this.storageView.setUint16(at, value);
   }
 
-  #room(more: number): void {
-    const need = this.#at + more;
-    if (need <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(need, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.#at));
-    this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
+  private room(more: number): void {
+    const need = this.used + more;
+    if (need <= this.storage.length) return;
+    const grown = new Uint8Array(Math.max(need, this.storage.length * 2));
+    grown.set(this.storage.subarray(0, this.used));
+    this.storage = grown;
+    this.storageView = new DataView(grown.buffer);
   }
 }

@@ -36,18 +36,18 @@ export interface DecodedMessage {
 
 /** Remembers what one session's OPENs say, and decodes what follows them. One for each direction of a session. */
 export class OfflineDecoder {
-  readonly #update = new UpdateView();
-  #context: CodecContext | null = null;
-  #readIn: CodecContext = OFFLINE;
+  private readonly update = new UpdateView();
+  private guessed: CodecContext | null = null;
+  private readIn: CodecContext = OFFLINE;
 
   /** The context that UPDATEs are read in; `null` = guessed one by one. */
   get context(): CodecContext | null {
-    return this.#context;
+    return this.guessed;
   }
 
   /** Both OPENs of the session are known: `sender` is whose messages this decoder reads. */
   agree(sender: OpenMessage, receiver: OpenMessage): void {
-    this.#context = offlineContext(sender, receiver);
+    this.guessed = offlineContext(sender, receiver);
   }
 
   /** The message whose body is `bytes[at .. end)`. */
@@ -55,7 +55,7 @@ export class OfflineDecoder {
     const lengthBytes = end - at + HEADER_BYTES;
     const decoded =
       type === MESSAGE_TYPE.update
-        ? this.#decodeUpdate(bytes, view, at, end)
+        ? this.decodeUpdate(bytes, view, at, end)
         : decodeMessage(type, bytes, view, at, end, OFFLINE);
     if (decoded.fault !== undefined) {
       const json = { type: TYPE_NAMES[type] ?? type, fault: faultToJson(decoded.fault) };
@@ -65,16 +65,16 @@ export class OfflineDecoder {
     if (message.type !== MESSAGE_TYPE.update) {
       return { lengthBytes, message, fault: null, json: messageToJson(message) };
     }
-    const context = this.#readIn;
-    return { lengthBytes, message, fault: null, json: messageToJson(message, this.#update), context };
+    const context = this.readIn;
+    return { lengthBytes, message, fault: null, json: messageToJson(message, this.update), context };
   }
 
-  #decodeUpdate(bytes: Uint8Array, view: DataView, at: number, end: number): Decoded<BgpMessage> {
-    const context = this.#context ?? guessContext(bytes, view, at, end);
-    this.#readIn = context;
-    readUpdate(bytes, view, at, end, context, this.#update);
-    const { resetFault } = this.#update;
-    return resetFault === null ? { value: updateMessage(this.#update, context) } : { fault: resetFault };
+  private decodeUpdate(bytes: Uint8Array, view: DataView, at: number, end: number): Decoded<BgpMessage> {
+    const context = this.guessed ?? guessContext(bytes, view, at, end);
+    this.readIn = context;
+    readUpdate(bytes, view, at, end, context, this.update);
+    const { resetFault } = this.update;
+    return resetFault === null ? { value: updateMessage(this.update, context) } : { fault: resetFault };
   }
 }
 

@@ -36,15 +36,15 @@ export class MessageFramer {
   maxBytes = MAX_MESSAGE_BYTES;
 
   /** Start of a message of which the rest has not come yet. */
-  #pending = new Uint8Array(MAX_MESSAGE_BYTES);
-  #pendingView = new DataView(this.#pending.buffer);
-  #pendingBytes = 0;
-  #fault: FrameFault | null = null;
-  #isStopped = false;
+  private pending = new Uint8Array(MAX_MESSAGE_BYTES);
+  private pendingView = new DataView(this.pending.buffer);
+  private heldBytes = 0;
+  private fault: FrameFault | null = null;
+  private isStopped = false;
 
   /** Octets of an incomplete message held back. */
   get pendingBytes(): number {
-    return this.#pendingBytes;
+    return this.heldBytes;
   }
 
   /**
@@ -52,58 +52,58 @@ export class MessageFramer {
    * `null`; after a fault, or after `visit` returned false, every further chunk is ignored.
    */
   push(chunk: Uint8Array, visit: MessageVisitor): FrameFault | null {
-    if (this.#fault !== null || this.#isStopped) return this.#fault;
+    if (this.fault !== null || this.isStopped) return this.fault;
     let at = 0;
-    if (this.#pendingBytes > 0) {
-      at = this.#complete(chunk, visit);
-      if (at < 0) return this.#fault;
+    if (this.heldBytes > 0) {
+      at = this.complete(chunk, visit);
+      if (at < 0) return this.fault;
     }
     const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
     while (chunk.length - at >= HEADER_BYTES) {
-      const length = this.#checkHeader(chunk, at);
-      if (length < 0) return this.#fault;
+      const length = this.checkHeader(chunk, at);
+      if (length < 0) return this.fault;
       if (chunk.length - at < length) break;
       if (!visit(chunk[at + 18]!, chunk, view, at + HEADER_BYTES, at + length)) {
-        this.#isStopped = true;
+        this.isStopped = true;
         return null;
       }
       at += length;
     }
-    this.#keep(chunk, at, chunk.length);
+    this.keep(chunk, at, chunk.length);
     return null;
   }
 
   /** Completes the pending message from `chunk`; offset after what was used, -1 where the stream has ended. */
-  #complete(chunk: Uint8Array, visit: MessageVisitor): number {
-    const forHeader = Math.min(Math.max(HEADER_BYTES - this.#pendingBytes, 0), chunk.length);
-    this.#keep(chunk, 0, forHeader);
-    if (this.#pendingBytes < HEADER_BYTES) return chunk.length;
-    const length = this.#checkHeader(this.#pending, 0);
+  private complete(chunk: Uint8Array, visit: MessageVisitor): number {
+    const forHeader = Math.min(Math.max(HEADER_BYTES - this.heldBytes, 0), chunk.length);
+    this.keep(chunk, 0, forHeader);
+    if (this.heldBytes < HEADER_BYTES) return chunk.length;
+    const length = this.checkHeader(this.pending, 0);
     if (length < 0) return -1;
-    const end = Math.min(forHeader + length - this.#pendingBytes, chunk.length);
-    this.#keep(chunk, forHeader, end);
-    if (this.#pendingBytes < length) return chunk.length;
-    this.#pendingBytes = 0;
-    if (visit(this.#pending[18]!, this.#pending, this.#pendingView, HEADER_BYTES, length)) return end;
-    this.#isStopped = true;
+    const end = Math.min(forHeader + length - this.heldBytes, chunk.length);
+    this.keep(chunk, forHeader, end);
+    if (this.heldBytes < length) return chunk.length;
+    this.heldBytes = 0;
+    if (visit(this.pending[18]!, this.pending, this.pendingView, HEADER_BYTES, length)) return end;
+    this.isStopped = true;
     return -1;
   }
 
-  #keep(chunk: Uint8Array, at: number, end: number): void {
-    const need = this.#pendingBytes + end - at;
-    if (need > this.#pending.length) {
+  private keep(chunk: Uint8Array, at: number, end: number): void {
+    const need = this.heldBytes + end - at;
+    if (need > this.pending.length) {
       const grown = new Uint8Array(MAX_EXTENDED_MESSAGE_BYTES);
-      grown.set(this.#pending.subarray(0, this.#pendingBytes));
-      this.#pending = grown;
-      this.#pendingView = new DataView(grown.buffer);
+      grown.set(this.pending.subarray(0, this.heldBytes));
+      this.pending = grown;
+      this.pendingView = new DataView(grown.buffer);
     }
-    for (let i = at; i < end; i++) this.#pending[this.#pendingBytes++] = chunk[i]!;
+    for (let i = at; i < end; i++) this.pending[this.heldBytes++] = chunk[i]!;
   }
 
   /** Length of the message whose header is at `at`; -1 with {@link #fault} set where it is not acceptable. */
-  #checkHeader(bytes: Uint8Array, at: number): number {
-    this.#fault = checkHeader(bytes, at, this.maxBytes);
-    return this.#fault === null ? (bytes[at + 16]! << 8) | bytes[at + 17]! : -1;
+  private checkHeader(bytes: Uint8Array, at: number): number {
+    this.fault = checkHeader(bytes, at, this.maxBytes);
+    return this.fault === null ? (bytes[at + 16]! << 8) | bytes[at + 17]! : -1;
   }
 }
 

@@ -87,21 +87,21 @@ export class NlriCursor {
   /** offset of the route distinguisher; -1 where the family has none */
   distinguisherAt = -1;
 
-  #bytes: Uint8Array = EMPTY;
-  #at = 0;
-  #end = 0;
-  #shape: NlriShape = NLRI_SHAPE.prefix;
-  #ipv4 = true;
-  #pathIdBytes: PathIdBytes = 0;
+  private bytes: Uint8Array = EMPTY;
+  private at = 0;
+  private end = 0;
+  private shape: NlriShape = NLRI_SHAPE.prefix;
+  private ipv4 = true;
+  private pathIdBytes: PathIdBytes = 0;
 
   /** Stands before the first NLRI of `bytes[at .. end)`, a range that {@link checkNlri} has accepted. */
   reset(bytes: Uint8Array, at: number, end: number, family: FamilyKey, pathIdBytes: PathIdBytes): void {
-    this.#bytes = bytes;
-    this.#at = at;
-    this.#end = end;
-    this.#shape = nlriShape(family);
-    this.#ipv4 = addressBits(family) === 32;
-    this.#pathIdBytes = pathIdBytes;
+    this.bytes = bytes;
+    this.at = at;
+    this.end = end;
+    this.shape = nlriShape(family);
+    this.ipv4 = addressBits(family) === 32;
+    this.pathIdBytes = pathIdBytes;
     this.pathId = 0;
     this.labelCount = 0;
     this.distinguisherAt = -1;
@@ -110,33 +110,33 @@ export class NlriCursor {
 
   /** Moves to the next NLRI; false after the last. */
   next(): boolean {
-    let at = this.#at;
-    if (at >= this.#end) return false;
-    const bytes = this.#bytes;
-    if (this.#pathIdBytes === 4) {
+    let at = this.at;
+    if (at >= this.end) return false;
+    const bytes = this.bytes;
+    if (this.pathIdBytes === 4) {
       this.pathId =
         ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
       at += 4;
     }
     let bits = bytes[at++]!;
     const end = at + ((bits + 7) >>> 3);
-    if (this.#shape !== NLRI_SHAPE.prefix) {
+    if (this.shape !== NLRI_SHAPE.prefix) {
       this.labelsAt = at;
       this.labelCount = countLabels(bytes, at, bits);
       at += this.labelCount * 3;
       bits -= this.labelCount * LABEL_BITS;
-      if (this.#shape === NLRI_SHAPE.vpn) {
+      if (this.shape === NLRI_SHAPE.vpn) {
         this.distinguisherAt = at;
         at += 8;
         bits -= RD_BITS;
       }
     }
     this.length = bits;
-    if (this.#ipv4) this.words[0] = readWord(bytes, at, bits);
+    if (this.ipv4) this.words[0] = readWord(bytes, at, bits);
     else {
       for (let w = 0; w < 4; w++) this.words[w] = readWord(bytes, at + w * 4, bits - w * 32);
     }
-    this.#at = end;
+    this.at = end;
     return true;
   }
 }

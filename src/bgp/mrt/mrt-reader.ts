@@ -50,31 +50,31 @@ export class MrtReader {
   /** set where {@link next} returned false for another reason than the end of the dump */
   fault: MrtFault | null = null;
 
-  readonly #source: Pick<ByteSource, 'read'>;
-  #filled = 0;
-  #next = 0;
-  #consumed = 0;
+  private readonly source: Pick<ByteSource, 'read'>;
+  private filled = 0;
+  private nextRecord = 0;
+  private consumed = 0;
 
   constructor(source: Pick<ByteSource, 'read'>) {
-    this.#source = source;
+    this.source = source;
   }
 
   /** Moves to the next record; false at the end of the dump, or with {@link fault} set. */
   next(): boolean {
     if (this.fault !== null) return false;
-    this.offset = this.#consumed + this.#next;
-    const rest = this.#ensure(HEADER_BYTES);
-    if (rest < HEADER_BYTES) return rest === 0 ? false : this.#fail('cut', 'the dump ends inside a header');
-    let at = this.#next;
+    this.offset = this.consumed + this.nextRecord;
+    const rest = this.ensure(HEADER_BYTES);
+    if (rest < HEADER_BYTES) return rest === 0 ? false : this.fail('cut', 'the dump ends inside a header');
+    let at = this.nextRecord;
     const length = this.view.getUint32(at + 8);
     this.type = this.view.getUint16(at + 4);
     if (!KNOWN_TYPES.has(this.type) || length > MAX_RECORD_BYTES) {
-      return this.#fail('damaged', `no MRT record: type ${this.type}, length ${length}`);
+      return this.fail('damaged', `no MRT record: type ${this.type}, length ${length}`);
     }
-    if (this.#ensure(HEADER_BYTES + length) < HEADER_BYTES + length) {
-      return this.#fail('cut', `the dump ends inside a record of ${length} octets`);
+    if (this.ensure(HEADER_BYTES + length) < HEADER_BYTES + length) {
+      return this.fail('cut', `the dump ends inside a record of ${length} octets`);
     }
-    at = this.#next;
+    at = this.nextRecord;
     this.timestampS = this.view.getUint32(at);
     this.subtype = this.view.getUint16(at + 6);
     this.at = at + HEADER_BYTES;
@@ -84,8 +84,8 @@ export class MrtReader {
       this.microseconds = this.view.getUint32(this.at);
       this.at += 4;
     }
-    if (this.type === MRT_TYPE.tableDump) this.#mendLength(length);
-    this.#next = this.end;
+    if (this.type === MRT_TYPE.tableDump) this.mendLength(length);
+    this.nextRecord = this.end;
     return true;
   }
 
@@ -93,47 +93,47 @@ export class MrtReader {
    * The first RIS dumps (January 2000) declare a TABLE_DUMP four octets shorter than it is. Told by the header
    * that follows: none where the length says, a good one four octets on.
    */
-  #mendLength(length: number): void {
-    const have = this.#ensure(HEADER_BYTES + length + 4 + HEADER_BYTES);
-    const shift = this.#next + HEADER_BYTES - this.at;
+  private mendLength(length: number): void {
+    const have = this.ensure(HEADER_BYTES + length + 4 + HEADER_BYTES);
+    const shift = this.nextRecord + HEADER_BYTES - this.at;
     this.at += shift;
     this.end += shift;
     if (have < HEADER_BYTES + length + 4) return;
     if (have === HEADER_BYTES + length + 4) this.end += 4;
-    else if (!this.#isHeader(this.end, have) && this.#isHeader(this.end + 4, have)) this.end += 4;
+    else if (!this.isHeader(this.end, have) && this.isHeader(this.end + 4, have)) this.end += 4;
   }
 
-  #isHeader(at: number, have: number): boolean {
-    if (at + HEADER_BYTES > this.#next + have) return false;
+  private isHeader(at: number, have: number): boolean {
+    if (at + HEADER_BYTES > this.nextRecord + have) return false;
     const isNear = Math.abs(this.view.getUint32(at) - this.timestampS) < 7 * 86400;
     return isNear && this.view.getUint16(at + 4) === this.type;
   }
 
   /** Makes sure of `count` octets from {@link #next}, moving what is there; how many there are. */
-  #ensure(count: number): number {
-    if (this.#filled - this.#next < count) {
-      this.bytes.copyWithin(0, this.#next, this.#filled);
-      this.#consumed += this.#next;
-      this.#filled -= this.#next;
-      this.#next = 0;
-      if (count > this.bytes.length) this.#grow(count);
-      while (this.#filled < count) {
-        const got = this.#source.read(this.bytes, this.#filled, this.bytes.length - this.#filled);
+  private ensure(count: number): number {
+    if (this.filled - this.nextRecord < count) {
+      this.bytes.copyWithin(0, this.nextRecord, this.filled);
+      this.consumed += this.nextRecord;
+      this.filled -= this.nextRecord;
+      this.nextRecord = 0;
+      if (count > this.bytes.length) this.grow(count);
+      while (this.filled < count) {
+        const got = this.source.read(this.bytes, this.filled, this.bytes.length - this.filled);
         if (got <= 0) break;
-        this.#filled += got;
+        this.filled += got;
       }
     }
-    return this.#filled - this.#next;
+    return this.filled - this.nextRecord;
   }
 
-  #grow(count: number): void {
+  private grow(count: number): void {
     const grown = new Uint8Array(count * 2);
-    grown.set(this.bytes.subarray(0, this.#filled));
+    grown.set(this.bytes.subarray(0, this.filled));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
   }
 
-  #fail(kind: MrtFault['kind'], message: string): false {
+  private fail(kind: MrtFault['kind'], message: string): false {
     this.fault = { kind, offset: this.offset, message };
     return false;
   }

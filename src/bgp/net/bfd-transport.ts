@@ -39,86 +39,86 @@ export interface BfdTransportOptions {
 }
 
 export class BfdTransport implements Bfd {
-  readonly #options: BfdTransportOptions;
-  readonly #receivers = new Map<string, Receiver>();
-  readonly #byDiscriminator = new Map<number, Watched>();
-  readonly #byAddresses = new Map<string, Watched>();
-  #isClosed = false;
+  private readonly options: BfdTransportOptions;
+  private readonly receivers = new Map<string, Receiver>();
+  private readonly byDiscriminator = new Map<number, Watched>();
+  private readonly byAddresses = new Map<string, Watched>();
+  private isClosed = false;
 
   constructor(options: BfdTransportOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   watch(peer: BfdPeer, settings: BfdSettings, listener: (event: BfdEvent) => void): BfdWatch {
-    if (this.#isClosed) throw new TypeError('BfdTransport.watch: expected an open transport');
+    if (this.isClosed) throw new TypeError('BfdTransport.watch: expected an open transport');
     const key = addressesKey(peer);
-    const watched = this.#byAddresses.get(key) ?? this.#add(peer, key, settings);
+    const watched = this.byAddresses.get(key) ?? this.add(peer, key, settings);
     watched.resume(settings, listener);
     return {
       report: () => watched.report(),
-      stop: () => watched.leave(listener, () => this.#remove(watched, key)),
+      stop: () => watched.leave(listener, () => this.remove(watched, key)),
     };
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    await Promise.all([...this.#byDiscriminator.values()].map((watched) => watched.farewell()));
-    this.#byDiscriminator.clear();
-    this.#byAddresses.clear();
-    for (const { socket } of this.#receivers.values()) closeSocket(socket);
-    this.#receivers.clear();
+    this.isClosed = true;
+    await Promise.all([...this.byDiscriminator.values()].map((watched) => watched.farewell()));
+    this.byDiscriminator.clear();
+    this.byAddresses.clear();
+    for (const { socket } of this.receivers.values()) closeSocket(socket);
+    this.receivers.clear();
   }
 
-  #add(peer: BfdPeer, key: string, settings: BfdSettings): Watched {
+  private add(peer: BfdPeer, key: string, settings: BfdSettings): Watched {
     let discriminator = 0;
     do discriminator = randomInt(1, 2 ** 32);
-    while (this.#byDiscriminator.has(discriminator));
-    const receiver = this.#acquireReceiver(peer.localAddress);
-    const watched = new Watched(peer, settings, discriminator, receiver, this.#options.onTrouble);
-    this.#byDiscriminator.set(discriminator, watched);
-    this.#byAddresses.set(key, watched);
+    while (this.byDiscriminator.has(discriminator));
+    const receiver = this.acquireReceiver(peer.localAddress);
+    const watched = new Watched(peer, settings, discriminator, receiver, this.options.onTrouble);
+    this.byDiscriminator.set(discriminator, watched);
+    this.byAddresses.set(key, watched);
     return watched;
   }
 
-  #remove(watched: Watched, key: string): void {
-    this.#byDiscriminator.delete(watched.discriminator);
-    this.#byAddresses.delete(key);
+  private remove(watched: Watched, key: string): void {
+    this.byDiscriminator.delete(watched.discriminator);
+    this.byAddresses.delete(key);
     const local = formatAddress(watched.peer.localAddress);
-    const receiver = this.#receivers.get(local);
+    const receiver = this.receivers.get(local);
     if (receiver === undefined || --receiver.users > 0) return;
     closeSocket(receiver.socket);
-    this.#receivers.delete(local);
+    this.receivers.delete(local);
   }
 
-  #acquireReceiver(address: Address): Receiver {
+  private acquireReceiver(address: Address): Receiver {
     const { family } = address;
     const local = formatAddress(address);
-    const known = this.#receivers.get(local);
+    const known = this.receivers.get(local);
     if (known !== undefined) {
       known.users++;
       return known;
     }
     const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: family === 6 });
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#options.onTrouble(`BFD cannot receive on ${local}, UDP port ${BFD_PORT}: ${bindTrouble(error)}`);
+      this.options.onTrouble(`BFD cannot receive on ${local}, UDP port ${BFD_PORT}: ${bindTrouble(error)}`);
     });
     const receiver: Receiver = { socket, users: 1, packetsRead: 0 };
     socket.on('message', (payload, from) => {
       receiver.packetsRead++;
-      this.#receive(payload, from.address, local);
+      this.receive(payload, from.address, local);
     });
     socket.bind({ address: local, port: BFD_PORT });
-    this.#receivers.set(local, receiver);
+    this.receivers.set(local, receiver);
     return receiver;
   }
 
-  #receive(payload: Uint8Array, from: string, to: string): void {
+  private receive(payload: Uint8Array, from: string, to: string): void {
     const packet = readControlPacket(payload);
     if (typeof packet === 'string') return;
     const watched =
       packet.yourDiscriminator === 0
-        ? this.#byAddresses.get(`${from} ${to}`)
-        : this.#byDiscriminator.get(packet.yourDiscriminator);
+        ? this.byAddresses.get(`${from} ${to}`)
+        : this.byDiscriminator.get(packet.yourDiscriminator);
     if (watched === undefined || watched.peerText !== from) return;
     watched.perform({ kind: 'packet', packet });
   }
@@ -135,16 +135,16 @@ interface Receiver {
 class Watched {
   readonly peerText: string;
   /** several sessions may share the two addresses; the settings are those of the last that came */
-  readonly #listeners = new Set<(event: BfdEvent) => void>();
-  readonly #socket: Socket;
-  #state: BfdState;
-  #isReady = false;
-  #isOver = false;
-  #bindAttempts = 0;
-  #packetsHeard = 0;
-  #transmitTimer: NodeJS.Timeout | undefined;
-  #detectionTimer: NodeJS.Timeout | undefined;
-  #lingerTimer: NodeJS.Timeout | undefined;
+  private readonly listeners = new Set<(event: BfdEvent) => void>();
+  private readonly socket: Socket;
+  private state: BfdState;
+  private isReady = false;
+  private isOver = false;
+  private bindAttempts = 0;
+  private packetsHeard = 0;
+  private transmitTimer: NodeJS.Timeout | undefined;
+  private detectionTimer: NodeJS.Timeout | undefined;
+  private lingerTimer: NodeJS.Timeout | undefined;
 
   constructor(
     readonly peer: BfdPeer,
@@ -154,88 +154,88 @@ class Watched {
     onTrouble: (sentence: string) => void,
   ) {
     this.peerText = formatAddress(peer.address);
-    this.#state = beginBfd(settings, discriminator).state;
-    this.#socket = createSocket(peer.address.family === 4 ? 'udp4' : 'udp6');
-    this.#socket.on('listening', () => {
-      this.#socket.setTTL(255);
-      this.#isReady = true;
+    this.state = beginBfd(settings, discriminator).state;
+    this.socket = createSocket(peer.address.family === 4 ? 'udp4' : 'udp6');
+    this.socket.on('listening', () => {
+      this.socket.setTTL(255);
+      this.isReady = true;
       this.perform({ kind: 'transmitDue' });
     });
-    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE' && ++this.#bindAttempts < BIND_ATTEMPTS) this.#bind();
+    this.socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE' && ++this.bindAttempts < BIND_ATTEMPTS) this.bind();
       else onTrouble(`BFD cannot send to ${this.peerText}: ${bindTrouble(error)}`);
     });
-    this.#bind();
+    this.bind();
   }
 
   report(): BfdReport {
-    return reportOf(this.#state);
+    return reportOf(this.state);
   }
 
   /** A new session, or one that is still telling its peer of its end, takes up work. */
   resume(settings: BfdSettings, listener: (event: BfdEvent) => void): void {
-    this.#listeners.add(listener);
-    clearTimeout(this.#lingerTimer);
+    this.listeners.add(listener);
+    clearTimeout(this.lingerTimer);
     this.perform({ kind: 'changeSettings', settings });
     this.perform({ kind: 'enable' });
   }
 
   /** After the last one, AdminDown is told for a detection time (RFC 5880 section 6.8.16); then all is over. */
   leave(listener: (event: BfdEvent) => void, onOver: () => void): void {
-    if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return;
+    if (!this.listeners.delete(listener) || this.listeners.size > 0) return;
     this.perform({ kind: 'disable' });
-    this.#lingerTimer = setTimeout(() => {
-      this.#end();
+    this.lingerTimer = setTimeout(() => {
+      this.end();
       onOver();
-    }, lingerTimeUs(this.#state) / 1000);
-    this.#lingerTimer.unref();
+    }, lingerTimeUs(this.state) / 1000);
+    this.lingerTimer.unref();
   }
 
   /** One last AdminDown: the process ends and waits for nobody. */
   async farewell(): Promise<void> {
-    this.#listeners.clear();
-    const { state, actions } = stepBfd(this.#state, { kind: 'disable' });
-    this.#state = state;
+    this.listeners.clear();
+    const { state, actions } = stepBfd(this.state, { kind: 'disable' });
+    this.state = state;
     const last = actions.find((action) => action.do === 'send');
-    if (last !== undefined && this.#isReady && !this.#isOver) {
+    if (last !== undefined && this.isReady && !this.isOver) {
       const bytes = writeControlPacket(last.packet);
       await new Promise<void>((resolve) => {
-        this.#socket.send(bytes, BFD_PORT, this.peerText, () => resolve());
+        this.socket.send(bytes, BFD_PORT, this.peerText, () => resolve());
       });
     }
-    this.#end();
+    this.end();
   }
 
   perform(input: BfdInput): void {
-    if (this.#isOver) return;
-    if (input.kind === 'packet') this.#packetsHeard++;
-    const { state, actions } = stepBfd(this.#state, input);
-    this.#state = state;
-    if (this.#isReady) this.#act(actions);
+    if (this.isOver) return;
+    if (input.kind === 'packet') this.packetsHeard++;
+    const { state, actions } = stepBfd(this.state, input);
+    this.state = state;
+    if (this.isReady) this.act(actions);
   }
 
-  #bind(): void {
+  private bind(): void {
     const port = randomInt(FIRST_SOURCE_PORT, 65536);
-    this.#socket.bind({ address: formatAddress(this.peer.localAddress), port });
+    this.socket.bind({ address: formatAddress(this.peer.localAddress), port });
   }
 
-  #act(actions: readonly BfdAction[]): void {
+  private act(actions: readonly BfdAction[]): void {
     for (const action of actions) {
       switch (action.do) {
         case 'send':
           // what cannot be sent now is as good as lost on the way: the peer's detection time is there for it
-          this.#socket.send(writeControlPacket(action.packet), BFD_PORT, this.peerText, () => {});
+          this.socket.send(writeControlPacket(action.packet), BFD_PORT, this.peerText, () => {});
           break;
         case 'startTransmitTimer':
-          this.#startTransmitTimer(action.intervalUs);
+          this.startTransmitTimer(action.intervalUs);
           break;
         case 'startDetectionTimer':
-          this.#startDetectionTimer(action.timeUs);
+          this.startDetectionTimer(action.timeUs);
           break;
         case 'notify': {
           const { event } = action;
-          for (const listener of this.#listeners) {
-            queueMicrotask(() => this.#listeners.has(listener) && listener(event));
+          for (const listener of this.listeners) {
+            queueMicrotask(() => this.listeners.has(listener) && listener(event));
           }
           break;
         }
@@ -245,43 +245,43 @@ class Watched {
     }
   }
 
-  #startTransmitTimer(intervalUs: number): void {
-    clearTimeout(this.#transmitTimer);
+  private startTransmitTimer(intervalUs: number): void {
+    clearTimeout(this.transmitTimer);
     if (intervalUs === 0) return;
-    const delayUs = jitteredUs(intervalUs, this.#state.settings.multiplier, Math.random());
-    this.#transmitTimer = setTimeout(() => this.perform({ kind: 'transmitDue' }), delayUs / 1000);
-    this.#transmitTimer.unref();
+    const delayUs = jitteredUs(intervalUs, this.state.settings.multiplier, Math.random());
+    this.transmitTimer = setTimeout(() => this.perform({ kind: 'transmitDue' }), delayUs / 1000);
+    this.transmitTimer.unref();
   }
 
-  #startDetectionTimer(timeUs: number): void {
-    clearTimeout(this.#detectionTimer);
+  private startDetectionTimer(timeUs: number): void {
+    clearTimeout(this.detectionTimer);
     const timeMs = timeUs / 1000;
-    this.#detectionTimer = setTimeout(() => {
-      this.#confirmSilence(this.#packetsHeard, performance.now() + timeMs);
+    this.detectionTimer = setTimeout(() => {
+      this.confirmSilence(this.packetsHeard, performance.now() + timeMs);
     }, timeMs);
-    this.#detectionTimer.unref();
+    this.detectionTimer.unref();
   }
 
   /**
    * Timers run before sockets are read, immediates after; and a turn of the event loop reads 32 packets of a socket.
    * While it reads any, whoever sent them, the peer's may wait behind them: for one detection time more at most.
    */
-  #confirmSilence(heardBefore: number, untilMs: number): void {
+  private confirmSilence(heardBefore: number, untilMs: number): void {
     const readBefore = this.receiver.packetsRead;
     setImmediate(() => {
-      if (this.#packetsHeard !== heardBefore) return;
+      if (this.packetsHeard !== heardBefore) return;
       const mayWait = this.receiver.packetsRead !== readBefore && performance.now() < untilMs;
-      if (mayWait) this.#confirmSilence(heardBefore, untilMs);
+      if (mayWait) this.confirmSilence(heardBefore, untilMs);
       else this.perform({ kind: 'detectionExpired' });
     });
   }
 
-  #end(): void {
-    this.#isOver = true;
-    clearTimeout(this.#transmitTimer);
-    clearTimeout(this.#detectionTimer);
-    clearTimeout(this.#lingerTimer);
-    closeSocket(this.#socket);
+  private end(): void {
+    this.isOver = true;
+    clearTimeout(this.transmitTimer);
+    clearTimeout(this.detectionTimer);
+    clearTimeout(this.lingerTimer);
+    closeSocket(this.socket);
   }
 }
 

@@ -94,12 +94,12 @@ class SocketWire implements Wire {
   readonly remotePort: number;
   isHeldBack = false;
   takenBytes = 0;
-  #listener: WireListener | null = null;
-  #isEnded = false;
-  #failure = '';
+  private listener: WireListener | null = null;
+  private isEnded = false;
+  private failure = '';
   /** what was read and had no turn yet, from {@link #backlogAt} on; nothing more is read meanwhile */
-  readonly #backlog: Buffer[] = [];
-  #backlogAt = 0;
+  private readonly backlog: Buffer[] = [];
+  private backlogAt = 0;
 
   constructor(
     private readonly socket: Socket,
@@ -113,10 +113,10 @@ class SocketWire implements Wire {
     this.localPort = socket.localPort ?? 0;
     socket.setNoDelay(true);
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#failure = lossWords(error);
+      this.failure = lossWords(error);
     });
-    socket.on('end', () => this.#gone('the peer closed the connection'));
-    socket.on('close', () => this.#gone(this.#failure || 'the connection closed'));
+    socket.on('end', () => this.gone('the peer closed the connection'));
+    socket.on('close', () => this.gone(this.failure || 'the connection closed'));
   }
 
   get queuedBytes(): number {
@@ -124,55 +124,55 @@ class SocketWire implements Wire {
   }
 
   start(listener: WireListener): void {
-    this.#listener = listener;
+    this.listener = listener;
     this.socket.on('data', (chunk: Buffer) => {
-      if (this.#isEnded) return;
-      this.#backlog.push(chunk);
-      if (!this.isHeldBack) this.#read();
+      if (this.isEnded) return;
+      this.backlog.push(chunk);
+      if (!this.isHeldBack) this.read();
     });
   }
 
   /** It is this wire's turn again. */
   goOn(): void {
     this.isHeldBack = false;
-    if (this.#isEnded) return;
-    this.#read();
+    if (this.isEnded) return;
+    this.read();
     if (!this.isHeldBack) this.socket.resume();
   }
 
   /** Hands on what was read, in pieces, as long as the turn has time; otherwise waits for the next one. */
-  #read(): void {
-    while (this.#backlog.length > 0 && READ_BUDGET.hasTime) this.#readPiece();
-    if (this.#backlog.length === 0 || this.#isEnded) return;
+  private read(): void {
+    while (this.backlog.length > 0 && READ_BUDGET.hasTime) this.readPiece();
+    if (this.backlog.length === 0 || this.isEnded) return;
     this.isHeldBack = true;
     this.socket.pause();
     READ_BUDGET.hold(this);
   }
 
-  #readPiece(): void {
-    const [chunk] = this.#backlog;
-    const piece = chunk!.subarray(this.#backlogAt, this.#backlogAt + PIECE_BYTES);
-    this.#backlogAt += piece.length;
-    if (this.#backlogAt >= chunk!.length) {
-      this.#backlog.shift();
-      this.#backlogAt = 0;
+  private readPiece(): void {
+    const [chunk] = this.backlog;
+    const piece = chunk!.subarray(this.backlogAt, this.backlogAt + PIECE_BYTES);
+    this.backlogAt += piece.length;
+    if (this.backlogAt >= chunk!.length) {
+      this.backlog.shift();
+      this.backlogAt = 0;
     }
-    this.#listener?.chunk(piece);
+    this.listener?.chunk(piece);
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#isEnded || this.socket.destroyed) return;
+    if (this.isEnded || this.socket.destroyed) return;
     this.socket.write(bytes, () => {
       this.takenBytes += bytes.length;
-      if (this.queuedBytes < LOW_WATER_BYTES && !this.#isEnded) this.#listener?.drained();
+      if (this.queuedBytes < LOW_WATER_BYTES && !this.isEnded) this.listener?.drained();
     });
   }
 
   end(last: Uint8Array | null): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
-    this.#listener = null;
-    this.#backlog.length = 0;
+    if (this.isEnded) return;
+    this.isEnded = true;
+    this.listener = null;
+    this.backlog.length = 0;
     const { socket } = this;
     if (socket.destroyed) return;
     if (lingering >= MAX_LINGERING) {
@@ -190,11 +190,11 @@ class SocketWire implements Wire {
     socket.resume();
   }
 
-  #gone(reason: string): void {
+  private gone(reason: string): void {
     // its last words may be among what had no turn yet
-    while (!this.#isEnded && this.#backlog.length > 0) this.#readPiece();
-    if (this.#isEnded) return;
-    const listener = this.#listener;
+    while (!this.isEnded && this.backlog.length > 0) this.readPiece();
+    if (this.isEnded) return;
+    const listener = this.listener;
     this.end(null);
     listener?.lost(reason);
   }

@@ -16,15 +16,15 @@ export type WantedPaths = (prefix: number, pathIds: number[], wants: number[]) =
 
 export class AddPathOut extends AdjRibOut {
   /** first announced path of each prefix + 1 */
-  #first = new Uint32Array(0);
+  private first = new Uint32Array(0);
   /** rows of announced paths; a free row is in the list of {@link #free} */
-  #next = new Uint32Array(INITIAL_ROWS);
-  #pathId = new Uint32Array(INITIAL_ROWS);
-  #has = new Uint32Array(INITIAL_ROWS);
-  #rows = 0;
-  #free = 0;
-  readonly #pathIds: number[] = [];
-  readonly #wants: number[] = [];
+  private next = new Uint32Array(INITIAL_ROWS);
+  private pathId = new Uint32Array(INITIAL_ROWS);
+  private has = new Uint32Array(INITIAL_ROWS);
+  private rows = 0;
+  private free = 0;
+  private readonly pathIds: number[] = [];
+  private readonly wants: number[] = [];
 
   constructor(
     family: OutFamily,
@@ -36,95 +36,95 @@ export class AddPathOut extends AdjRibOut {
   }
 
   protected compare(prefix: number): void {
-    const [pathIds, wants] = [this.#pathIds, this.#wants];
+    const [pathIds, wants] = [this.pathIds, this.wants];
     pathIds.length = 0;
     wants.length = 0;
     this.wantedPaths(prefix, pathIds, wants);
     for (let i = 0; i < pathIds.length; i++) {
-      const row = this.#find(prefix, pathIds[i]!);
-      if (row < 0 || this.#has[row] !== wants[i]) this.change(prefix, pathIds[i]!, wants[i]!);
+      const row = this.find(prefix, pathIds[i]!);
+      if (row < 0 || this.has[row] !== wants[i]) this.change(prefix, pathIds[i]!, wants[i]!);
     }
-    for (let row = this.#firstOf(prefix); row >= 0; row = this.#next[row]! - 1) {
-      if (!pathIds.includes(this.#pathId[row]!)) this.change(prefix, this.#pathId[row]!, NOTHING);
+    for (let row = this.firstOf(prefix); row >= 0; row = this.next[row]! - 1) {
+      if (!pathIds.includes(this.pathId[row]!)) this.change(prefix, this.pathId[row]!, NOTHING);
     }
   }
 
   protected commit({ prefix, pathId, want }: OutChange): void {
-    let row = this.#find(prefix, pathId);
-    if (row >= 0 && this.#has[row] !== AGAIN) this.store.release(setOfWant(this.#has[row]!));
+    let row = this.find(prefix, pathId);
+    if (row >= 0 && this.has[row] !== AGAIN) this.store.release(setOfWant(this.has[row]!));
     if (want === NOTHING) {
-      if (row >= 0) this.#remove(prefix, row);
+      if (row >= 0) this.remove(prefix, row);
       return;
     }
-    if (row < 0) row = this.#add(prefix, pathId);
-    this.#has[row] = want;
+    if (row < 0) row = this.add(prefix, pathId);
+    this.has[row] = want;
   }
 
   override hasAnnounced(prefix: number): boolean {
-    return this.#firstOf(prefix) >= 0;
+    return this.firstOf(prefix) >= 0;
   }
 
   protected forgetAttributes(prefix: number): void {
-    for (let row = this.#firstOf(prefix); row >= 0; row = this.#next[row]! - 1) {
-      if (this.#has[row] !== AGAIN) this.store.release(setOfWant(this.#has[row]!));
-      this.#has[row] = AGAIN;
+    for (let row = this.firstOf(prefix); row >= 0; row = this.next[row]! - 1) {
+      if (this.has[row] !== AGAIN) this.store.release(setOfWant(this.has[row]!));
+      this.has[row] = AGAIN;
     }
   }
 
   protected clear(rows: number): void {
-    for (let prefix = 0; prefix < rows && prefix < this.#first.length; prefix++) {
-      if (this.#first[prefix] !== 0) this.forgetAttributes(prefix);
+    for (let prefix = 0; prefix < rows && prefix < this.first.length; prefix++) {
+      if (this.first[prefix] !== 0) this.forgetAttributes(prefix);
     }
-    this.#first = new Uint32Array(0);
-    this.#rows = 0;
-    this.#free = 0;
+    this.first = new Uint32Array(0);
+    this.rows = 0;
+    this.free = 0;
     this.announcedCount = 0;
   }
 
-  #firstOf(prefix: number): number {
-    return prefix < this.#first.length ? this.#first[prefix]! - 1 : -1;
+  private firstOf(prefix: number): number {
+    return prefix < this.first.length ? this.first[prefix]! - 1 : -1;
   }
 
-  #find(prefix: number, pathId: number): number {
-    let row = this.#firstOf(prefix);
-    while (row >= 0 && this.#pathId[row] !== pathId) row = this.#next[row]! - 1;
+  private find(prefix: number, pathId: number): number {
+    let row = this.firstOf(prefix);
+    while (row >= 0 && this.pathId[row] !== pathId) row = this.next[row]! - 1;
     return row;
   }
 
-  #add(prefix: number, pathId: number): number {
-    if (prefix >= this.#first.length) this.#first = grownColumn(this.#first, this.family.table.capacity);
-    const row = this.#newRow();
-    this.#pathId[row] = pathId;
-    this.#next[row] = this.#first[prefix]!;
-    this.#first[prefix] = row + 1;
+  private add(prefix: number, pathId: number): number {
+    if (prefix >= this.first.length) this.first = grownColumn(this.first, this.family.table.capacity);
+    const row = this.newRow();
+    this.pathId[row] = pathId;
+    this.next[row] = this.first[prefix]!;
+    this.first[prefix] = row + 1;
     this.announcedCount++;
     return row;
   }
 
-  #remove(prefix: number, row: number): void {
-    if (this.#first[prefix] === row + 1) this.#first[prefix] = this.#next[row]!;
+  private remove(prefix: number, row: number): void {
+    if (this.first[prefix] === row + 1) this.first[prefix] = this.next[row]!;
     else {
-      let before = this.#first[prefix]! - 1;
-      while (this.#next[before] !== row + 1) before = this.#next[before]! - 1;
-      this.#next[before] = this.#next[row]!;
+      let before = this.first[prefix]! - 1;
+      while (this.next[before] !== row + 1) before = this.next[before]! - 1;
+      this.next[before] = this.next[row]!;
     }
-    this.#next[row] = this.#free;
-    this.#free = row + 1;
+    this.next[row] = this.free;
+    this.free = row + 1;
     this.announcedCount--;
   }
 
-  #newRow(): number {
-    if (this.#free > 0) {
-      const row = this.#free - 1;
-      this.#free = this.#next[row]!;
+  private newRow(): number {
+    if (this.free > 0) {
+      const row = this.free - 1;
+      this.free = this.next[row]!;
       return row;
     }
-    if (this.#rows === this.#has.length) {
-      const rows = 2 * this.#rows;
-      this.#next = grownColumn(this.#next, rows);
-      this.#pathId = grownColumn(this.#pathId, rows);
-      this.#has = grownColumn(this.#has, rows);
+    if (this.rows === this.has.length) {
+      const rows = 2 * this.rows;
+      this.next = grownColumn(this.next, rows);
+      this.pathId = grownColumn(this.pathId, rows);
+      this.has = grownColumn(this.has, rows);
     }
-    return this.#rows++;
+    return this.rows++;
   }
 }

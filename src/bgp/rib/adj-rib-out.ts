@@ -45,19 +45,19 @@ export abstract class AdjRibOut {
   protected readonly changes: OutChange[] = [];
   protected changeCount = 0;
 
-  #queue = new Uint32Array(1024);
+  private queue = new Uint32Array(1024);
   /** positions since the beginning; the queue is a ring of power-of-two size */
-  #head = 0;
-  #tail = 0;
+  private head = 0;
+  private tail = 0;
   /** {@link PENDING} and {@link HELD} of each prefix */
-  #state = new Uint8Array(0);
-  readonly #batch = new Uint32Array(BATCH_PREFIXES);
+  private state = new Uint8Array(0);
+  private readonly batch = new Uint32Array(BATCH_PREFIXES);
   /** End-of-RIB is due once everything before this position has left; -1 = not */
-  #endOfRibAt = -1;
-  readonly #groupOf = new Map<number, number>();
-  readonly #groupHead: number[] = [];
-  readonly #groupTail: number[] = [];
-  readonly #nextInGroup: number[] = [];
+  private endOfRibAt = -1;
+  private readonly groupOf = new Map<number, number>();
+  private readonly groupHead: number[] = [];
+  private readonly groupTail: number[] = [];
+  private readonly nextInGroup: number[] = [];
 
   constructor(
     protected readonly family: OutFamily,
@@ -66,11 +66,11 @@ export abstract class AdjRibOut {
   ) {}
 
   get hasPending(): boolean {
-    return this.#head < this.#tail || this.#endOfRibAt >= 0;
+    return this.head < this.tail || this.endOfRibAt >= 0;
   }
 
   get pendingCount(): number {
-    return this.#tail - this.#head;
+    return this.tail - this.head;
   }
 
   /** Finds what the peer lacks of `prefix`: calls {@link change} for each difference. */
@@ -86,18 +86,18 @@ export abstract class AdjRibOut {
 
   /** `prefix` may have changed. */
   mark(prefix: number): void {
-    if (this.#state.length <= prefix) this.#state = grownColumn(this.#state, this.family.table.capacity);
-    const state = this.#state[prefix]!;
+    if (this.state.length <= prefix) this.state = grownColumn(this.state, this.family.table.capacity);
+    const state = this.state[prefix]!;
     if ((state & PENDING) !== 0) return;
     if (state === 0) this.family.hold(prefix);
-    this.#state[prefix] = PENDING | HELD;
-    if (this.#tail - this.#head === this.#queue.length) this.#growQueue();
-    this.#queue[this.#tail++ & (this.#queue.length - 1)] = prefix;
+    this.state[prefix] = PENDING | HELD;
+    if (this.tail - this.head === this.queue.length) this.growQueue();
+    this.queue[this.tail++ & (this.queue.length - 1)] = prefix;
   }
 
   /** Everything marked so far is the initial table: End-of-RIB follows it. */
   endOfRibAfterPending(): void {
-    this.#endOfRibAt = this.#tail;
+    this.endOfRibAt = this.tail;
   }
 
   /** The peer asks for everything again (RFC 2918): what it has is sent even where nothing has changed. */
@@ -112,20 +112,20 @@ export abstract class AdjRibOut {
 
   /** The session is gone. */
   close(): void {
-    this.#head = this.#tail;
-    this.#endOfRibAt = -1;
+    this.head = this.tail;
+    this.endOfRibAt = -1;
     // the table may shrink as rows are let go
-    const rows = Math.min(this.#state.length, this.family.table.rows);
+    const rows = Math.min(this.state.length, this.family.table.rows);
     this.clear(rows);
-    for (let prefix = 0; prefix < rows; prefix++) if (this.#state[prefix] !== 0) this.family.unhold(prefix);
-    this.#state = new Uint8Array(0);
+    for (let prefix = 0; prefix < rows; prefix++) if (this.state[prefix] !== 0) this.family.unhold(prefix);
+    this.state = new Uint8Array(0);
   }
 
   /** Packs pending changes until none is left or the packer has written `untilOctets` in all. */
   pump(packer: UpdatePacker, untilOctets: number): void {
-    while (this.#head < this.#tail && packer.octets < untilOctets) this.#pumpBatch(packer, untilOctets);
-    if (this.#endOfRibAt >= 0 && this.#head >= this.#endOfRibAt) {
-      this.#endOfRibAt = -1;
+    while (this.head < this.tail && packer.octets < untilOctets) this.pumpBatch(packer, untilOctets);
+    if (this.endOfRibAt >= 0 && this.head >= this.endOfRibAt) {
+      this.endOfRibAt = -1;
       packer.endOfRib(this.family.family);
     }
   }
@@ -139,40 +139,40 @@ export abstract class AdjRibOut {
       one.pathId = pathId;
       one.want = want;
     }
-    let group = this.#groupOf.get(want);
+    let group = this.groupOf.get(want);
     if (group === undefined) {
-      group = this.#groupOf.size;
-      this.#groupOf.set(want, group);
-      this.#groupHead[group] = i;
-    } else this.#nextInGroup[this.#groupTail[group]!] = i;
-    this.#groupTail[group] = i;
-    this.#nextInGroup[i] = -1;
+      group = this.groupOf.size;
+      this.groupOf.set(want, group);
+      this.groupHead[group] = i;
+    } else this.nextInGroup[this.groupTail[group]!] = i;
+    this.groupTail[group] = i;
+    this.nextInGroup[i] = -1;
   }
 
-  #pumpBatch(packer: UpdatePacker, untilOctets: number): void {
+  private pumpBatch(packer: UpdatePacker, untilOctets: number): void {
     this.changeCount = 0;
-    this.#groupOf.clear();
+    this.groupOf.clear();
     this.writer.begin();
-    const count = Math.min(BATCH_PREFIXES, this.#tail - this.#head);
+    const count = Math.min(BATCH_PREFIXES, this.tail - this.head);
     for (let i = 0; i < count; i++) {
-      const prefix = this.#queue[this.#head++ & (this.#queue.length - 1)]!;
-      this.#batch[i] = prefix;
-      this.#state[prefix] = HELD;
+      const prefix = this.queue[this.head++ & (this.queue.length - 1)]!;
+      this.batch[i] = prefix;
+      this.state[prefix] = HELD;
       this.compare(prefix);
     }
     let group = 0;
-    for (const want of this.#groupOf.keys()) {
+    for (const want of this.groupOf.keys()) {
       if (packer.octets >= untilOctets) break;
-      this.#sendGroup(packer, want, this.#groupHead[group]!);
+      this.sendGroup(packer, want, this.groupHead[group]!);
       group++;
     }
     // what is over the budget stands first in the queue again
-    for (let rest = this.#groupOf.size - 1; rest >= group; rest--) this.#putBack(this.#groupHead[rest]!);
-    for (let i = 0; i < count; i++) this.#letGo(this.#batch[i]!);
+    for (let rest = this.groupOf.size - 1; rest >= group; rest--) this.putBack(this.groupHead[rest]!);
+    for (let i = 0; i < count; i++) this.letGo(this.batch[i]!);
     this.writer.end();
   }
 
-  #sendGroup(packer: UpdatePacker, want: number, first: number): void {
+  private sendGroup(packer: UpdatePacker, want: number, first: number): void {
     const { table, family } = this.family;
     const { words, lengths, width } = table;
     let isSent = true;
@@ -182,7 +182,7 @@ export abstract class AdjRibOut {
       packer.withdraw(family);
       isSent = false;
     }
-    for (let i = first; i >= 0; i = this.#nextInGroup[i]!) {
+    for (let i = first; i >= 0; i = this.nextInGroup[i]!) {
       const change = this.changes[i]!;
       if (!isSent) {
         if (!this.hasAnnounced(change.prefix)) continue;
@@ -199,28 +199,28 @@ export abstract class AdjRibOut {
   }
 
   /** The row may be used again where nothing is pending or announced. */
-  #letGo(prefix: number): void {
-    if (this.#state[prefix] !== HELD || this.hasAnnounced(prefix)) return;
-    this.#state[prefix] = 0;
+  private letGo(prefix: number): void {
+    if (this.state[prefix] !== HELD || this.hasAnnounced(prefix)) return;
+    this.state[prefix] = 0;
     this.family.unhold(prefix);
   }
 
-  #putBack(first: number): void {
-    for (let i = first; i >= 0; i = this.#nextInGroup[i]!) {
+  private putBack(first: number): void {
+    for (let i = first; i >= 0; i = this.nextInGroup[i]!) {
       const { prefix } = this.changes[i]!;
-      if (this.#state[prefix] !== HELD) continue;
-      this.#state[prefix] = PENDING | HELD;
-      this.#head--;
-      this.#queue[this.#head & (this.#queue.length - 1)] = prefix;
+      if (this.state[prefix] !== HELD) continue;
+      this.state[prefix] = PENDING | HELD;
+      this.head--;
+      this.queue[this.head & (this.queue.length - 1)] = prefix;
     }
   }
 
-  #growQueue(): void {
-    const old = this.#queue;
+  private growQueue(): void {
+    const old = this.queue;
     const grown = new Uint32Array(2 * old.length);
-    for (let at = this.#head; at < this.#tail; at++) {
+    for (let at = this.head; at < this.tail; at++) {
       grown[at & (grown.length - 1)] = old[at & (old.length - 1)]!;
     }
-    this.#queue = grown;
+    this.queue = grown;
   }
 }

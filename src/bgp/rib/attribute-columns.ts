@@ -78,7 +78,7 @@ export class AttributeColumns {
   pathAt: Uint16Array<ArrayBuffer>;
   pathBytes: Uint16Array<ArrayBuffer>;
 
-  readonly #cursor = new AttributeSetCursor();
+  private readonly cursor = new AttributeSetCursor();
 
   constructor(
     rows: number,
@@ -116,7 +116,7 @@ export class AttributeColumns {
 
   /** Fills row `set` from the attribute set `bytes[at .. end)`. */
   derive(set: number, bytes: Uint8Array, view: DataView, at: number, end: number): void {
-    const cursor = this.#cursor;
+    const cursor = this.cursor;
     let marks = 0;
     this.localPref[set] = DEFAULT_LOCAL_PREF;
     this.origin[set] = 0;
@@ -134,10 +134,10 @@ export class AttributeColumns {
           this.origin[set] = bytes[valueAt]!;
           break;
         case CODE.asPath:
-          if (this.#derivePath(set, view, at, valueAt, valueEnd)) marks |= MARK.ownAs;
+          if (this.derivePath(set, view, at, valueAt, valueEnd)) marks |= MARK.ownAs;
           break;
         case CODE.nextHop:
-          marks = this.#putNextHop(set, marks, this.nextHops.holdIpv4(view.getUint32(valueAt)));
+          marks = this.putNextHop(set, marks, this.nextHops.holdIpv4(view.getUint32(valueAt)));
           break;
         case CODE.med:
           this.med[set] = view.getUint32(valueAt);
@@ -160,7 +160,7 @@ export class AttributeColumns {
           }
           break;
         case CODE.mpReach:
-          marks = this.#deriveMpNextHop(set, marks, view, valueAt);
+          marks = this.deriveMpNextHop(set, marks, view, valueAt);
           break;
         case CODE.onlyToCustomer:
           this.onlyToCustomer[set] = view.getUint32(valueAt);
@@ -177,7 +177,7 @@ export class AttributeColumns {
   }
 
   /** Whether our own AS is in the path. */
-  #derivePath(set: number, view: DataView, setAt: number, at: number, end: number): boolean {
+  private derivePath(set: number, view: DataView, setAt: number, at: number, end: number): boolean {
     this.pathAt[set] = at - setAt;
     this.pathBytes[set] = end - at;
     this.pathLength[set] = asPathLength(view, at, end, 4);
@@ -186,17 +186,17 @@ export class AttributeColumns {
   }
 
   /** A VPN next hop has a route distinguisher before the address (RFC 4364): such families are not held here. */
-  #deriveMpNextHop(set: number, marks: number, view: DataView, at: number): number {
+  private deriveMpNextHop(set: number, marks: number, view: DataView, at: number): number {
     const afi = view.getUint16(at);
     const bytes = view.getUint8(at + 3);
     if (afi !== AFI.ipv4 && afi !== AFI.ipv6) return marks;
-    if (bytes === 4) return this.#putNextHop(set, marks, this.nextHops.holdIpv4(view.getUint32(at + 4)));
+    if (bytes === 4) return this.putNextHop(set, marks, this.nextHops.holdIpv4(view.getUint32(at + 4)));
     if (bytes !== 16 && bytes !== 32) return marks;
-    return this.#putNextHop(set, marks, this.nextHops.holdIpv6(view, at + 4, at + 4 + bytes));
+    return this.putNextHop(set, marks, this.nextHops.holdIpv6(view, at + 4, at + 4 + bytes));
   }
 
   /** The marks with {@link MARK.hasNextHop}; where a set has both attributes the later one counts. */
-  #putNextHop(set: number, marks: number, hop: number): number {
+  private putNextHop(set: number, marks: number, hop: number): number {
     if ((marks & MARK.hasNextHop) !== 0) this.nextHops.release(this.nextHop[set]!);
     this.nextHop[set] = hop;
     return marks | MARK.hasNextHop;

@@ -39,7 +39,7 @@ export class PathChoice {
   /** paths that share the traffic, best first, each with another next hop; empty for a route of our own */
   readonly shared: number[] = [];
 
-  readonly #left: number[] = [];
+  private readonly left: number[] = [];
 
   constructor(
     private readonly store: AttributeStore,
@@ -50,40 +50,40 @@ export class PathChoice {
 
   /** Chooses among the paths of the list that begins at `first`. */
   choose(paths: PathTable, first: number): void {
-    const left = this.#left;
+    const left = this.left;
     left.length = 0;
     this.shared.length = 0;
     for (let path = first; path >= 0; path = paths.next[path]!) {
       if (paths.excluded[path] === EXCLUDED.no) left.push(path);
     }
-    if (left.length > 1) this.#eliminate(paths);
-    if (left.length > 1) left.sort((a, b) => this.#compareLast(paths, a, b));
+    if (left.length > 1) this.eliminate(paths);
+    if (left.length > 1) left.sort((a, b) => this.compareLast(paths, a, b));
     this.best = left[0] ?? -1;
-    if (this.best >= 0 && paths.owner[this.best] !== LOCAL_PEER + 1) this.#share(paths);
+    if (this.best >= 0 && paths.owner[this.best] !== LOCAL_PEER + 1) this.share(paths);
   }
 
-  #eliminate(paths: PathTable): void {
+  private eliminate(paths: PathTable): void {
     const { columns } = this.store;
     const { set, owner, stale } = paths;
     const { peers, nextHops } = this;
-    this.#keepLowest((path) => (owner[path] === LOCAL_PEER + 1 ? 0 : 1));
-    this.#keepLowest((path) =>
+    this.keepLowest((path) => (owner[path] === LOCAL_PEER + 1 ? 0 : 1));
+    this.keepLowest((path) =>
       stale[path] === STALE.longLived || (columns.marks[set[path]!]! & MARK.llgrStale) !== 0 ? 1 : 0,
     );
-    this.#keepLowest((path) => -columns.localPref[set[path]!]!);
-    this.#keepLowest((path) => columns.pathLength[set[path]!]!);
-    this.#keepLowest((path) => columns.origin[set[path]!]!);
-    this.#keepLowestMeds(paths);
-    this.#keepLowest((path) => (peers[owner[path]! - 1]!.isInternal ? 1 : 0));
-    this.#keepLowest((path) =>
+    this.keepLowest((path) => -columns.localPref[set[path]!]!);
+    this.keepLowest((path) => columns.pathLength[set[path]!]!);
+    this.keepLowest((path) => columns.origin[set[path]!]!);
+    this.keepLowestMeds(paths);
+    this.keepLowest((path) => (peers[owner[path]! - 1]!.isInternal ? 1 : 0));
+    this.keepLowest((path) =>
       (columns.marks[set[path]!]! & MARK.hasNextHop) === 0
         ? 0
         : nextHops.kinds[columns.nextHop[set[path]!]!]!,
     );
   }
 
-  #keepLowest(rank: (path: number) => number): void {
-    const left = this.#left;
+  private keepLowest(rank: (path: number) => number): void {
+    const left = this.left;
     let lowest = Number.POSITIVE_INFINITY;
     for (const path of left) lowest = Math.min(lowest, rank(path));
     let kept = 0;
@@ -91,21 +91,21 @@ export class PathChoice {
     left.length = kept;
   }
 
-  #keepLowestMeds(paths: PathTable): void {
+  private keepLowestMeds(paths: PathTable): void {
     const { neighbourAs, med } = this.store.columns;
     const { set } = paths;
-    const kept = this.#left.filter(
+    const kept = this.left.filter(
       (path) =>
-        !this.#left.some(
+        !this.left.some(
           (other) =>
             neighbourAs[set[other]!] === neighbourAs[set[path]!] && med[set[other]!]! < med[set[path]!]!,
         ),
     );
-    this.#left.length = 0;
-    this.#left.push(...kept);
+    this.left.length = 0;
+    this.left.push(...kept);
   }
 
-  #compareLast(paths: PathTable, a: number, b: number): number {
+  private compareLast(paths: PathTable, a: number, b: number): number {
     const { columns } = this.store;
     const [setA, setB] = [paths.set[a]!, paths.set[b]!];
     const [peerA, peerB] = [this.peers[paths.owner[a]! - 1]!, this.peers[paths.owner[b]! - 1]!];
@@ -120,18 +120,18 @@ export class PathChoice {
     );
   }
 
-  #share(paths: PathTable): void {
+  private share(paths: PathTable): void {
     const { shared } = this;
     const { marks, nextHop } = this.store.columns;
-    for (const path of this.#left) {
+    for (const path of this.left) {
       if (shared.length >= this.settings.maxPaths) return;
       const set = paths.set[path]!;
-      if ((marks[set]! & MARK.hasNextHop) === 0 || !this.#mayShare(paths, path)) continue;
+      if ((marks[set]! & MARK.hasNextHop) === 0 || !this.mayShare(paths, path)) continue;
       if (!shared.some((other) => nextHop[paths.set[other]!] === nextHop[set])) shared.push(path);
     }
   }
 
-  #mayShare(paths: PathTable, path: number): boolean {
+  private mayShare(paths: PathTable, path: number): boolean {
     if (path === this.best || this.settings.asPaths === 'relax') return true;
     const [set, bestSet] = [paths.set[path]!, paths.set[this.best]!];
     if (this.peers[paths.owner[path]! - 1]!.isInternal) return this.store.samePath(set, bestSet);

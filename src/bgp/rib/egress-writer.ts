@@ -29,13 +29,13 @@ type HopSource = 'self' | 'set';
 
 export class EgressWriter {
   /** two in turn: the packer writes the attributes of MP_REACH_NLRI only when it closes the message */
-  #out = new ByteWriter(4096);
-  #lastOut = new ByteWriter(4096);
-  readonly #cursor = new AttributeSetCursor();
-  readonly #hopSource: HopSource;
-  readonly #drop = new Uint8Array(256);
-  #hop4: number | null = null;
-  #hopMp: Uint8Array | null = null;
+  private out = new ByteWriter(4096);
+  private lastOut = new ByteWriter(4096);
+  private readonly cursor = new AttributeSetCursor();
+  private readonly hopSource: HopSource;
+  private readonly drop = new Uint8Array(256);
+  private hop4: number | null = null;
+  private hopMp: Uint8Array | null = null;
 
   constructor(
     private readonly peer: RibPeer,
@@ -45,8 +45,8 @@ export class EgressWriter {
     private readonly localAsn: number,
   ) {
     const { internalNextHop } = peer.settings;
-    this.#hopSource = peer.isInternal && internalNextHop === 'unchanged' ? 'set' : 'self';
-    if (!peer.isInternal) for (const code of INTERNAL_ONLY) this.#drop[code] = 1;
+    this.hopSource = peer.isInternal && internalNextHop === 'unchanged' ? 'set' : 'self';
+    if (!peer.isInternal) for (const code of INTERNAL_ONLY) this.drop[code] = 1;
   }
 
   begin(): void {
@@ -62,56 +62,56 @@ export class EgressWriter {
     const { store, peer } = this;
     const set = setOfWant(want);
     const { context } = peer.settings;
-    if (!this.#findNextHop(set)) return false;
+    if (!this.findNextHop(set)) return false;
     const isInternal = peer.isInternal;
     const hasLocalPref = (store.columns.marks[set]! & MARK.hasLocalPref) !== 0;
-    this.#drop[CODE.med] = keepsMed(want) ? 0 : 1;
-    this.#drop[CODE.nextHop] = this.#hop4 === null ? 1 : 0;
+    this.drop[CODE.med] = keepsMed(want) ? 0 : 1;
+    this.drop[CODE.nextHop] = this.hop4 === null ? 1 : 0;
     const rewrite: EgressRewrite = {
-      drop: this.#drop,
+      drop: this.drop,
       prependAsn: isInternal ? 0 : this.localAsn,
-      nextHop: this.#hop4,
+      nextHop: this.hop4,
       localPref: isInternal && !hasLocalPref ? DEFAULT_LOCAL_PREF : null,
     };
-    const out = this.#lastOut;
-    this.#lastOut = this.#out;
-    this.#out = out;
+    const out = this.lastOut;
+    this.lastOut = this.out;
+    this.out = out;
     out.rewind();
     writeEgressAttributes(store.bytes, store.startOf(set), store.endOf(set), rewrite, context, out);
-    return packer.announce(this.family, out.peek(), this.#hopMp);
+    return packer.announce(this.family, out.peek(), this.hopMp);
   }
 
   /** Fills {@link #hop4} or {@link #hopMp}, whichever the route goes out with; false where there is none. */
-  #findNextHop(set: number): boolean {
-    this.#hop4 = null;
-    this.#hopMp = null;
-    const isReceived = this.#hopSource === 'set' && (this.store.columns.marks[set]! & MARK.hasNextHop) !== 0;
-    if (isReceived) this.#receivedNextHop(set);
-    else this.#ownNextHop();
-    const hopMp = this.#hopMp as Uint8Array | null;
-    if (hopMp === null) return this.#hop4 !== null;
+  private findNextHop(set: number): boolean {
+    this.hop4 = null;
+    this.hopMp = null;
+    const isReceived = this.hopSource === 'set' && (this.store.columns.marks[set]! & MARK.hasNextHop) !== 0;
+    if (isReceived) this.receivedNextHop(set);
+    else this.ownNextHop();
+    const hopMp = this.hopMp as Uint8Array | null;
+    if (hopMp === null) return this.hop4 !== null;
     if (hopMp.length === 4) return true;
     const { extendedNextHop } = this.peer.settings.context;
     return afiOf(this.family) === AFI.ipv6 || extendedNextHop.has(this.family);
   }
 
-  #ownNextHop(): void {
+  private ownNextHop(): void {
     const { nextHop4, nextHop6 } = this.peer.settings;
-    if (this.family === IPV4_UNICAST && nextHop4 !== null) this.#hop4 = nextHop4;
-    else this.#hopMp = nextHop6;
+    if (this.family === IPV4_UNICAST && nextHop4 !== null) this.hop4 = nextHop4;
+    else this.hopMp = nextHop6;
   }
 
-  #receivedNextHop(set: number): void {
+  private receivedNextHop(set: number): void {
     const { bytes, view } = this.store;
-    const cursor = this.#cursor;
+    const cursor = this.cursor;
     cursor.reset(bytes, this.store.startOf(set), this.store.endOf(set));
     while (cursor.next()) {
-      if (cursor.code === CODE.nextHop) this.#hop4 = view.getUint32(cursor.valueAt);
+      if (cursor.code === CODE.nextHop) this.hop4 = view.getUint32(cursor.valueAt);
       if (cursor.code !== CODE.mpReach) continue;
       const at = cursor.valueAt + 4;
       const end = at + bytes[cursor.valueAt + 3]!;
-      if (this.family === IPV4_UNICAST && end - at === 4) this.#hop4 = view.getUint32(at);
-      else this.#hopMp = bytes.subarray(at, end);
+      if (this.family === IPV4_UNICAST && end - at === 4) this.hop4 = view.getUint32(at);
+      else this.hopMp = bytes.subarray(at, end);
     }
   }
 }

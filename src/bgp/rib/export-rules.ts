@@ -39,9 +39,9 @@ const GOES_DOWN_ONLY: ReadonlySet<Role | null> = new Set<Role>(['customer', 'pee
 const MARKS_EGRESS: ReadonlySet<Role | null> = new Set<Role>(['provider', 'peer', 'rs']);
 
 export class ExportRules {
-  #memoKey = -1;
-  #memo = NOTHING;
-  #made: number[] = [];
+  private memoKey = -1;
+  private memo = NOTHING;
+  private made: number[] = [];
 
   constructor(
     private readonly peer: RibPeer,
@@ -51,15 +51,15 @@ export class ExportRules {
 
   /** A batch begins: set numbers may mean other sets than before. */
   begin(): void {
-    this.#memoKey = -1;
+    this.memoKey = -1;
   }
 
   /** The batch is done: sets that were made for it and not retained are freed. */
   end(): void {
     this.peer.exportPolicy.discardUnused();
-    if (this.#made.length === 0) return;
-    for (const set of this.#made) this.store.discardUnused(set);
-    this.#made.length = 0;
+    if (this.made.length === 0) return;
+    for (const set of this.made) this.store.discardUnused(set);
+    this.made.length = 0;
   }
 
   /**
@@ -81,17 +81,17 @@ export class ExportRules {
     const isLongLived = stale === STALE.longLived;
     const key =
       8 * set + (isLongLived ? 4 : 0) + (source.row === LOCAL_PEER ? 2 : 0) + (source.isInternal ? 1 : 0);
-    if (key === this.#memoKey) return this.#memo;
-    const mayLeave = this.#mayLeave(source, set) && (!isLongLived || this.peer.settings.takesLongLivedStale);
-    let want = mayLeave ? this.#accepted(source, set, w0, w1, w2, w3, length) : NOTHING;
-    if (isLongLived && want !== NOTHING) want = this.#marked(want);
+    if (key === this.memoKey) return this.memo;
+    const mayLeave = this.mayLeave(source, set) && (!isLongLived || this.peer.settings.takesLongLivedStale);
+    let want = mayLeave ? this.accepted(source, set, w0, w1, w2, w3, length) : NOTHING;
+    if (isLongLived && want !== NOTHING) want = this.marked(want);
     // a policy that looks at the prefix has to be asked for each
-    this.#memoKey = exportPolicy.asksPrefix ? -1 : key;
-    this.#memo = want;
+    this.memoKey = exportPolicy.asksPrefix ? -1 : key;
+    this.memo = want;
     return want;
   }
 
-  #mayLeave(source: RibPeer, set: number): boolean {
+  private mayLeave(source: RibPeer, set: number): boolean {
     const { columns, bytes, view } = this.store;
     const { context, role, takesLongLivedStale } = this.peer.settings;
     const marks = columns.marks[set]!;
@@ -113,13 +113,13 @@ export class ExportRules {
   }
 
   /** With LLGR_STALE, whatever the policy made of the communities: RFC 9494 section 4.2. */
-  #marked(want: number): number {
+  private marked(want: number): number {
     const set = changeSet(this.store, setOfWant(want), { addCommunities: [COMMUNITY.llgrStale] });
-    this.#made.push(set);
+    this.made.push(set);
     return 1 + 2 * set + (keepsMed(want) ? 1 : 0);
   }
 
-  #accepted(
+  private accepted(
     source: RibPeer,
     set: number,
     w0: number,
@@ -135,7 +135,7 @@ export class ExportRules {
     const { setsMed } = exportPolicy;
     if (MARKS_EGRESS.has(settings.role) && (columns.marks[out]! & MARK.hasOtc) === 0) {
       out = changeSet(this.store, out, { onlyToCustomer: this.localAsn });
-      this.#made.push(out);
+      this.made.push(out);
     }
     return 1 + 2 * out + (isInternal || source.row === LOCAL_PEER || setsMed ? 1 : 0);
   }

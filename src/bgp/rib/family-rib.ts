@@ -47,7 +47,7 @@ export class FamilyRib implements OutFamily {
   /** next-hop set of each prefix */
   hops: Uint32Array<ArrayBuffer>;
   /** Adj-RIBs-Out that hold the row */
-  #holds: Uint16Array<ArrayBuffer>;
+  private holds: Uint16Array<ArrayBuffer>;
 
   /** by peer: paths, paths that take part in the choice, best paths */
   received = new Uint32Array(8);
@@ -60,10 +60,10 @@ export class FamilyRib implements OutFamily {
   /** grows with every change of a best path, its attributes or its next hops */
   version = 0;
   /** {@link DUE} and {@link TELL} of each prefix whose choice is deferred */
-  #dirty = new Uint8Array(0);
-  #dirtyCause = new Uint32Array(0);
-  #queue: number[] = [];
-  #queueAt = 0;
+  private dirty = new Uint8Array(0);
+  private dirtyCause = new Uint32Array(0);
+  private queue: number[] = [];
+  private queueAt = 0;
   readonly outs: AdjRibOut[] = [];
   /** peer row of each of {@link outs} */
   readonly outPeers: number[] = [];
@@ -81,7 +81,7 @@ export class FamilyRib implements OutFamily {
     this.first = new Uint32Array(room);
     this.best = new Uint32Array(room);
     this.hops = new Uint32Array(room);
-    this.#holds = new Uint16Array(room);
+    this.holds = new Uint16Array(room);
   }
 
   addPeer(row: number): void {
@@ -97,7 +97,7 @@ export class FamilyRib implements OutFamily {
     this.outPeers.push(peer);
     if (paths === 'all') this.allPathsOuts++;
     for (let prefix = 0; prefix < this.table.rows; prefix++) {
-      if (this.best[prefix] !== 0 && this.table.isUsed(prefix)) this.#markFor(out, peer, prefix);
+      if (this.best[prefix] !== 0 && this.table.isUsed(prefix)) this.markFor(out, peer, prefix);
     }
   }
 
@@ -112,12 +112,12 @@ export class FamilyRib implements OutFamily {
   }
 
   hold(prefix: number): void {
-    this.#holds[prefix]!++;
+    this.holds[prefix]!++;
   }
 
   unhold(prefix: number): void {
-    this.#holds[prefix]!--;
-    this.#freeIfUnused(prefix);
+    this.holds[prefix]!--;
+    this.freeIfUnused(prefix);
   }
 
   /** Whether a prefix that begins with `w0` can have a unicast route: not one inside multicast or link-local space. */
@@ -153,7 +153,7 @@ export class FamilyRib implements OutFamily {
     const { paths } = this;
     const { store } = this.parts;
     const prefix = this.table.intern(w0, w1, w2, w3, length);
-    if (prefix >= this.first.length) this.#grow();
+    if (prefix >= this.first.length) this.grow();
     let path = this.first[prefix] === 0 ? NOBODY : this.pathOf(prefix, peer, pathId);
     if (path < 0) {
       path = paths.add(prefix, peer, pathId);
@@ -167,7 +167,7 @@ export class FamilyRib implements OutFamily {
       paths.set[path] = set;
       paths.excluded[path] = excluded;
       if (excluded === EXCLUDED.no) this.accepted[peer]!++;
-      this.#decide(prefix, path);
+      this.decide(prefix, path);
       return;
     }
     const wasStale = paths.stale[path];
@@ -179,10 +179,10 @@ export class FamilyRib implements OutFamily {
       paths.sinceS[path] = this.parts.nowS;
     }
     const isChanged = paths.set[path] !== set || paths.excluded[path] !== excluded;
-    if (isChanged) this.#replace(path, set, excluded);
+    if (isChanged) this.replace(path, set, excluded);
     // only now: `set` may be what was received before
     if (before !== received) store.release(before);
-    if (isChanged || wasStale === STALE.longLived) this.#decide(prefix, path);
+    if (isChanged || wasStale === STALE.longLived) this.decide(prefix, path);
   }
 
   /** The import rules now make `set` of what the peer announced. */
@@ -191,8 +191,8 @@ export class FamilyRib implements OutFamily {
     // no policy makes a unicast route of it
     if (paths.excluded[path] === EXCLUDED.notUnicast) return;
     if (paths.set[path] === set && paths.excluded[path] === excluded) return;
-    this.#replace(path, set, excluded);
-    this.#decide(paths.prefix[path]!, path);
+    this.replace(path, set, excluded);
+    this.decide(paths.prefix[path]!, path);
   }
 
   /** The peer withdraws a path; nothing happens where it has none. */
@@ -215,15 +215,15 @@ export class FamilyRib implements OutFamily {
     const { paths } = this;
     const prefix = paths.prefix[path]!;
     const peer = paths.owner[path]! - 1;
-    this.#unlink(prefix, path);
+    this.unlink(prefix, path);
     this.received[peer]!--;
     if (paths.excluded[path] === EXCLUDED.no) this.accepted[peer]!--;
-    if (this.best[prefix] === path + 1) this.#forgetBest(prefix, peer);
+    if (this.best[prefix] === path + 1) this.forgetBest(prefix, peer);
     this.parts.store.release(paths.set[path]!);
     this.parts.store.release(paths.received[path]!);
     paths.remove(path);
-    this.#decide(prefix, NOBODY);
-    this.#freeIfUnused(prefix);
+    this.decide(prefix, NOBODY);
+    this.freeIfUnused(prefix);
   }
 
   /** The path has become stale, or is no longer. */
@@ -233,11 +233,11 @@ export class FamilyRib implements OutFamily {
     paths.stale[path] = stale;
     // only long-lived stale paths are chosen differently
     if (before !== stale && (before === STALE.longLived || stale === STALE.longLived)) {
-      this.#decide(paths.prefix[path]!, path);
+      this.decide(paths.prefix[path]!, path);
     }
   }
 
-  #replace(path: number, set: number, excluded: number): void {
+  private replace(path: number, set: number, excluded: number): void {
     const { paths } = this;
     const { store } = this.parts;
     const peer = paths.owner[path]! - 1;
@@ -250,12 +250,12 @@ export class FamilyRib implements OutFamily {
   }
 
   /** Chooses again; `changed` is a path that is new, has other attributes or another state. */
-  #decide(prefix: number, changed: number): void {
+  private decide(prefix: number, changed: number): void {
     const { paths, parts } = this;
     const first = this.first[prefix]! - 1;
     const before = this.best[prefix]! - 1;
     if (parts.isDeferring && first >= 0 && paths.next[first]! >= 0) {
-      this.#defer(prefix, changed >= 0 && changed === before ? DUE | TELL : DUE);
+      this.defer(prefix, changed >= 0 && changed === before ? DUE | TELL : DUE);
       return;
     }
     let best = NOBODY;
@@ -263,63 +263,63 @@ export class FamilyRib implements OutFamily {
     if (first >= 0 && paths.next[first]! < 0) {
       if (paths.excluded[first] === EXCLUDED.no) {
         best = first;
-        hops = this.#soloHops(first);
+        hops = this.soloHops(first);
       }
     } else if (first >= 0) {
       parts.choice.choose(paths, first);
       best = parts.choice.best;
-      hops = this.#sharedHops();
+      hops = this.sharedHops();
     }
-    if (best !== before) this.#setBest(prefix, before, best);
-    if (hops !== this.hops[prefix]) this.#setHops(prefix, hops);
-    if (best !== before || (changed >= 0 && changed === best)) this.#markBest(prefix);
-    else if (this.allPathsOuts > 0) this.#markAll(prefix);
+    if (best !== before) this.setBest(prefix, before, best);
+    if (hops !== this.hops[prefix]) this.setHops(prefix, hops);
+    if (best !== before || (changed >= 0 && changed === best)) this.markBest(prefix);
+    else if (this.allPathsOuts > 0) this.markAll(prefix);
   }
 
   /** Prefixes whose choice is due. */
   get deferredCount(): number {
-    return this.#queue.length - this.#queueAt;
+    return this.queue.length - this.queueAt;
   }
 
   /** Makes the choice of up to `most` prefixes that it is due for; true where some are left. */
   settle(most: number): boolean {
-    for (let n = 0; n < most && this.#queueAt < this.#queue.length; n++) {
-      this.settlePrefix(this.#queue[this.#queueAt++]!);
+    for (let n = 0; n < most && this.queueAt < this.queue.length; n++) {
+      this.settlePrefix(this.queue[this.queueAt++]!);
     }
-    if (this.#queueAt < this.#queue.length) return true;
-    this.#queue = [];
-    this.#queueAt = 0;
+    if (this.queueAt < this.queue.length) return true;
+    this.queue = [];
+    this.queueAt = 0;
     return false;
   }
 
   /** The choice of one prefix, where it is due. */
   settlePrefix(prefix: number): void {
-    const state = prefix < this.#dirty.length ? this.#dirty[prefix]! : 0;
+    const state = prefix < this.dirty.length ? this.dirty[prefix]! : 0;
     if (state === 0) return;
     const { parts } = this;
-    this.#dirty[prefix] = 0;
+    this.dirty[prefix] = 0;
     const { isDeferring } = parts;
     parts.isDeferring = false;
-    parts.onCause?.(this.#dirtyCause[prefix]!);
-    this.#decide(prefix, (state & TELL) !== 0 ? this.best[prefix]! - 1 : NOBODY);
+    parts.onCause?.(this.dirtyCause[prefix]!);
+    this.decide(prefix, (state & TELL) !== 0 ? this.best[prefix]! - 1 : NOBODY);
     parts.isDeferring = isDeferring;
     this.unhold(prefix);
   }
 
-  #defer(prefix: number, state: number): void {
-    if (prefix >= this.#dirty.length) {
-      this.#dirty = grownColumn(this.#dirty, this.table.capacity);
-      this.#dirtyCause = grownColumn(this.#dirtyCause, this.table.capacity);
+  private defer(prefix: number, state: number): void {
+    if (prefix >= this.dirty.length) {
+      this.dirty = grownColumn(this.dirty, this.table.capacity);
+      this.dirtyCause = grownColumn(this.dirtyCause, this.table.capacity);
     }
-    if (this.#dirty[prefix] === 0) {
+    if (this.dirty[prefix] === 0) {
       this.hold(prefix);
-      this.#queue.push(prefix);
+      this.queue.push(prefix);
     }
-    this.#dirty[prefix]! |= state;
-    this.#dirtyCause[prefix] = this.parts.cause;
+    this.dirty[prefix]! |= state;
+    this.dirtyCause[prefix] = this.parts.cause;
   }
 
-  #setBest(prefix: number, before: number, best: number): void {
+  private setBest(prefix: number, before: number, best: number): void {
     const { owner } = this.paths;
     if (before >= 0) {
       this.chosen[owner[before]! - 1]!--;
@@ -333,14 +333,14 @@ export class FamilyRib implements OutFamily {
   }
 
   /** The best path is about to go: its row may soon be another path's. */
-  #forgetBest(prefix: number, peer: number): void {
+  private forgetBest(prefix: number, peer: number): void {
     this.best[prefix] = 0;
     this.bestCount--;
     this.chosen[peer]!--;
-    this.#markBest(prefix);
+    this.markBest(prefix);
   }
 
-  #soloHops(path: number): number {
+  private soloHops(path: number): number {
     const { columns } = this.parts.store;
     const set = this.paths.set[path]!;
     if (this.paths.owner[path] === LOCAL_PEER + 1 || (columns.marks[set]! & MARK.hasNextHop) === 0) {
@@ -349,7 +349,7 @@ export class FamilyRib implements OutFamily {
     return this.parts.hopSets.internOne(columns.nextHop[set]!, this.parts.nowS);
   }
 
-  #sharedHops(): number {
+  private sharedHops(): number {
     const { choice, hopSets, store, nowS } = this.parts;
     const { nextHop } = store.columns;
     if (choice.shared.length === 1)
@@ -360,7 +360,7 @@ export class FamilyRib implements OutFamily {
     );
   }
 
-  #setHops(prefix: number, hops: number): void {
+  private setHops(prefix: number, hops: number): void {
     const { parts } = this;
     const before = this.hops[prefix]!;
     parts.hopSets.retain(hops);
@@ -371,18 +371,18 @@ export class FamilyRib implements OutFamily {
     parts.hopSets.release(before, parts.nowS);
   }
 
-  #markBest(prefix: number): void {
+  private markBest(prefix: number): void {
     this.version++;
     const { outs, outPeers } = this;
-    for (let i = 0; i < outs.length; i++) this.#markFor(outs[i]!, outPeers[i]!, prefix);
+    for (let i = 0; i < outs.length; i++) this.markFor(outs[i]!, outPeers[i]!, prefix);
   }
 
-  #markAll(prefix: number): void {
+  private markAll(prefix: number): void {
     for (const out of this.outs) out.mark(prefix);
   }
 
   /** A peer that has nothing of the prefix and announced its only path itself has nothing to be told. */
-  #markFor(out: AdjRibOut, peer: number, prefix: number): void {
+  private markFor(out: AdjRibOut, peer: number, prefix: number): void {
     const best = this.best[prefix]! - 1;
     if (!out.hasAnnounced(prefix)) {
       if (best < 0) return;
@@ -391,7 +391,7 @@ export class FamilyRib implements OutFamily {
     out.mark(prefix);
   }
 
-  #unlink(prefix: number, path: number): void {
+  private unlink(prefix: number, path: number): void {
     const { next } = this.paths;
     let before = this.first[prefix]! - 1;
     if (before === path) {
@@ -402,15 +402,15 @@ export class FamilyRib implements OutFamily {
     next[before] = next[path]!;
   }
 
-  #freeIfUnused(prefix: number): void {
-    if (this.first[prefix] === 0 && this.#holds[prefix] === 0) this.table.remove(prefix);
+  private freeIfUnused(prefix: number): void {
+    if (this.first[prefix] === 0 && this.holds[prefix] === 0) this.table.remove(prefix);
   }
 
-  #grow(): void {
+  private grow(): void {
     const rows = this.table.capacity;
     this.first = grownColumn(this.first, rows);
     this.best = grownColumn(this.best, rows);
     this.hops = grownColumn(this.hops, rows);
-    this.#holds = grownColumn(this.#holds, rows);
+    this.holds = grownColumn(this.holds, rows);
   }
 }

@@ -23,13 +23,13 @@ export class ImportRules {
   set = 0;
   excluded = 0;
 
-  #incoming = 0;
+  private incoming = 0;
   /** {@link #incoming} after what does not depend on the prefix */
-  #marked = 0;
-  #isSettled = true;
-  #lastAccepted = -1;
-  #lastLowered = -1;
-  readonly #made: number[] = [];
+  private marked = 0;
+  private isSettled = true;
+  private lastAccepted = -1;
+  private lastLowered = -1;
+  private readonly made: number[] = [];
 
   constructor(
     private readonly peer: RibPeer,
@@ -39,25 +39,25 @@ export class ImportRules {
 
   /** The prefixes that follow have `set`. False = {@link set} and {@link excluded} hold for each of them. */
   begin(set: number): boolean {
-    this.#incoming = set;
-    this.#marked = set;
+    this.incoming = set;
+    this.marked = set;
     this.set = set;
-    this.excluded = this.#reasonAgainst(set);
-    this.#isSettled = true;
+    this.excluded = this.reasonAgainst(set);
+    this.isSettled = true;
     if (this.excluded !== EXCLUDED.no) return false;
     const { settings, importPolicy } = this.peer;
     const marks = this.store.columns.marks[set]!;
     if (MARKS_INGRESS.has(settings.role) && (marks & MARK.hasOtc) === 0) {
-      this.#marked = this.#make(set, { onlyToCustomer: settings.context.peerAsn });
+      this.marked = this.make(set, { onlyToCustomer: settings.context.peerAsn });
     }
     const isPlain = settings.import === 'all' && (marks & MARK.gracefulShutdown) === 0;
     if (isPlain) {
-      this.set = this.#marked;
+      this.set = this.marked;
       return false;
     }
-    this.#lastAccepted = -1;
+    this.lastAccepted = -1;
     importPolicy.reset();
-    this.#isSettled = false;
+    this.isSettled = false;
     if (importPolicy.asksPrefix) return true;
     this.forPrefix(0, 0, 0, 0, 0);
     return false;
@@ -65,38 +65,38 @@ export class ImportRules {
 
   /** Fills {@link set} and {@link excluded} for one prefix. */
   forPrefix(w0: number, w1: number, w2: number, w3: number, length: number): void {
-    const accepted = this.peer.importPolicy.apply(this.#marked, w0, w1, w2, w3, length);
+    const accepted = this.peer.importPolicy.apply(this.marked, w0, w1, w2, w3, length);
     this.excluded = accepted === REJECTED ? EXCLUDED.policy : EXCLUDED.no;
-    this.set = accepted === REJECTED ? this.#incoming : this.#lowered(accepted);
+    this.set = accepted === REJECTED ? this.incoming : this.lowered(accepted);
   }
 
   /** The UPDATE is done: sets that no path took up are freed. */
   end(): void {
-    if (!this.#isSettled) this.peer.importPolicy.discardUnused();
-    this.store.discardUnused(this.#incoming);
-    if (this.#made.length === 0) return;
-    for (const set of this.#made) this.store.discardUnused(set);
-    this.#made.length = 0;
+    if (!this.isSettled) this.peer.importPolicy.discardUnused();
+    this.store.discardUnused(this.incoming);
+    if (this.made.length === 0) return;
+    for (const set of this.made) this.store.discardUnused(set);
+    this.made.length = 0;
   }
 
   /** A route that is about to go gets the lowest preference, whatever the policy says (RFC 8326). */
-  #lowered(set: number): number {
+  private lowered(set: number): number {
     const { columns } = this.store;
     if ((columns.marks[set]! & MARK.gracefulShutdown) === 0 || this.peer.isInternal) return set;
-    if (set !== this.#lastAccepted) {
-      this.#lastAccepted = set;
-      this.#lastLowered = this.#make(set, { localPref: GSHUT_LOCAL_PREF });
+    if (set !== this.lastAccepted) {
+      this.lastAccepted = set;
+      this.lastLowered = this.make(set, { localPref: GSHUT_LOCAL_PREF });
     }
-    return this.#lastLowered;
+    return this.lastLowered;
   }
 
-  #make(set: number, changes: Parameters<typeof changeSet>[2]): number {
+  private make(set: number, changes: Parameters<typeof changeSet>[2]): number {
     const made = changeSet(this.store, set, changes);
-    this.#made.push(made);
+    this.made.push(made);
     return made;
   }
 
-  #reasonAgainst(set: number): number {
+  private reasonAgainst(set: number): number {
     const { columns } = this.store;
     const { role, context } = this.peer.settings;
     const marks = columns.marks[set]!;
@@ -107,10 +107,10 @@ export class ImportRules {
       if (role === 'peer' && columns.onlyToCustomer[set] !== context.peerAsn) return EXCLUDED.routeLeak;
     }
     if ((marks & MARK.hasNextHop) === 0) return EXCLUDED.unresolvable;
-    return this.#reasonAgainstHop(columns.nextHop[set]!);
+    return this.reasonAgainstHop(columns.nextHop[set]!);
   }
 
-  #reasonAgainstHop(hop: number): number {
+  private reasonAgainstHop(hop: number): number {
     const kind = this.nextHops.kinds[hop]!;
     if (kind === NEXT_HOP_KIND.own) return EXCLUDED.ownNextHop;
     if (kind !== NEXT_HOP_KIND.remote) return EXCLUDED.no;

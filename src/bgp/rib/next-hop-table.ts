@@ -45,15 +45,15 @@ export class NextHopTable {
   readonly lastUsedS: number[] = [];
 
   /** attribute sets that name the hop */
-  readonly #references: number[] = [];
-  readonly #keys: (number | string)[] = [];
-  readonly #rowOf = new Map<number | string, number>();
-  readonly #resting = new RowQueue();
-  readonly #free: number[] = [];
-  #lastKey: number | string = '';
-  #lastRow = -1;
-  #nextPlace = 0;
-  #nowS = 0;
+  private readonly references: number[] = [];
+  private readonly keys: (number | string)[] = [];
+  private readonly rowOf = new Map<number | string, number>();
+  private readonly resting = new RowQueue();
+  private readonly free: number[] = [];
+  private lastKey: number | string = '';
+  private lastRow = -1;
+  private nextPlace = 0;
+  private nowS = 0;
 
   /** `keepS`: how long the place of a hop without use is remembered; 0 where places do not matter */
   constructor(
@@ -63,7 +63,7 @@ export class NextHopTable {
 
   /** Row of the hop, which one more attribute set holds until {@link release}. */
   holdIpv4(word: number): number {
-    return this.#hold(word, word, 0, 0, 0);
+    return this.hold(word, word, 0, 0, 0);
   }
 
   /** The same; `view[at ..]` holds 16 octets, or 32 of which the second half is link-local. */
@@ -73,88 +73,88 @@ export class NextHopTable {
       (view.getUint32(at) | view.getUint32(at + 4) | view.getUint32(at + 8) | view.getUint32(at + 12)) === 0;
     const from = isUnspecified ? at + 16 : at;
     const words = [0, 4, 8, 12].map((i) => view.getUint32(from + i));
-    return this.#hold(words.join(':'), words[0]!, words[1]!, words[2]!, words[3]!);
+    return this.hold(words.join(':'), words[0]!, words[1]!, words[2]!, words[3]!);
   }
 
   /** An attribute set that held the hop is gone. */
   release(row: number): void {
-    this.#references[row]!--;
-    this.#restIfUnused(row);
+    this.references[row]!--;
+    this.restIfUnused(row);
   }
 
   /** The hop is in one more set from now on. */
   use(row: number, nowS: number): void {
     const isForgotten = this.uses[row] === 0 && nowS - this.lastUsedS[row]! > this.keepS;
-    if (this.places[row]! < 0 || isForgotten) this.places[row] = this.#nextPlace++;
+    if (this.places[row]! < 0 || isForgotten) this.places[row] = this.nextPlace++;
     this.uses[row]!++;
-    this.#nowS = nowS;
-    this.#resting.remove(row);
+    this.nowS = nowS;
+    this.resting.remove(row);
   }
 
   leave(row: number, nowS: number): void {
     this.uses[row]!--;
     this.lastUsedS[row] = nowS;
-    this.#nowS = nowS;
-    this.#restIfUnused(row);
+    this.nowS = nowS;
+    this.restIfUnused(row);
   }
 
   compareByAddress(a: number, b: number): number {
     return compareAddresses(this.addresses[a]!, this.addresses[b]!);
   }
 
-  #hold(key: number | string, w0: number, w1: number, w2: number, w3: number): number {
-    if (key !== this.#lastKey) {
-      this.#lastRow = this.#rowOf.get(key) ?? this.#add(key, w0, w1, w2, w3);
-      this.#lastKey = key;
+  private hold(key: number | string, w0: number, w1: number, w2: number, w3: number): number {
+    if (key !== this.lastKey) {
+      this.lastRow = this.rowOf.get(key) ?? this.add(key, w0, w1, w2, w3);
+      this.lastKey = key;
     }
-    const row = this.#lastRow;
-    this.#references[row]!++;
-    this.#resting.remove(row);
+    const row = this.lastRow;
+    this.references[row]!++;
+    this.resting.remove(row);
     return row;
   }
 
-  #add(key: number | string, w0: number, w1: number, w2: number, w3: number): number {
-    this.#forgetRested();
-    const row = this.#free.pop() ?? this.addresses.length;
+  private add(key: number | string, w0: number, w1: number, w2: number, w3: number): number {
+    this.forgetRested();
+    const row = this.free.pop() ?? this.addresses.length;
     const address = typeof key === 'number' ? ipv4(w0) : ipv6(w0, w1, w2, w3);
     this.addresses[row] = address;
-    this.kinds[row] = this.#kindOf(address);
+    this.kinds[row] = this.kindOf(address);
     this.uses[row] = 0;
     this.places[row] = -1;
     this.lastUsedS[row] = 0;
-    this.#references[row] = 0;
-    this.#keys[row] = key;
-    this.#rowOf.set(key, row);
+    this.references[row] = 0;
+    this.keys[row] = key;
+    this.rowOf.set(key, row);
     return row;
   }
 
-  #restIfUnused(row: number): void {
-    if (this.#references[row] !== 0 || this.uses[row] !== 0) return;
-    if (this.places[row]! < 0 || this.keepS === 0) this.#forget(row);
+  private restIfUnused(row: number): void {
+    if (this.references[row] !== 0 || this.uses[row] !== 0) return;
+    if (this.places[row]! < 0 || this.keepS === 0) this.forget(row);
     else {
-      this.#resting.append(row);
-      if (this.#resting.count > MAX_RESTING) this.#forgetRested();
+      this.resting.append(row);
+      if (this.resting.count > MAX_RESTING) this.forgetRested();
     }
   }
 
-  #forgetRested(): void {
-    const resting = this.#resting;
+  private forgetRested(): void {
+    const resting = this.resting;
     while (resting.count > 0) {
       const row = resting.first;
-      if (resting.count <= MAX_RESTING && this.#nowS - this.lastUsedS[row]! <= this.keepS) return;
+      if (resting.count <= MAX_RESTING && this.nowS - this.lastUsedS[row]! <= this.keepS) return;
       resting.remove(row);
-      this.#forget(row);
+      this.forget(row);
     }
   }
 
-  #forget(row: number): void {
-    const key = this.#keys[row]!;
-    this.#rowOf.delete(key);
-    if (key === this.#lastKey) this.#lastKey = '';
-    this.#free.push(row);
+  private forget(row: number): void {
+    const key = this.keys[row]!;
+    this.rowOf.delete(key);
+    if (key === this.lastKey) this.lastKey = '';
+    this.free.push(row);
   }
 
-  #kindOf(address: Address): number {
+  private kindOf(address: Address): number {
     const { connected, ownAddresses } = this.settings;
     if (ownAddresses.some((own) => compareAddresses(own, address) === 0)) return NEXT_HOP_KIND.own;
     if (connected === null || isLinkLocal(address)) return NEXT_HOP_KIND.connected;

@@ -68,7 +68,7 @@ export class PathTable {
   /** every row in use is below */
   rows = 0;
   count = 0;
-  #free = -1;
+  private free = -1;
 
   constructor(room: number = DEFAULT_ROOM) {
     this.prefix = new Uint32Array(room);
@@ -83,7 +83,7 @@ export class PathTable {
   }
 
   add(prefix: number, peer: number, pathId: number): number {
-    const row = this.#newRow();
+    const row = this.newRow();
     this.prefix[row] = prefix;
     this.owner[row] = peer + 1;
     this.pathId[row] = pathId;
@@ -94,26 +94,26 @@ export class PathTable {
 
   remove(row: number): void {
     this.owner[row] = 0;
-    this.next[row] = this.#free;
-    this.#free = row;
+    this.next[row] = this.free;
+    this.free = row;
     this.count--;
     if (this.count === 0) {
       this.rows = 0;
-      this.#free = -1;
+      this.free = -1;
     }
   }
 
-  #newRow(): number {
-    const free = this.#free;
+  private newRow(): number {
+    const free = this.free;
     if (free >= 0) {
-      this.#free = this.next[free]!;
+      this.free = this.next[free]!;
       return free;
     }
-    if (this.rows === this.set.length) this.#grow(2 * this.rows);
+    if (this.rows === this.set.length) this.grow(2 * this.rows);
     return this.rows++;
   }
 
-  #grow(rows: number): void {
+  private grow(rows: number): void {
     this.prefix = grownColumn(this.prefix, rows);
     this.next = grownColumn(this.next, rows);
     this.owner = grownColumn(this.owner, rows);

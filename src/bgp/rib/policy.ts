@@ -48,44 +48,44 @@ export class PolicyRunner {
   readonly asksPrefix: boolean;
   /** the term that decided last sets MED */
   setsMed = false;
-  readonly #acceptsAll: boolean;
-  readonly #terms: readonly PolicyTerm[];
-  readonly #cursor = new AttributeSetCursor();
+  private readonly acceptsAll: boolean;
+  private readonly terms: readonly PolicyTerm[];
+  private readonly cursor = new AttributeSetCursor();
   /** of {@link #memoSet}: which terms' other conditions match, and the changed sets */
-  #memoSet = -1;
-  #matches: boolean[] = [];
-  #changed: number[] = [];
+  private memoSet = -1;
+  private matches: boolean[] = [];
+  private changed: number[] = [];
 
   constructor(
     policy: Policy,
     private readonly store: AttributeStore,
   ) {
-    this.#acceptsAll = policy === 'all';
-    this.#terms = policy === 'all' ? [{ verdict: 'accept' }] : policy === 'none' ? [] : policy;
-    this.asksPrefix = this.#terms.some((term) => term.prefixes !== undefined);
+    this.acceptsAll = policy === 'all';
+    this.terms = policy === 'all' ? [{ verdict: 'accept' }] : policy === 'none' ? [] : policy;
+    this.asksPrefix = this.terms.some((term) => term.prefixes !== undefined);
   }
 
   /** Forgets what it worked out: set numbers are used again once a set has been released. */
   reset(): void {
-    this.#memoSet = -1;
+    this.memoSet = -1;
   }
 
   /** Set that a route of `set` to this prefix gets, interned and not retained; {@link REJECTED} for none. */
   apply(set: number, w0: number, w1: number, w2: number, w3: number, length: number): number {
-    if (this.#acceptsAll) return set;
-    if (set !== this.#memoSet) this.#examine(set);
-    const terms = this.#terms;
+    if (this.acceptsAll) return set;
+    if (set !== this.memoSet) this.examine(set);
+    const terms = this.terms;
     for (let i = 0; i < terms.length; i++) {
-      if (!this.#matches[i]) continue;
+      if (!this.matches[i]) continue;
       const term = terms[i]!;
       if (term.prefixes !== undefined && !inAny(term.prefixes, w0, w1, w2, w3, length)) continue;
       if (term.verdict === 'reject') return REJECTED;
       this.setsMed = term.changes?.med !== undefined;
       if (term.changes === undefined) return set;
-      const changed = this.#changed[i]!;
+      const changed = this.changed[i]!;
       if (changed >= 0) return changed;
-      this.#changed[i] = changeSet(this.store, set, term.changes);
-      return this.#changed[i]!;
+      this.changed[i] = changeSet(this.store, set, term.changes);
+      return this.changed[i]!;
     }
     return REJECTED;
   }
@@ -93,47 +93,47 @@ export class PolicyRunner {
   /** The changed sets that nobody took up are freed; ends with {@link reset}. */
   discardUnused(): void {
     this.reset();
-    if (this.#changed.length === 0) return;
-    for (const set of this.#changed) if (set >= 0) this.store.discardUnused(set);
-    this.#changed.length = 0;
+    if (this.changed.length === 0) return;
+    for (const set of this.changed) if (set >= 0) this.store.discardUnused(set);
+    this.changed.length = 0;
   }
 
-  #examine(set: number): void {
+  private examine(set: number): void {
     this.discardUnused();
-    this.#memoSet = set;
-    this.#matches = this.#terms.map((term) => this.#matchesSet(term, set));
-    this.#changed = this.#terms.map(() => -1);
+    this.memoSet = set;
+    this.matches = this.terms.map((term) => this.matchesSet(term, set));
+    this.changed = this.terms.map(() => -1);
   }
 
-  #matchesSet(term: PolicyTerm, set: number): boolean {
+  private matchesSet(term: PolicyTerm, set: number): boolean {
     const { communities, largeCommunities, pathHas } = term;
-    if (communities !== undefined && !this.#hasCommunity(set, communities)) return false;
-    if (largeCommunities !== undefined && !this.#hasLarge(set, largeCommunities)) return false;
-    return pathHas === undefined || this.#pathHas(set, pathHas);
+    if (communities !== undefined && !this.hasCommunity(set, communities)) return false;
+    if (largeCommunities !== undefined && !this.hasLarge(set, largeCommunities)) return false;
+    return pathHas === undefined || this.pathHas(set, pathHas);
   }
 
-  #seek(set: number, code: number): boolean {
-    this.#cursor.reset(this.store.bytes, this.store.startOf(set), this.store.endOf(set));
-    return this.#cursor.seek(code);
+  private seek(set: number, code: number): boolean {
+    this.cursor.reset(this.store.bytes, this.store.startOf(set), this.store.endOf(set));
+    return this.cursor.seek(code);
   }
 
-  #hasCommunity(set: number, wanted: readonly number[]): boolean {
-    if (!this.#seek(set, CODE.communities)) return false;
-    const { valueAt, valueEnd } = this.#cursor;
+  private hasCommunity(set: number, wanted: readonly number[]): boolean {
+    if (!this.seek(set, CODE.communities)) return false;
+    const { valueAt, valueEnd } = this.cursor;
     return readWords(this.store.view, valueAt, valueEnd).some((one) => wanted.includes(one));
   }
 
-  #hasLarge(set: number, wanted: readonly LargeCommunity[]): boolean {
-    if (!this.#seek(set, CODE.large)) return false;
-    const words = readWords(this.store.view, this.#cursor.valueAt, this.#cursor.valueEnd);
+  private hasLarge(set: number, wanted: readonly LargeCommunity[]): boolean {
+    if (!this.seek(set, CODE.large)) return false;
+    const words = readWords(this.store.view, this.cursor.valueAt, this.cursor.valueEnd);
     return wanted.some(([a, b, c]) =>
       words.some((word, i) => i % 3 === 0 && word === a && words[i + 1] === b && words[i + 2] === c),
     );
   }
 
-  #pathHas(set: number, wanted: readonly number[]): boolean {
-    if (!this.#seek(set, CODE.asPath)) return false;
-    const { valueAt, valueEnd } = this.#cursor;
+  private pathHas(set: number, wanted: readonly number[]): boolean {
+    if (!this.seek(set, CODE.asPath)) return false;
+    const { valueAt, valueEnd } = this.cursor;
     const path = readSegments(this.store.view, valueAt, valueEnd, 4);
     return path.some(({ asns }) => asns.some((asn) => wanted.includes(asn)));
   }

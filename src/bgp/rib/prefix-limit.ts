@@ -56,7 +56,7 @@ class PathCount {
   readonly cursor = new NlriCursor();
   paths: number;
   /** whether a path of the UPDATE is there, as far as it was read */
-  readonly #known = new Map<string, boolean>();
+  private readonly known = new Map<string, boolean>();
 
   constructor(
     private readonly rib: FamilyRib,
@@ -71,13 +71,13 @@ class PathCount {
     const isThere = state === 'present';
     while (cursor.next()) {
       const key = `${cursor.words.join()}/${cursor.length} ${cursor.pathId}`;
-      const wasThere = this.#known.get(key) ?? this.#isInRib();
-      this.#known.set(key, isThere);
+      const wasThere = this.known.get(key) ?? this.isInRib();
+      this.known.set(key, isThere);
       this.paths += Number(isThere) - Number(wasThere);
     }
   }
 
-  #isInRib(): boolean {
+  private isInRib(): boolean {
     const { words, length, pathId } = this.cursor;
     const prefix = this.rib.table.find(words[0]!, words[1]!, words[2]!, words[3]!, length);
     return prefix >= 0 && this.rib.pathOf(prefix, this.peer, pathId) >= 0;

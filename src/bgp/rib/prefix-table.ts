@@ -29,11 +29,11 @@ export class PrefixTable {
   count = 0;
   readonly width: 1 | 4;
 
-  #slots: Uint32Array<ArrayBuffer>;
-  #slotMask: number;
+  private slots: Uint32Array<ArrayBuffer>;
+  private slotMask: number;
   /** first free row below {@link rows}, or -1; the next one is in its first word */
-  #free = -1;
-  readonly #countOfLength = new Uint32Array(129);
+  private free = -1;
+  private readonly countOfLength = new Uint32Array(129);
 
   /** `room`: prefixes that fit before anything grows, a power of two */
   constructor(
@@ -43,8 +43,8 @@ export class PrefixTable {
     this.width = bits === 32 ? 1 : 4;
     this.words = new Uint32Array(room * this.width);
     this.lengths = new Uint8Array(room);
-    this.#slots = new Uint32Array(4 * room);
-    this.#slotMask = 2 * room - 1;
+    this.slots = new Uint32Array(4 * room);
+    this.slotMask = 2 * room - 1;
   }
 
   /** Rows that the columns have room for: columns of others beside this table follow it. */
@@ -58,28 +58,28 @@ export class PrefixTable {
 
   /** Row of the prefix, or -1. Host bits must be zero; IPv4 has its address in `w0`. */
   find(w0: number, w1: number, w2: number, w3: number, length: number): number {
-    const slots = this.#slots;
-    const mask = this.#slotMask;
+    const slots = this.slots;
+    const mask = this.slotMask;
     const hash = hashPrefix(w0, w1, w2, w3, length);
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const row = slots[2 * slot + 1]! - 1;
       if (row < 0) return -1;
-      if (slots[2 * slot] === hash && this.#isPrefix(row, w0, w1, w2, w3, length)) return row;
+      if (slots[2 * slot] === hash && this.isPrefix(row, w0, w1, w2, w3, length)) return row;
     }
   }
 
   /** Row of the prefix, which is added where it is missing. */
   intern(w0: number, w1: number, w2: number, w3: number, length: number): number {
-    const slots = this.#slots;
-    const mask = this.#slotMask;
+    const slots = this.slots;
+    const mask = this.slotMask;
     const hash = hashPrefix(w0, w1, w2, w3, length);
     let slot = hash & mask;
     for (; ; slot = (slot + 1) & mask) {
       const row = slots[2 * slot + 1]! - 1;
       if (row < 0) break;
-      if (slots[2 * slot] === hash && this.#isPrefix(row, w0, w1, w2, w3, length)) return row;
+      if (slots[2 * slot] === hash && this.isPrefix(row, w0, w1, w2, w3, length)) return row;
     }
-    const row = this.#newRow();
+    const row = this.newRow();
     slots[2 * slot] = hash;
     slots[2 * slot + 1] = row + 1;
     this.lengths[row] = length;
@@ -91,26 +91,26 @@ export class PrefixTable {
       this.words[at + 2] = w2;
       this.words[at + 3] = w3;
     }
-    this.#countOfLength[length]!++;
+    this.countOfLength[length]!++;
     this.count++;
-    if (4 * this.count > 3 * (mask + 1)) this.#growSlots();
+    if (4 * this.count > 3 * (mask + 1)) this.growSlots();
     return row;
   }
 
   remove(row: number): void {
-    const slots = this.#slots;
-    const mask = this.#slotMask;
-    let slot = this.#hashOfRow(row) & mask;
+    const slots = this.slots;
+    const mask = this.slotMask;
+    let slot = this.hashOfRow(row) & mask;
     while (slots[2 * slot + 1] !== row + 1) slot = (slot + 1) & mask;
-    this.#closeGap(slot);
-    this.#countOfLength[this.lengths[row]!]!--;
+    this.closeGap(slot);
+    this.countOfLength[this.lengths[row]!]!--;
     this.lengths[row] = FREE;
-    this.words[row * this.width] = this.#free + 1;
-    this.#free = row;
+    this.words[row * this.width] = this.free + 1;
+    this.free = row;
     this.count--;
     if (this.count === 0) {
       this.rows = 0;
-      this.#free = -1;
+      this.free = -1;
     }
   }
 
@@ -127,7 +127,7 @@ export class PrefixTable {
     accepts: (row: number) => boolean = acceptsAll,
   ): number {
     for (let length = maxLength; length >= 0; length--) {
-      if (this.#countOfLength[length] === 0) continue;
+      if (this.countOfLength[length] === 0) continue;
       const row = this.find(
         (w0 & mask32(length)) >>> 0,
         (w1 & mask32(length - 32)) >>> 0,
@@ -154,7 +154,7 @@ export class PrefixTable {
     );
   }
 
-  #isPrefix(row: number, w0: number, w1: number, w2: number, w3: number, length: number): boolean {
+  private isPrefix(row: number, w0: number, w1: number, w2: number, w3: number, length: number): boolean {
     const { words } = this;
     if (this.lengths[row] !== length) return false;
     if (this.width === 1) return words[row] === w0;
@@ -162,7 +162,7 @@ export class PrefixTable {
     return words[at] === w0 && words[at + 1] === w1 && words[at + 2] === w2 && words[at + 3] === w3;
   }
 
-  #hashOfRow(row: number): number {
+  private hashOfRow(row: number): number {
     const { words } = this;
     const length = this.lengths[row]!;
     if (this.width === 1) return hashPrefix(words[row]!, 0, 0, 0, length);
@@ -170,10 +170,10 @@ export class PrefixTable {
     return hashPrefix(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!, length);
   }
 
-  #newRow(): number {
-    const free = this.#free;
+  private newRow(): number {
+    const free = this.free;
     if (free >= 0) {
-      this.#free = this.words[free * this.width]! - 1;
+      this.free = this.words[free * this.width]! - 1;
       return free;
     }
     if (this.rows === this.lengths.length) {
@@ -184,9 +184,9 @@ export class PrefixTable {
     return this.rows++;
   }
 
-  #growSlots(): void {
-    const old = this.#slots;
-    const mask = 2 * (this.#slotMask + 1) - 1;
+  private growSlots(): void {
+    const old = this.slots;
+    const mask = 2 * (this.slotMask + 1) - 1;
     const slots = new Uint32Array(2 * old.length);
     for (let at = 0; at < old.length; at += 2) {
       if (old[at + 1] === 0) continue;
@@ -195,14 +195,14 @@ export class PrefixTable {
       slots[2 * slot] = old[at]!;
       slots[2 * slot + 1] = old[at + 1]!;
     }
-    this.#slots = slots;
-    this.#slotMask = mask;
+    this.slots = slots;
+    this.slotMask = mask;
   }
 
   /** Empties `slot` and moves back whatever would no longer be found behind it. */
-  #closeGap(slot: number): void {
-    const slots = this.#slots;
-    const mask = this.#slotMask;
+  private closeGap(slot: number): void {
+    const slots = this.slots;
+    const mask = this.slotMask;
     for (let next = (slot + 1) & mask; slots[2 * next + 1] !== 0; next = (next + 1) & mask) {
       const home = slots[2 * next]! & mask;
       if (((next - home) & mask) < ((next - slot) & mask)) continue;

@@ -17,9 +17,9 @@ export class RibFib {
   /** changes whenever a prefix may have another group or a group other next hops */
   version = 0;
   /** by the list of hops, which a set keeps for its whole life */
-  #shared = new WeakMap<readonly number[], NextHopGroup>();
+  private shared = new WeakMap<readonly number[], NextHopGroup>();
   /** by prefix row, where groups are migrated in place */
-  readonly #own = new Map<FamilyRib, Map<number, NextHopGroup>>();
+  private readonly own = new Map<FamilyRib, Map<number, NextHopGroup>>();
 
   constructor(
     private readonly rib: Rib,
@@ -29,13 +29,13 @@ export class RibFib {
   /** The group of the longest prefix with a next hop that covers the address, or null. */
   lookup(family: 4 | 6, w0: number, w1: number, w2: number, w3: number): NextHopGroup | null {
     const rib = family === 4 ? this.rib.ipv4 : this.rib.ipv6;
-    const prefix = this.#match(rib, w0, w1, w2, w3);
+    const prefix = this.longestMatch(rib, w0, w1, w2, w3);
     return prefix < 0 ? null : this.groupOf(rib, prefix);
   }
 
   /** Row of the longest prefix with a next hop that covers the address, or -1. */
   match({ family, w0, w1, w2, w3 }: Address): number {
-    return this.#match(family === 4 ? this.rib.ipv4 : this.rib.ipv6, w0, w1, w2, w3);
+    return this.longestMatch(family === 4 ? this.rib.ipv4 : this.rib.ipv6, w0, w1, w2, w3);
   }
 
   /** The group of a prefix row, or null where it has no next hop. */
@@ -43,22 +43,22 @@ export class RibFib {
     const set = rib.hops[prefix]!;
     if (set === NO_HOPS) return null;
     const hops = this.rib.hopSets.hopsOf(set);
-    if (!this.#migrates) {
-      let group = this.#shared.get(hops);
+    if (!this.migrates) {
+      let group = this.shared.get(hops);
       if (group === undefined) {
-        group = this.#make(hops);
-        this.#shared.set(hops, group);
+        group = this.make(hops);
+        this.shared.set(hops, group);
       }
       return group;
     }
-    let groups = this.#own.get(rib);
+    let groups = this.own.get(rib);
     if (groups === undefined) {
       groups = new Map();
-      this.#own.set(rib, groups);
+      this.own.set(rib, groups);
     }
     let group = groups.get(prefix);
     if (group === undefined) {
-      group = this.#make(hops);
+      group = this.make(hops);
       groups.set(prefix, group);
     }
     return group;
@@ -67,7 +67,7 @@ export class RibFib {
   /** To be called from the RIB's route listener. */
   routeChanged(rib: FamilyRib, prefix: number, after: number): void {
     this.version++;
-    const groups = this.#own.get(rib);
+    const groups = this.own.get(rib);
     const group = groups?.get(prefix);
     if (group === undefined) return;
     if (after === NO_HOPS) groups!.delete(prefix);
@@ -77,20 +77,20 @@ export class RibFib {
   /** Other settings: every group is made afresh. */
   configure(settings: GroupSettings): void {
     this.settings = settings;
-    this.#shared = new WeakMap();
-    this.#own.clear();
+    this.shared = new WeakMap();
+    this.own.clear();
     this.version++;
   }
 
-  get #migrates(): boolean {
+  private get migrates(): boolean {
     return this.settings.select === 'resilient' && this.settings.replace === 'in-place';
   }
 
-  #match(rib: FamilyRib, w0: number, w1: number, w2: number, w3: number): number {
+  private longestMatch(rib: FamilyRib, w0: number, w1: number, w2: number, w3: number): number {
     return rib.table.longestMatch(w0, w1, w2, w3, rib.table.bits, (row) => rib.hops[row] !== NO_HOPS);
   }
 
-  #make(hops: readonly number[]): NextHopGroup {
+  private make(hops: readonly number[]): NextHopGroup {
     return createNextHopGroup(this.settings, weighted(hops), this.rib.nowS);
   }
 }

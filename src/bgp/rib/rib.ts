@@ -84,12 +84,12 @@ export class Rib {
   /** by row; `null` = free */
   readonly peers: (RibPeer | null)[];
 
-  readonly #parts: FamilyRibParts;
-  readonly #imports: (ImportRules | null)[] = [null];
+  private readonly parts: FamilyRibParts;
+  private readonly imports: (ImportRules | null)[] = [null];
   /** Adj-RIBs-Out of each peer by family; none where nothing is exported */
-  readonly #outs: Map<FamilyKey, AdjRibOut>[] = [new Map()];
-  readonly #cursor = new NlriCursor();
-  readonly #octets = new ByteWriter(4096);
+  private readonly outs: Map<FamilyKey, AdjRibOut>[] = [new Map()];
+  private readonly cursor = new NlriCursor();
+  private readonly octets = new ByteWriter(4096);
 
   constructor(readonly settings: RibSettings) {
     this.nextHops = new NextHopTable(settings, settings.order === 'arrival' ? settings.arrivalKeepS : 0);
@@ -97,7 +97,7 @@ export class Rib {
     this.store = new AttributeStore(settings, this.nextHops, room);
     this.hopSets = new NextHopSetTable(this.nextHops, settings.order);
     this.peers = [];
-    this.#parts = {
+    this.parts = {
       store: this.store,
       hopSets: this.hopSets,
       choice: new PathChoice(this.store, this.nextHops, this.peers, settings),
@@ -108,8 +108,8 @@ export class Rib {
       cause: 0,
       onCause: null,
     };
-    this.ipv4 = new FamilyRib(IPV4_UNICAST, 32, this.#parts, room);
-    this.ipv6 = new FamilyRib(IPV6_UNICAST, 128, this.#parts, room);
+    this.ipv4 = new FamilyRib(IPV4_UNICAST, 32, this.parts, room);
+    this.ipv6 = new FamilyRib(IPV6_UNICAST, 128, this.parts, room);
     this.families = [this.ipv4, this.ipv6];
     this.peers.push(new RibPeer(LOCAL_PEER, localSettings(settings), this.store));
   }
@@ -119,16 +119,16 @@ export class Rib {
   }
 
   setTime(nowS: number): void {
-    this.#parts.nowS = nowS;
+    this.parts.nowS = nowS;
   }
 
   get nowS(): number {
-    return this.#parts.nowS;
+    return this.parts.nowS;
   }
 
   /** `listener` hears of every prefix whose next hops change; `null` = nobody does. */
   onRoute(listener: RouteListener | null): void {
-    this.#parts.onRoute = listener;
+    this.parts.onRoute = listener;
   }
 
   /**
@@ -142,14 +142,14 @@ export class Rib {
       row = this.peers.indexOf(null);
       if (row < 0) row = this.peers.length;
       if (row > MAX_PEERS) throw new RangeError(`Rib.peerUp: expected at most ${MAX_PEERS} peers`);
-    } else if (known.state === 'up') this.peerDown(row, this.#familiesOf(known));
+    } else if (known.state === 'up') this.peerDown(row, this.familiesOf(known));
     const peer = new RibPeer(row, settings, this.store);
     this.peers[row] = peer;
-    this.#imports[row] = new ImportRules(peer, this.store, this.nextHops);
-    this.#outs[row] = new Map();
+    this.imports[row] = new ImportRules(peer, this.store, this.nextHops);
+    this.outs[row] = new Map();
     for (const rib of this.families) {
       rib.addPeer(row);
-      if (this.#familiesOf(peer).has(rib.family)) this.#openOut(peer, rib);
+      if (this.familiesOf(peer).has(rib.family)) this.openOut(peer, rib);
     }
     return row;
   }
@@ -162,53 +162,53 @@ export class Rib {
   peerDown(row: number, retain: ReadonlySet<FamilyKey> = new Set(), laterCause = -1): void {
     if (laterCause < 0) this.settle();
     else {
-      this.#parts.cause = laterCause;
-      this.#parts.isDeferring = true;
+      this.parts.cause = laterCause;
+      this.parts.isDeferring = true;
     }
-    const peer = this.#peer(row);
+    const peer = this.peer(row);
     peer.state = 'down';
-    for (const [family, out] of this.#outs[row]!) {
-      this.familyRib(family)!.removeOut(out, this.#pathsFor(peer, family));
+    for (const [family, out] of this.outs[row]!) {
+      this.familyRib(family)!.removeOut(out, this.pathsFor(peer, family));
     }
-    this.#outs[row]!.clear();
+    this.outs[row]!.clear();
     for (const rib of this.families) {
       if (retain.has(rib.family)) this.markStale(row, rib.family);
-      else this.#eachPath(rib, row, (path) => rib.removePath(path));
+      else this.eachPath(rib, row, (path) => rib.removePath(path));
     }
-    this.#parts.isDeferring = false;
-    this.#freeIfUnused(peer);
+    this.parts.isDeferring = false;
+    this.freeIfUnused(peer);
   }
 
   /**
    * The peer has sent an UPDATE that was read into `update` with that context. `treatAsWithdraw` is obeyed; after
    * `sessionReset` nothing is changed.
    */
-  update(row: number, update: UpdateView, context: CodecContext = this.#peer(row).settings.context): void {
+  update(row: number, update: UpdateView, context: CodecContext = this.peer(row).settings.context): void {
     if (update.outcome === OUTCOME.sessionReset) return;
     const { families } = context;
     const { reach, unreach } = update;
     const isAccepted = update.outcome < OUTCOME.treatAsWithdraw;
     if (families === null || families.has(IPV4_UNICAST)) {
       if (update.withdrawnCount > 0) {
-        update.openWithdrawn(this.#cursor);
-        this.#withdrawAll(row, this.ipv4);
+        update.openWithdrawn(this.cursor);
+        this.withdrawAll(row, this.ipv4);
       }
       if (update.nlriCount > 0) {
-        update.openNlri(this.#cursor);
-        if (isAccepted) this.#announceAll(row, this.ipv4, this.#internNlri(update, context));
-        else this.#withdrawAll(row, this.ipv4);
+        update.openNlri(this.cursor);
+        if (isAccepted) this.announceAll(row, this.ipv4, this.internNlri(update, context));
+        else this.withdrawAll(row, this.ipv4);
       }
     }
     const unreachRib = unreach.present && unreach.count > 0 ? this.familyRib(unreach.family) : null;
     if (unreachRib !== null) {
-      update.openSection(this.#cursor, unreach);
-      this.#withdrawAll(row, unreachRib);
+      update.openSection(this.cursor, unreach);
+      this.withdrawAll(row, unreachRib);
     }
     const reachRib = reach.present && reach.count > 0 ? this.familyRib(reach.family) : null;
     if (reachRib === null) return;
-    update.openSection(this.#cursor, reach);
-    if (isAccepted) this.#announceAll(row, reachRib, this.#internNotCanonical(update, context, 'reach'));
-    else this.#withdrawAll(row, reachRib);
+    update.openSection(this.cursor, reach);
+    if (isAccepted) this.announceAll(row, reachRib, this.internNotCanonical(update, context, 'reach'));
+    else this.withdrawAll(row, reachRib);
   }
 
   /**
@@ -216,15 +216,15 @@ export class Rib {
    * same prefixes each prefix is chosen once. `cause` comes back through {@link onCause} when it is.
    */
   updateLater(row: number, update: UpdateView, cause: number): void {
-    this.#parts.cause = cause;
-    this.#parts.isDeferring = true;
+    this.parts.cause = cause;
+    this.parts.isDeferring = true;
     this.update(row, update);
-    this.#parts.isDeferring = false;
+    this.parts.isDeferring = false;
   }
 
   /** `listener` hears before changes that were deferred, with what was said to {@link updateLater}. */
   onCause(listener: (cause: number) => void): void {
-    this.#parts.onCause = listener;
+    this.parts.onCause = listener;
   }
 
   /** Prefixes whose choice is due. */
@@ -248,7 +248,7 @@ export class Rib {
   markStale(row: number, family: FamilyKey): void {
     const rib = this.familyRib(family);
     if (rib === null) return;
-    this.#eachPath(rib, row, (path) => {
+    this.eachPath(rib, row, (path) => {
       // what is long-lived stale stays so until it is announced again
       if (rib.paths.stale[path] === 0) rib.setStale(path, STALE.graceful);
     });
@@ -258,54 +258,54 @@ export class Rib {
   sweepStale(row: number, family: FamilyKey): void {
     this.settle();
     const rib = this.familyRib(family);
-    const peer = this.#peer(row);
+    const peer = this.peer(row);
     if (rib === null) return;
-    this.#eachPath(rib, row, (path) => {
+    this.eachPath(rib, row, (path) => {
       if (rib.paths.stale[path] !== 0) rib.removePath(path);
     });
-    this.#freeIfUnused(peer);
+    this.freeIfUnused(peer);
   }
 
   /** RFC 9494 section 4.2: the peer's stale paths stay, least preferred; those that say NO_LLGR go. */
   keepLongLived(row: number, family: FamilyKey): void {
     this.settle();
     const rib = this.familyRib(family);
-    const peer = this.#peer(row);
+    const peer = this.peer(row);
     if (rib === null) return;
-    this.#eachPath(rib, row, (path) => {
+    this.eachPath(rib, row, (path) => {
       if (rib.paths.stale[path] === 0) return;
       const { marks } = this.store.columns;
       if ((marks[rib.paths.set[path]!]! & MARK.noLlgr) !== 0) rib.removePath(path);
       else rib.setStale(path, STALE.longLived);
     });
-    this.#freeIfUnused(peer);
+    this.freeIfUnused(peer);
   }
 
   /** RFC 2918: the peer wants everything again. */
   routeRefresh(row: number, family: FamilyKey): void {
-    this.#outs[row]?.get(family)?.refresh();
+    this.outs[row]?.get(family)?.refresh();
   }
 
   /** Another import policy: it holds at once for everything that the peer has announced, stale paths among it. */
   setImportPolicy(row: number, policy: Policy): void {
     this.settle();
-    const peer = this.#peer(row);
+    const peer = this.peer(row);
     peer.settings = { ...peer.settings, import: policy };
     peer.importPolicy = new PolicyRunner(policy, this.store);
-    for (const rib of this.families) importAgain(rib, row, this.#imports[row]!);
+    for (const rib of this.families) importAgain(rib, row, this.imports[row]!);
   }
 
   /** Another export policy: what follows from it is pending at once. */
   setExportPolicy(row: number, exportPolicy: Policy): void {
-    const peer = this.#peer(row);
+    const peer = this.peer(row);
     const exportedNothing = peer.settings.export === 'none';
     peer.settings = { ...peer.settings, export: exportPolicy };
     peer.exportPolicy = new PolicyRunner(exportPolicy, this.store);
     for (const rib of this.families) {
-      const out = this.#outs[row]!.get(rib.family);
+      const out = this.outs[row]!.get(rib.family);
       if (out === undefined) continue;
       if (exportedNothing && exportPolicy !== 'none' && !rib.outs.includes(out)) {
-        rib.addOut(row, out, this.#pathsFor(peer, rib.family));
+        rib.addOut(row, out, this.pathsFor(peer, rib.family));
         continue;
       }
       for (let prefix = 0; prefix < rib.table.rows; prefix++) {
@@ -318,11 +318,11 @@ export class Rib {
   announceLocal(prefix: Prefix, attributes: readonly PathAttribute[]): void {
     const rib = prefix.address.family === 4 ? this.ipv4 : this.ipv6;
     const missing = [ORIGIN_IGP, EMPTY_PATH].filter(({ code }) => !attributes.some((a) => a.code === code));
-    const out = this.#octets;
+    const out = this.octets;
     out.rewind();
     const sorted = [...missing, ...attributes].sort((a, b) => a.code - b.code);
     for (const attribute of sorted) encodeAttribute(attribute, out, OFFLINE);
-    const set = this.#internWritten();
+    const set = this.internWritten();
     const { w0, w1, w2, w3 } = prefix.address;
     rib.announce(LOCAL_PEER, 0, set, set, EXCLUDED.no, w0, w1, w2, w3, prefix.length);
     this.store.discardUnused(set);
@@ -335,7 +335,7 @@ export class Rib {
   }
 
   hasPending(row: number): boolean {
-    for (const out of this.#outs[row]?.values() ?? []) if (out.hasPending) return true;
+    for (const out of this.outs[row]?.values() ?? []) if (out.hasPending) return true;
     return false;
   }
 
@@ -346,7 +346,7 @@ export class Rib {
   pump(row: number, packer: UpdatePacker, budgetOctets: number): boolean {
     const until = packer.octets + budgetOctets;
     let isLeft = false;
-    for (const out of this.#outs[row]?.values() ?? []) {
+    for (const out of this.outs[row]?.values() ?? []) {
       out.pump(packer, until);
       isLeft ||= out.hasPending;
     }
@@ -360,56 +360,62 @@ export class Rib {
       received: rib.received[row] ?? 0,
       accepted: rib.accepted[row] ?? 0,
       best: rib.chosen[row] ?? 0,
-      announced: this.#outs[row]?.get(family)?.announcedCount ?? 0,
+      announced: this.outs[row]?.get(family)?.announcedCount ?? 0,
     };
   }
 
   /** Paths of the prefix that share the traffic, best first. Not for the hot path. */
   sharedPaths(rib: FamilyRib, prefix: number): number[] {
     rib.settlePrefix(prefix);
-    const { choice } = this.#parts;
+    const { choice } = this.parts;
     choice.choose(rib.paths, rib.first[prefix]! - 1);
     return [...choice.shared];
   }
 
-  #peer(row: number): RibPeer {
+  private peer(row: number): RibPeer {
     const peer = this.peers[row];
     if (peer === null || peer === undefined) throw new RangeError(`Rib: no peer has row ${row}`);
     return peer;
   }
 
-  #familiesOf(peer: RibPeer): ReadonlySet<FamilyKey> {
+  private familiesOf(peer: RibPeer): ReadonlySet<FamilyKey> {
     return peer.settings.context.families ?? new Set([IPV4_UNICAST, IPV6_UNICAST]);
   }
 
-  #pathsFor(peer: RibPeer, family: FamilyKey): 'best' | 'all' {
+  private pathsFor(peer: RibPeer, family: FamilyKey): 'best' | 'all' {
     return peer.settings.context.addPathSend.has(family) ? 'all' : 'best';
   }
 
-  #openOut(peer: RibPeer, rib: FamilyRib): void {
+  private openOut(peer: RibPeer, rib: FamilyRib): void {
     const { store } = this;
-    const paths = this.#pathsFor(peer, rib.family);
+    const paths = this.pathsFor(peer, rib.family);
     const rules = new ExportRules(peer, store, this.settings.localAsn);
     const writer = new EgressWriter(peer, rib.family, store, rules, this.settings.localAsn);
     const out =
       paths === 'best'
-        ? new SinglePathOut(rib, store, writer, (prefix) => this.#wantOfBest(rib, peer, rules, prefix))
+        ? new SinglePathOut(rib, store, writer, (prefix) => this.wantOfBest(rib, peer, rules, prefix))
         : new AddPathOut(rib, store, writer, (prefix, ids, wants) =>
-            this.#wantedPaths(rib, peer, rules, prefix, ids, wants),
+            this.wantedPaths(rib, peer, rules, prefix, ids, wants),
           );
-    this.#outs[peer.row]!.set(rib.family, out);
+    this.outs[peer.row]!.set(rib.family, out);
     // nothing leaves under "none", but End-of-RIB does
     if (peer.settings.export !== 'none') rib.addOut(peer.row, out, paths);
     out.endOfRibAfterPending();
   }
 
-  #wantOfBest(rib: FamilyRib, peer: RibPeer, rules: ExportRules, prefix: number): number {
+  private wantOfBest(rib: FamilyRib, peer: RibPeer, rules: ExportRules, prefix: number): number {
     rib.settlePrefix(prefix);
     const best = rib.best[prefix]! - 1;
-    return best < 0 ? NOTHING : this.#wantOfPath(rib, peer, rules, prefix, best);
+    return best < 0 ? NOTHING : this.wantOfPath(rib, peer, rules, prefix, best);
   }
 
-  #wantOfPath(rib: FamilyRib, peer: RibPeer, rules: ExportRules, prefix: number, path: number): number {
+  private wantOfPath(
+    rib: FamilyRib,
+    peer: RibPeer,
+    rules: ExportRules,
+    prefix: number,
+    path: number,
+  ): number {
     const { paths, table } = rib;
     const owner = paths.owner[path]! - 1;
     if (owner === peer.row) return NOTHING;
@@ -431,7 +437,7 @@ export class Rib {
     );
   }
 
-  #wantedPaths(
+  private wantedPaths(
     rib: FamilyRib,
     peer: RibPeer,
     rules: ExportRules,
@@ -443,36 +449,36 @@ export class Rib {
     const { paths } = rib;
     for (let path = rib.first[prefix]! - 1; path >= 0; path = paths.next[path]!) {
       if (paths.excluded[path] !== EXCLUDED.no) continue;
-      const want = this.#wantOfPath(rib, peer, rules, prefix, path);
+      const want = this.wantOfPath(rib, peer, rules, prefix, path);
       if (want === NOTHING) continue;
       pathIds.push(path + 1);
       wants.push(want);
     }
   }
 
-  #internNlri(update: UpdateView, context: CodecContext): number {
+  private internNlri(update: UpdateView, context: CodecContext): number {
     if (update.attributesAreCanonical) {
       return this.store.intern(update.bytes, update.view, update.attributesAt, update.attributesEnd);
     }
-    return this.#internNotCanonical(update, context, 'nlri');
+    return this.internNotCanonical(update, context, 'nlri');
   }
 
-  #internNotCanonical(update: UpdateView, context: CodecContext, field: NlriField): number {
-    const out = this.#octets;
+  private internNotCanonical(update: UpdateView, context: CodecContext, field: NlriField): number {
+    const out = this.octets;
     out.rewind();
     writeAttributeSet(update, context, field, out);
-    return this.#internWritten();
+    return this.internWritten();
   }
 
-  #internWritten(): number {
-    return this.store.intern(this.#octets.buffer, this.#octets.view, 0, this.#octets.at);
+  private internWritten(): number {
+    return this.store.intern(this.octets.buffer, this.octets.view, 0, this.octets.at);
   }
 
   /** The prefixes before which the cursor stands have `set` from now on. */
-  #announceAll(row: number, rib: FamilyRib, set: number): void {
-    const cursor = this.#cursor;
+  private announceAll(row: number, rib: FamilyRib, set: number): void {
+    const cursor = this.cursor;
     const { words } = cursor;
-    const rules = this.#imports[row]!;
+    const rules = this.imports[row]!;
     const asksPrefix = rules.begin(set);
     while (cursor.next()) {
       const w0 = words[0]!;
@@ -486,8 +492,8 @@ export class Rib {
     rules.end();
   }
 
-  #withdrawAll(row: number, rib: FamilyRib): void {
-    const cursor = this.#cursor;
+  private withdrawAll(row: number, rib: FamilyRib): void {
+    const cursor = this.cursor;
     const { words } = cursor;
     while (cursor.next()) {
       rib.withdraw(row, cursor.pathId, words[0]!, words[1]!, words[2]!, words[3]!, cursor.length);
@@ -495,7 +501,7 @@ export class Rib {
   }
 
   /** Every path of the peer; the visitor may remove it. */
-  #eachPath(rib: FamilyRib, row: number, visit: (path: number) => void): void {
+  private eachPath(rib: FamilyRib, row: number, visit: (path: number) => void): void {
     const { paths } = rib;
     const owner = row + 1;
     for (let path = 0; path < paths.rows && (rib.received[row] ?? 0) > 0; path++) {
@@ -503,12 +509,12 @@ export class Rib {
     }
   }
 
-  #freeIfUnused(peer: RibPeer): void {
+  private freeIfUnused(peer: RibPeer): void {
     const { row } = peer;
     if (peer.state === 'up' || this.families.some((rib) => (rib.received[row] ?? 0) > 0)) return;
     this.peers[row] = null;
-    this.#imports[row] = null;
-    this.#outs[row] = new Map();
+    this.imports[row] = null;
+    this.outs[row] = new Map();
   }
 }
 

@@ -10,7 +10,7 @@ const AGAIN = 0xffffffff;
 
 export class SinglePathOut extends AdjRibOut {
   /** what the peer has of each prefix, as `ExportRules.want` has it; as long as something was announced */
-  #announced = new Uint32Array(0);
+  private announced = new Uint32Array(0);
 
   constructor(
     family: OutFamily,
@@ -23,37 +23,37 @@ export class SinglePathOut extends AdjRibOut {
 
   protected compare(prefix: number): void {
     const want = this.wantOfBest(prefix);
-    const has = prefix < this.#announced.length ? this.#announced[prefix]! : NOTHING;
+    const has = prefix < this.announced.length ? this.announced[prefix]! : NOTHING;
     if (want !== has) this.change(prefix, 0, want);
   }
 
   protected commit({ prefix, want }: OutChange): void {
-    if (prefix >= this.#announced.length) {
-      this.#announced = grownColumn(this.#announced, this.family.table.capacity);
+    if (prefix >= this.announced.length) {
+      this.announced = grownColumn(this.announced, this.family.table.capacity);
     }
-    const before = this.#announced[prefix]!;
-    this.#announced[prefix] = want;
+    const before = this.announced[prefix]!;
+    this.announced[prefix] = want;
     if (before === NOTHING) this.announcedCount++;
     else if (before !== AGAIN) this.store.release(setOfWant(before));
     if (want === NOTHING) this.announcedCount--;
   }
 
   override hasAnnounced(prefix: number): boolean {
-    return prefix < this.#announced.length && this.#announced[prefix] !== NOTHING;
+    return prefix < this.announced.length && this.announced[prefix] !== NOTHING;
   }
 
   protected forgetAttributes(prefix: number): void {
-    const has = this.#announced[prefix]!;
+    const has = this.announced[prefix]!;
     if (has !== AGAIN) this.store.release(setOfWant(has));
-    this.#announced[prefix] = AGAIN;
+    this.announced[prefix] = AGAIN;
   }
 
   protected clear(rows: number): void {
-    for (let prefix = 0; prefix < rows && prefix < this.#announced.length; prefix++) {
-      const has = this.#announced[prefix]!;
+    for (let prefix = 0; prefix < rows && prefix < this.announced.length; prefix++) {
+      const has = this.announced[prefix]!;
       if (has !== NOTHING && has !== AGAIN) this.store.release(setOfWant(has));
     }
-    this.#announced = new Uint32Array(0);
+    this.announced = new Uint32Array(0);
     this.announcedCount = 0;
   }
 }

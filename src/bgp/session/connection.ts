@@ -57,19 +57,19 @@ const VIEW = new UpdateView();
 
 export class Connection implements WireListener {
   state: ConnectionState = CLOSED;
-  readonly #framer = new MessageFramer();
+  private readonly framer = new MessageFramer();
   /** body of the message in hand */
-  #bytes: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(this.#bytes.buffer);
-  #at = 0;
-  #end = 0;
-  #heardMs = 0;
-  #chunkMs = 0;
-  #holdMs = 0;
-  #takenBytes = 0;
-  #cancelHold: (() => void) | null = null;
-  #cancelKeepalive: (() => void) | null = null;
-  #cancelSendHold: (() => void) | null = null;
+  private bytes: Uint8Array = new Uint8Array(0);
+  private view: DataView = new DataView(this.bytes.buffer);
+  private at = 0;
+  private end = 0;
+  private heardMs = 0;
+  private chunkMs = 0;
+  private holdMs = 0;
+  private takenBytes = 0;
+  private cancelHold: (() => void) | null = null;
+  private cancelKeepalive: (() => void) | null = null;
+  private cancelSendHold: (() => void) | null = null;
 
   constructor(
     readonly id: number,
@@ -79,21 +79,21 @@ export class Connection implements WireListener {
   ) {}
 
   begin(step: ConnectionStep): void {
-    this.#heardMs = this.clock.nowMs();
+    this.heardMs = this.clock.nowMs();
     this.state = step.state;
-    this.#perform(step);
+    this.perform(step);
     if (this.state.name !== 'Closed') this.wire.start(this);
   }
 
   close(cause: CloseCause): void {
-    this.#dispatch({ kind: 'stop', cause });
+    this.dispatch({ kind: 'stop', cause });
   }
 
   chunk(bytes: Uint8Array): void {
     if (this.state.name === 'Closed') return;
-    this.#chunkMs = this.clock.nowMs();
-    const fault = this.#framer.push(bytes, this.#visit);
-    if (fault !== null) this.#dispatch({ kind: 'fault', fault, messageType: fault.messageType });
+    this.chunkMs = this.clock.nowMs();
+    const fault = this.framer.push(bytes, this.visit);
+    if (fault !== null) this.dispatch({ kind: 'fault', fault, messageType: fault.messageType });
   }
 
   drained(): void {
@@ -101,7 +101,7 @@ export class Connection implements WireListener {
   }
 
   lost(reason: string): void {
-    this.#dispatch({ kind: 'connectionLost', reason });
+    this.dispatch({ kind: 'connectionLost', reason });
   }
 
   /** Whole messages, counted, copied and queued. */
@@ -113,45 +113,51 @@ export class Connection implements WireListener {
       if (messages[at + 18] === MESSAGE_TYPE.update) traffic.updatesOut++;
       at += (messages[at + 16]! << 8) | messages[at + 17]!;
     }
-    this.#write(messages.slice());
+    this.write(messages.slice());
   }
 
-  readonly #visit = (type: number, bytes: Uint8Array, view: DataView, at: number, end: number): boolean => {
-    this.#bytes = bytes;
-    this.#view = view;
-    this.#at = at;
-    this.#end = end;
+  private readonly visit = (
+    type: number,
+    bytes: Uint8Array,
+    view: DataView,
+    at: number,
+    end: number,
+  ): boolean => {
+    this.bytes = bytes;
+    this.view = view;
+    this.at = at;
+    this.end = end;
     this.owner.traffic.messagesIn++;
-    this.#receive(type);
+    this.receive(type);
     return this.state.name !== 'Closed';
   };
 
-  #receive(type: number): void {
+  private receive(type: number): void {
     switch (type) {
       case MESSAGE_TYPE.open: {
-        const { value: open, fault } = decodeOpen(this.#view, this.#at, this.#end);
+        const { value: open, fault } = decodeOpen(this.view, this.at, this.end);
         const messageType = type;
-        this.#dispatch(fault === undefined ? { kind: 'open', open } : { kind: 'fault', fault, messageType });
+        this.dispatch(fault === undefined ? { kind: 'open', open } : { kind: 'fault', fault, messageType });
         break;
       }
       case MESSAGE_TYPE.update:
         this.owner.traffic.updatesIn++;
-        this.#dispatch(UPDATE);
+        this.dispatch(UPDATE);
         break;
       case MESSAGE_TYPE.notification:
-        this.#dispatch({
+        this.dispatch({
           kind: 'notification',
-          message: decodeNotification(this.#view, this.#at, this.#end),
+          message: decodeNotification(this.view, this.at, this.end),
         });
         break;
       case MESSAGE_TYPE.keepalive:
-        this.#dispatch(KEEPALIVE);
+        this.dispatch(KEEPALIVE);
         break;
       case MESSAGE_TYPE.routeRefresh: {
-        const decoded = decodeRouteRefresh(this.#bytes, this.#view, this.#at, this.#end);
+        const decoded = decodeRouteRefresh(this.bytes, this.view, this.at, this.end);
         const { value, fault } = decoded;
-        if (fault !== undefined) this.#dispatch({ kind: 'fault', fault, messageType: type });
-        else this.#dispatch({ kind: 'routeRefresh', family: value.family, subtype: value.subtype });
+        if (fault !== undefined) this.dispatch({ kind: 'fault', fault, messageType: type });
+        else this.dispatch({ kind: 'routeRefresh', family: value.family, subtype: value.subtype });
         break;
       }
       default:
@@ -159,58 +165,58 @@ export class Connection implements WireListener {
     }
   }
 
-  #dispatch(event: ConnectionEvent): void {
+  private dispatch(event: ConnectionEvent): void {
     const step = stepConnection(this.state, event);
     this.state = step.state;
-    this.#perform(step);
+    this.perform(step);
   }
 
   /** Performing an action may lead into another state: then the rest is void. */
-  #perform({ state, actions }: ConnectionStep): void {
+  private perform({ state, actions }: ConnectionStep): void {
     for (const action of actions) {
       if (this.state !== state) return;
-      this.#performOne(action);
+      this.performOne(action);
     }
   }
 
-  #performOne(action: ConnectionAction): void {
+  private performOne(action: ConnectionAction): void {
     switch (action.do) {
       case 'sendOpen':
-        this.#sendMessage(action.open);
+        this.sendMessage(action.open);
         break;
       case 'sendKeepalive':
         this.owner.traffic.messagesOut++;
-        this.#write(KEEPALIVE_BYTES);
+        this.write(KEEPALIVE_BYTES);
         break;
       case 'sendNotification':
         this.owner.traffic.messagesOut++;
-        this.#stopTimers();
+        this.stopTimers();
         this.wire.end(encodeMessage(action.message, OFFLINE));
         break;
       case 'startHoldTimer':
-        this.#startHold(action.seconds);
+        this.startHold(action.seconds);
         break;
       case 'restartHoldTimer':
-        this.#heardMs = this.#chunkMs;
+        this.heardMs = this.chunkMs;
         break;
       case 'startKeepaliveTimer':
-        this.#startKeepalive(action.seconds);
+        this.startKeepalive(action.seconds);
         break;
       case 'opened':
-        this.#framer.maxBytes = maxMessageBytes(action.agreed.context);
+        this.framer.maxBytes = maxMessageBytes(action.agreed.context);
         this.owner.opened(this, action.agreed);
         break;
       case 'established':
         this.owner.established(this, action.agreed);
         break;
       case 'deliverUpdate':
-        this.#deliverUpdate();
+        this.deliverUpdate();
         break;
       case 'deliverRefresh':
         this.owner.routeRefresh(this, action.family, action.subtype);
         break;
       case 'ended':
-        this.#stopTimers();
+        this.stopTimers();
         if (action.end.sentBy !== 'us') this.wire.end(null);
         this.owner.ended(this, action.end);
         break;
@@ -219,80 +225,80 @@ export class Connection implements WireListener {
     }
   }
 
-  #deliverUpdate(): void {
+  private deliverUpdate(): void {
     if (this.state.name !== 'Established') return;
     const { context } = this.state.agreed;
-    readUpdate(this.#bytes, this.#view, this.#at, this.#end, context, VIEW);
+    readUpdate(this.bytes, this.view, this.at, this.end, context, VIEW);
     if (VIEW.resetFault !== null) {
-      this.#dispatch({ kind: 'fault', fault: VIEW.resetFault, messageType: MESSAGE_TYPE.update });
+      this.dispatch({ kind: 'fault', fault: VIEW.resetFault, messageType: MESSAGE_TYPE.update });
     } else if (VIEW.endOfRib < 0) this.owner.update(this, VIEW);
     else if (context.families === null || context.families.has(VIEW.endOfRib)) {
       this.owner.endOfRib(this, VIEW.endOfRib);
     }
   }
 
-  #sendMessage(message: BgpMessage): void {
+  private sendMessage(message: BgpMessage): void {
     this.owner.traffic.messagesOut++;
-    this.#write(encodeMessage(message, OFFLINE));
+    this.write(encodeMessage(message, OFFLINE));
   }
 
-  #write(bytes: Uint8Array): void {
+  private write(bytes: Uint8Array): void {
     this.wire.write(bytes);
-    if (this.#cancelSendHold === null && this.wire.queuedBytes > 0) this.#watchSending();
+    if (this.cancelSendHold === null && this.wire.queuedBytes > 0) this.watchSending();
   }
 
   /** RFC 9687: runs while something is queued; a peer that takes anything at all starts it anew. */
-  #watchSending(): void {
+  private watchSending(): void {
     const { sendHoldTimeS } = this.owner.settings;
     if (sendHoldTimeS === 0) return;
-    this.#takenBytes = this.wire.takenBytes;
-    this.#cancelSendHold = this.clock.after(sendHoldTimeS * 1000, () => {
-      this.#cancelSendHold = null;
+    this.takenBytes = this.wire.takenBytes;
+    this.cancelSendHold = this.clock.after(sendHoldTimeS * 1000, () => {
+      this.cancelSendHold = null;
       if (this.wire.queuedBytes === 0) return;
-      if (this.wire.takenBytes !== this.#takenBytes) this.#watchSending();
-      else this.#dispatch({ kind: 'sendHoldTimerExpired' });
+      if (this.wire.takenBytes !== this.takenBytes) this.watchSending();
+      else this.dispatch({ kind: 'sendHoldTimerExpired' });
     });
   }
 
-  #startHold(seconds: number): void {
-    this.#cancelHold?.();
-    this.#cancelHold = null;
-    this.#holdMs = seconds * 1000;
-    if (seconds > 0) this.#awaitHold(this.#heardMs + this.#holdMs - this.clock.nowMs());
+  private startHold(seconds: number): void {
+    this.cancelHold?.();
+    this.cancelHold = null;
+    this.holdMs = seconds * 1000;
+    if (seconds > 0) this.awaitHold(this.heardMs + this.holdMs - this.clock.nowMs());
   }
 
-  #awaitHold(ms: number): void {
-    this.#cancelHold = this.clock.after(Math.max(ms, 1), () => {
-      if (this.#leftOfHold() > 0) this.#awaitHold(this.#leftOfHold());
+  private awaitHold(ms: number): void {
+    this.cancelHold = this.clock.after(Math.max(ms, 1), () => {
+      if (this.leftOfHold() > 0) this.awaitHold(this.leftOfHold());
       // what arrived while we were busy is still to be read: it counts
-      else this.clock.soon(() => this.#expireHold());
+      else this.clock.soon(() => this.expireHold());
     });
   }
 
-  #expireHold(): void {
-    if (this.state.name === 'Closed' || this.#holdMs === 0) return;
-    const left = this.#leftOfHold();
-    if (left > 0) this.#awaitHold(left);
-    else if (this.wire.isHeldBack) this.#awaitHold(HELD_BACK_MS);
-    else this.#dispatch({ kind: 'holdTimerExpired' });
+  private expireHold(): void {
+    if (this.state.name === 'Closed' || this.holdMs === 0) return;
+    const left = this.leftOfHold();
+    if (left > 0) this.awaitHold(left);
+    else if (this.wire.isHeldBack) this.awaitHold(HELD_BACK_MS);
+    else this.dispatch({ kind: 'holdTimerExpired' });
   }
 
-  #leftOfHold(): number {
-    return this.#heardMs + this.#holdMs - this.clock.nowMs();
+  private leftOfHold(): number {
+    return this.heardMs + this.holdMs - this.clock.nowMs();
   }
 
   /** RFC 4271 section 10: between 75 and 100 per cent of the interval. */
-  #startKeepalive(seconds: number): void {
-    this.#cancelKeepalive?.();
-    this.#cancelKeepalive = null;
+  private startKeepalive(seconds: number): void {
+    this.cancelKeepalive?.();
+    this.cancelKeepalive = null;
     if (seconds === 0) return;
     const ms = Math.max(seconds * 1000 * (0.75 + 0.25 * this.clock.draw()), MIN_KEEPALIVE_MS);
-    this.#cancelKeepalive = this.clock.after(ms, () => this.#dispatch({ kind: 'keepaliveTimerExpired' }));
+    this.cancelKeepalive = this.clock.after(ms, () => this.dispatch({ kind: 'keepaliveTimerExpired' }));
   }
 
-  #stopTimers(): void {
-    this.#cancelHold?.();
-    this.#cancelKeepalive?.();
-    this.#cancelSendHold?.();
+  private stopTimers(): void {
+    this.cancelHold?.();
+    this.cancelKeepalive?.();
+    this.cancelSendHold?.();
   }
 }

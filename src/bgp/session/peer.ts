@@ -52,23 +52,23 @@ export class Peer implements ConnectionOwner, Writer {
   /** of the last OPEN that was acceptable */
   remote: OpenMessage | null = null;
 
-  #state: PeerState = STOPPED;
-  readonly #stale: StaleKeeper;
-  #hasBeenUp = false;
-  #upSinceMs = 0;
+  private state: PeerState = STOPPED;
+  private readonly stale: StaleKeeper;
+  private hasBeenUp = false;
+  private upSinceMs = 0;
   /** connections that the machine has not begun yet, by number */
-  readonly #wires = new Map<number, Wire>();
-  readonly #connections = new Map<number, Connection>();
-  #cancelDial: (() => void) | null = null;
-  #cancelRetry: (() => void) | null = null;
-  #cancelPenalty: (() => void) | null = null;
+  private readonly wires = new Map<number, Wire>();
+  private readonly connections = new Map<number, Connection>();
+  private cancelDial: (() => void) | null = null;
+  private cancelRetry: (() => void) | null = null;
+  private cancelPenalty: (() => void) | null = null;
 
   constructor(
     public settings: PeerSettings,
     private readonly world: PeerWorld,
   ) {
     this.sinceMs = world.clock.epochMs();
-    this.#stale = new StaleKeeper(world.clock, {
+    this.stale = new StaleKeeper(world.clock, {
       sweep: (families) => world.handler.sweepStale(this.settings, families),
       keepLongLived: (families) => world.handler.keepLongLived(this.settings, families),
       timerRanOut: () => {
@@ -78,32 +78,32 @@ export class Peer implements ConnectionOwner, Writer {
   }
 
   get staleFamilies(): readonly FamilyKey[] {
-    return this.#stale.families;
+    return this.stale.families;
   }
 
   get isIdle(): boolean {
-    return this.#connections.size === 0 && this.#stale.isFresh;
+    return this.connections.size === 0 && this.stale.isFresh;
   }
 
   start(): void {
-    this.#dispatch({ kind: 'start' });
+    this.dispatch({ kind: 'start' });
   }
 
   stop(cause: StopCause): void {
-    this.#dispatch({ kind: 'stop', cause });
-    if (cause.kind === 'deconfigured' || cause.kind === 'shutdown') this.#stale.step({ kind: 'forget' });
+    this.dispatch({ kind: 'stop', cause });
+    if (cause.kind === 'deconfigured' || cause.kind === 'shutdown') this.stale.step({ kind: 'forget' });
   }
 
   accept(wire: Wire): void {
     const id = this.world.nextConnectionId();
-    this.#wires.set(id, wire);
-    this.#dispatch({ kind: 'accepted', id });
+    this.wires.set(id, wire);
+    this.dispatch({ kind: 'accepted', id });
   }
 
   opened(connection: Connection, agreed: Agreement): void {
     const { local, remote } = agreed;
     const establishedIs = (this.session?.info.gracefulFamilies.length ?? 0) > 0 ? 'graceful' : 'ordinary';
-    this.#dispatch({
+    this.dispatch({
       kind: 'opened',
       id: connection.id,
       facts: {
@@ -118,18 +118,18 @@ export class Peer implements ConnectionOwner, Writer {
 
   established(connection: Connection, agreed: Agreement): void {
     const { clock, handler } = this.world;
-    this.#hasBeenUp = true;
-    this.#upSinceMs = clock.nowMs();
+    this.hasBeenUp = true;
+    this.upSinceMs = clock.nowMs();
     this.establishedMs = clock.epochMs();
     this.remote = agreed.remote;
     const session = new EstablishedSession(this, connection, infoOf(connection.wire, agreed));
     this.session = session;
-    this.#dispatchQuietly({ kind: 'established', id: connection.id });
+    this.dispatchQuietly({ kind: 'established', id: connection.id });
     handler.established(session);
     const restart = agreed.graceful;
-    this.#stale.step({ kind: 'up', restart, settings: this.settings.gracefulRestart });
+    this.stale.step({ kind: 'up', restart, settings: this.settings.gracefulRestart });
     this.world.sessionUp(this, agreed);
-    this.#noteState(null);
+    this.noteState(null);
   }
 
   update(_connection: Connection, update: UpdateView): void {
@@ -139,7 +139,7 @@ export class Peer implements ConnectionOwner, Writer {
   endOfRib(_connection: Connection, family: FamilyKey): void {
     if (this.session === null) return;
     this.world.handler.endOfRib(this.session, family);
-    this.#stale.step({ kind: 'endOfRib', family });
+    this.stale.step({ kind: 'endOfRib', family });
     this.world.sessionEndOfRib(this, family);
   }
 
@@ -149,12 +149,12 @@ export class Peer implements ConnectionOwner, Writer {
 
   ended(connection: Connection, end: ConnectionEnd): void {
     const { clock } = this.world;
-    this.#connections.delete(connection.id);
+    this.connections.delete(connection.id);
     const session = this.session?.connection === connection ? this.session : null;
-    const upForS = session === null ? null : (clock.nowMs() - this.#upSinceMs) / 1000;
+    const upForS = session === null ? null : (clock.nowMs() - this.upSinceMs) / 1000;
     this.lastError = end.reason;
-    if (session !== null) this.#sessionEnded(session, end);
-    this.#dispatch({ kind: 'ended', id: connection.id, upForS }, end.reason);
+    if (session !== null) this.sessionEnded(session, end);
+    this.dispatch({ kind: 'ended', id: connection.id, upForS }, end.reason);
     if (this.isIdle) this.world.idle(this);
   }
 
@@ -179,108 +179,108 @@ export class Peer implements ConnectionOwner, Writer {
     this.world.turns.request(this);
   }
 
-  #sessionEnded(session: EstablishedSession, end: SessionEnd): void {
+  private sessionEnded(session: EstablishedSession, end: SessionEnd): void {
     this.flaps++;
     this.establishedMs = null;
     this.world.turns.forget(this);
     const { retained } = end;
-    this.#stale.lost({ kind: 'lost', retained, restart: session.info.restart }, () => {
+    this.stale.lost({ kind: 'lost', retained, restart: session.info.restart }, () => {
       this.session = null;
       this.world.handler.down(session, end);
     });
   }
 
-  #dispatch(event: PeerEvent, reason: string | null = null): void {
-    this.#dispatchQuietly(event);
-    this.#noteState(reason);
+  private dispatch(event: PeerEvent, reason: string | null = null): void {
+    this.dispatchQuietly(event);
+    this.noteState(reason);
   }
 
-  #dispatchQuietly(event: PeerEvent): void {
-    const { state, actions } = stepPeer(this.settings, this.#state, event);
-    this.#state = state;
-    for (const action of actions) this.#perform(action);
+  private dispatchQuietly(event: PeerEvent): void {
+    const { state, actions } = stepPeer(this.settings, this.state, event);
+    this.state = state;
+    for (const action of actions) this.perform(action);
   }
 
-  #perform(action: PeerAction): void {
+  private perform(action: PeerAction): void {
     const { clock } = this.world;
     switch (action.do) {
       case 'dial':
-        this.#dial();
+        this.dial();
         break;
       case 'cancelDial':
-        this.#cancelDial?.();
-        this.#cancelDial = null;
+        this.cancelDial?.();
+        this.cancelDial = null;
         break;
       case 'startRetryTimer': {
         // RFC 4271 section 10: jitter
         const ms = action.seconds * 1000 * (0.75 + 0.25 * clock.draw());
-        this.#cancelRetry?.();
-        this.#cancelRetry = clock.after(ms, () => this.#dispatch({ kind: 'retryTimerExpired' }));
+        this.cancelRetry?.();
+        this.cancelRetry = clock.after(ms, () => this.dispatch({ kind: 'retryTimerExpired' }));
         break;
       }
       case 'stopRetryTimer':
-        this.#cancelRetry?.();
+        this.cancelRetry?.();
         break;
       case 'startPenaltyTimer':
-        this.#cancelPenalty?.();
-        this.#cancelPenalty = clock.after(action.seconds * 1000, () =>
-          this.#dispatch({ kind: 'penaltyExpired' }),
+        this.cancelPenalty?.();
+        this.cancelPenalty = clock.after(action.seconds * 1000, () =>
+          this.dispatch({ kind: 'penaltyExpired' }),
         );
         break;
       case 'stopPenaltyTimer':
-        this.#cancelPenalty?.();
+        this.cancelPenalty?.();
         break;
       case 'begin':
-        this.#begin(action.id);
+        this.begin(action.id);
         break;
       case 'reject':
-        this.#wires.get(action.id)?.end(REJECTED);
-        this.#wires.delete(action.id);
+        this.wires.get(action.id)?.end(REJECTED);
+        this.wires.delete(action.id);
         break;
       case 'close':
-        this.#close(action.id, action.cause);
+        this.close(action.id, action.cause);
         break;
       default:
         action satisfies never;
     }
   }
 
-  #dial(): void {
-    this.#cancelDial = this.world.dial(
+  private dial(): void {
+    this.cancelDial = this.world.dial(
       this.settings,
       (wire) => {
-        this.#cancelDial = null;
+        this.cancelDial = null;
         const id = this.world.nextConnectionId();
-        this.#wires.set(id, wire);
-        this.#dispatch({ kind: 'dialed', id });
+        this.wires.set(id, wire);
+        this.dispatch({ kind: 'dialed', id });
       },
       (reason) => {
-        this.#cancelDial = null;
+        this.cancelDial = null;
         this.lastError = reason;
-        this.#dispatch({ kind: 'dialFailed' }, reason);
+        this.dispatch({ kind: 'dialFailed' }, reason);
       },
     );
   }
 
-  #begin(id: number): void {
-    const wire = this.#wires.get(id);
+  private begin(id: number): void {
+    const wire = this.wires.get(id);
     if (wire === undefined) return;
-    this.#wires.delete(id);
+    this.wires.delete(id);
     const { clock, local } = this.world;
     const connection = new Connection(id, wire, this, clock);
-    this.#connections.set(id, connection);
-    const isRestart = local.start === 'restarted' && !this.#hasBeenUp;
+    this.connections.set(id, connection);
+    const isRestart = local.start === 'restarted' && !this.hasBeenUp;
     const open = openFor(local, this.settings, isRestart ? 'restarted' : 'running');
     connection.begin(beginConnection(local, this.settings, open));
   }
 
-  #close(id: number, cause: CloseCause): void {
-    this.#connections.get(id)?.close(cause);
+  private close(id: number, cause: CloseCause): void {
+    this.connections.get(id)?.close(cause);
   }
 
-  #noteState(reason: string | null): void {
+  private noteState(reason: string | null): void {
     const from = this.stateName;
-    const to = nameOf(this.#state);
+    const to = nameOf(this.state);
     if (from === to) return;
     this.stateName = to;
     this.sinceMs = this.world.clock.epochMs();

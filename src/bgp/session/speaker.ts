@@ -48,13 +48,13 @@ const OUT_OF_RESOURCES = encodeMessage(makeNotification(ERROR_CODE.cease, CEASE.
 export class Speaker implements PeerWorld {
   readonly turns: WriteTurns;
   /** by id; configured ones in the order of the configuration, then those of ranges as they came */
-  readonly #peers = new Map<string, Peer>();
-  readonly #ofRange = new Set<string>();
-  #ranges: readonly PeerRange[] = [];
-  #lastConnectionId = 0;
-  #deferral = RELEASED;
-  #cancelDeferral: (() => void) | null = null;
-  #isStopped = false;
+  private readonly peerList = new Map<string, Peer>();
+  private readonly ofRange = new Set<string>();
+  private ranges: readonly PeerRange[] = [];
+  private lastConnectionId = 0;
+  private deferral = RELEASED;
+  private cancelDeferral: (() => void) | null = null;
+  private isStopped = false;
   /** connections of nobody that we know, since the beginning */
   rejected = 0;
 
@@ -71,27 +71,27 @@ export class Speaker implements PeerWorld {
   start({ peers, ranges }: SpeakerPeers): void {
     if (this.local.start === 'restarted') {
       const expected = peers.filter((peer) => peer.gracefulRestart !== null);
-      this.#deferral = beginDeferral(expected.map(({ id }) => id));
-      if (this.#deferral.name === 'deferring') {
+      this.deferral = beginDeferral(expected.map(({ id }) => id));
+      if (this.deferral.name === 'deferring') {
         this.turns.hold();
-        this.#cancelDeferral = this.clock.after(this.local.selectionDeferralS * 1000, () =>
-          this.#defer({ kind: 'timerExpired' }),
+        this.cancelDeferral = this.clock.after(this.local.selectionDeferralS * 1000, () =>
+          this.defer({ kind: 'timerExpired' }),
         );
       }
     }
-    this.#ranges = ranges;
-    for (const settings of peers) this.#add(settings).start();
+    this.ranges = ranges;
+    for (const settings of peers) this.add(settings).start();
   }
 
   /** Another configuration: sessions of peers for which nothing has changed go on. */
   reconfigure({ peers, ranges }: SpeakerPeers): void {
     const wanted = new Map(peers.map((peer) => [peer.id, peer]));
-    this.#ranges = ranges;
-    for (const [id, peer] of [...this.#peers]) {
-      const settings = wanted.get(id) ?? this.#fromRange(id, peer);
-      if (settings === null) this.#remove(id, peer);
+    this.ranges = ranges;
+    for (const [id, peer] of [...this.peerList]) {
+      const settings = wanted.get(id) ?? this.fromRange(id, peer);
+      if (settings === null) this.remove(id, peer);
       else {
-        if (wanted.has(id)) this.#ofRange.delete(id);
+        if (wanted.has(id)) this.ofRange.delete(id);
         if (!samePeerSettings(settings, peer.settings)) {
           peer.stop({ kind: 'configuration-changed' });
           peer.settings = settings;
@@ -99,86 +99,86 @@ export class Speaker implements PeerWorld {
       }
     }
     for (const settings of peers) {
-      if (!this.#peers.has(settings.id)) this.#add(settings).start();
+      if (!this.peerList.has(settings.id)) this.add(settings).start();
     }
   }
 
   /** A connection that somebody has opened to us. */
   accept(wire: Wire): void {
-    const peer = this.#isStopped ? null : (this.#configured(wire) ?? this.#ranged(wire));
+    const peer = this.isStopped ? null : (this.configured(wire) ?? this.ranged(wire));
     if (peer !== null) peer.accept(wire);
-    else if (this.#isStopped) wire.end(null);
+    else if (this.isStopped) wire.end(null);
     else {
       this.rejected++;
-      const isFull = this.#rangeOf(wire.remoteAddress) !== null;
+      const isFull = this.rangeOf(wire.remoteAddress) !== null;
       wire.end(isFull ? OUT_OF_RESOURCES : CONNECTION_REJECTED);
     }
   }
 
   peers(): readonly Peer[] {
-    return [...this.#peers.values()];
+    return [...this.peerList.values()];
   }
 
   peer(id: string): Peer | null {
-    return this.#peers.get(id) ?? null;
+    return this.peerList.get(id) ?? null;
   }
 
   session(id: string): Session | null {
-    return this.#peers.get(id)?.session ?? null;
+    return this.peerList.get(id)?.session ?? null;
   }
 
   /** Ends every session and lets nobody in any more. */
   stop(cause: StopCause): void {
-    this.#isStopped = true;
-    this.#cancelDeferral?.();
+    this.isStopped = true;
+    this.cancelDeferral?.();
     for (const peer of this.peers()) peer.stop(cause);
   }
 
   nextConnectionId(): number {
-    return ++this.#lastConnectionId;
+    return ++this.lastConnectionId;
   }
 
   sessionUp(peer: Peer, agreed: Agreement): void {
-    this.#defer({ kind: 'up', peer: peer.settings.id, restart: agreed.graceful });
+    this.defer({ kind: 'up', peer: peer.settings.id, restart: agreed.graceful });
   }
 
   sessionEndOfRib(peer: Peer, family: FamilyKey): void {
-    this.#defer({ kind: 'endOfRib', peer: peer.settings.id, family });
+    this.defer({ kind: 'endOfRib', peer: peer.settings.id, family });
   }
 
   idle(peer: Peer): void {
     const { id } = peer.settings;
-    if (!this.#ofRange.has(id) || this.#peers.get(id) !== peer) return;
-    this.#peers.delete(id);
-    this.#ofRange.delete(id);
+    if (!this.ofRange.has(id) || this.peerList.get(id) !== peer) return;
+    this.peerList.delete(id);
+    this.ofRange.delete(id);
   }
 
-  #add(settings: PeerSettings): Peer {
+  private add(settings: PeerSettings): Peer {
     const peer = new Peer(settings, this);
-    this.#peers.set(settings.id, peer);
+    this.peerList.set(settings.id, peer);
     return peer;
   }
 
-  #remove(id: string, peer: Peer): void {
+  private remove(id: string, peer: Peer): void {
     peer.stop({ kind: 'deconfigured' });
-    this.#peers.delete(id);
-    this.#ofRange.delete(id);
-    this.#defer({ kind: 'gone', peer: id });
+    this.peerList.delete(id);
+    this.ofRange.delete(id);
+    this.defer({ kind: 'gone', peer: id });
   }
 
   /** What a peer of a range is to be now, or `null` where no range holds it any more. */
-  #fromRange(id: string, { settings }: Peer): PeerSettings | null {
-    const range = this.#rangeOf(settings.address);
+  private fromRange(id: string, { settings }: Peer): PeerSettings | null {
+    const range = this.rangeOf(settings.address);
     return range === null ? null : { ...range.template, id, address: settings.address };
   }
 
-  #rangeOf(address: Address): PeerRange | null {
-    return this.#ranges.find(({ prefix }) => prefixContains(prefix, address)) ?? null;
+  private rangeOf(address: Address): PeerRange | null {
+    return this.ranges.find(({ prefix }) => prefixContains(prefix, address)) ?? null;
   }
 
-  #configured(wire: Wire): Peer | null {
-    for (const [id, peer] of this.#peers) {
-      if (this.#ofRange.has(id)) continue;
+  private configured(wire: Wire): Peer | null {
+    for (const [id, peer] of this.peerList) {
+      if (this.ofRange.has(id)) continue;
       const { address, localAddress } = peer.settings;
       if (!sameAddress(address, wire.remoteAddress)) continue;
       if (localAddress === null || sameAddress(localAddress, wire.localAddress)) return peer;
@@ -186,27 +186,27 @@ export class Speaker implements PeerWorld {
     return null;
   }
 
-  #ranged(wire: Wire): Peer | null {
-    const range = this.#rangeOf(wire.remoteAddress);
+  private ranged(wire: Wire): Peer | null {
+    const range = this.rangeOf(wire.remoteAddress);
     if (range === null) return null;
     const address = wire.remoteAddress;
     const name = formatAddress(address);
-    const known = this.#peers.get(name);
+    const known = this.peerList.get(name);
     const isFree = known === undefined || known.isIdle || range.sharing === 'by-address';
     const id = isFree ? name : withPort(name, wire.remotePort);
-    const peer = this.#peers.get(id);
+    const peer = this.peerList.get(id);
     if (peer !== undefined) return peer;
-    if (this.#ofRange.size >= MAX_RANGE_PEERS) return null;
-    this.#ofRange.add(id);
-    const made = this.#add({ ...range.template, id, address, mode: 'passive' });
+    if (this.ofRange.size >= MAX_RANGE_PEERS) return null;
+    this.ofRange.add(id);
+    const made = this.add({ ...range.template, id, address, mode: 'passive' });
     made.start();
     return made;
   }
 
-  #defer(event: DeferralEvent): void {
-    if (this.#deferral.name === 'released') return;
-    this.#deferral = stepDeferral(this.#deferral, event);
-    if (this.#deferral.name === 'released') this.turns.release();
+  private defer(event: DeferralEvent): void {
+    if (this.deferral.name === 'released') return;
+    this.deferral = stepDeferral(this.deferral, event);
+    if (this.deferral.name === 'released') this.turns.release();
   }
 }
 

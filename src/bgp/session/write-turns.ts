@@ -16,47 +16,47 @@ export interface Writer {
 const ROUND_MS = 8;
 
 export class WriteTurns {
-  readonly #waiting = new Set<Writer>();
-  #isScheduled = false;
-  #isHeld = false;
+  private readonly waiting = new Set<Writer>();
+  private isScheduled = false;
+  private isHeld = false;
 
   constructor(private readonly clock: Clock) {}
 
   request(writer: Writer): void {
-    this.#waiting.add(writer);
-    this.#schedule();
+    this.waiting.add(writer);
+    this.schedule();
   }
 
   forget(writer: Writer): void {
-    this.#waiting.delete(writer);
+    this.waiting.delete(writer);
   }
 
   /** Nobody writes until `release`. */
   hold(): void {
-    this.#isHeld = true;
+    this.isHeld = true;
   }
 
   release(): void {
-    this.#isHeld = false;
-    this.#schedule();
+    this.isHeld = false;
+    this.schedule();
   }
 
-  #schedule(): void {
-    if (this.#isScheduled || this.#isHeld || this.#waiting.size === 0) return;
-    this.#isScheduled = true;
+  private schedule(): void {
+    if (this.isScheduled || this.isHeld || this.waiting.size === 0) return;
+    this.isScheduled = true;
     this.clock.soon(() => {
-      this.#isScheduled = false;
-      if (!this.#isHeld) this.#round();
-      this.#schedule();
+      this.isScheduled = false;
+      if (!this.isHeld) this.round();
+      this.schedule();
     });
   }
 
   /** A set keeps the order of insertion: who has had a slice goes to the end. */
-  #round(): void {
+  private round(): void {
     const endMs = this.clock.nowMs() + ROUND_MS;
-    for (const writer of [...this.#waiting]) {
-      if (!this.#waiting.delete(writer)) continue;
-      if (!writer.isBlocked && writer.writeSlice() === 'more') this.#waiting.add(writer);
+    for (const writer of [...this.waiting]) {
+      if (!this.waiting.delete(writer)) continue;
+      if (!writer.isBlocked && writer.writeSlice() === 'more') this.waiting.add(writer);
       if (this.clock.nowMs() >= endMs) return;
     }
   }

@@ -51,55 +51,55 @@ interface Side {
 }
 
 export class CaptureSessions {
-  readonly #sides = new Map<string, Side>();
-  readonly #onMessage: (message: CapturedMessage) => void;
-  readonly #onEnd: (segment: BgpSegment) => void;
-  #segment: BgpSegment | null = null;
+  private readonly sides = new Map<string, Side>();
+  private readonly onMessage: (message: CapturedMessage) => void;
+  private readonly onEnd: (segment: BgpSegment) => void;
+  private takeSegment: BgpSegment | null = null;
 
   /** `onEnd` hears of every FIN and RST, after the messages before it. */
   constructor(
     onMessage: (message: CapturedMessage) => void,
     onEnd: (segment: BgpSegment) => void = () => {},
   ) {
-    this.#onMessage = onMessage;
-    this.#onEnd = onEnd;
+    this.onMessage = onMessage;
+    this.onEnd = onEnd;
   }
 
   segment(segment: BgpSegment): void {
-    this.#segment = segment;
+    this.takeSegment = segment;
     const key = keyOf(segment.src, segment.srcPort, segment.dst, segment.dstPort);
     const reverse = keyOf(segment.dst, segment.dstPort, segment.src, segment.srcPort);
     if (segment.isSyn) {
       // ports are used again: a SYN with new numbers is a new connection
-      const side = this.#sides.get(key);
-      if (side === undefined || side.open !== null) this.#sides.set(key, this.#makeSide(key, reverse));
+      const side = this.sides.get(key);
+      if (side === undefined || side.open !== null) this.sides.set(key, this.makeSide(key, reverse));
     }
-    let side = this.#sides.get(key);
+    let side = this.sides.get(key);
     if (side === undefined) {
-      side = this.#makeSide(key, reverse);
-      this.#sides.set(key, side);
+      side = this.makeSide(key, reverse);
+      this.sides.set(key, side);
     }
     if (segment.isSyn) side.stream.syn(segment.seq);
     side.stream.segment(segment.isSyn ? (segment.seq + 1) >>> 0 : segment.seq, segment.payload);
-    if (segment.isEnd) this.#onEnd(segment);
+    if (segment.isEnd) this.onEnd(segment);
   }
 
   /** The capture has ended. */
   end(): void {
-    if (this.#segment === null) return;
-    for (const side of this.#sides.values()) side.stream.end();
+    if (this.takeSegment === null) return;
+    for (const side of this.sides.values()) side.stream.end();
   }
 
-  #makeSide(key: string, reverse: string): Side {
+  private makeSide(key: string, reverse: string): Side {
     const decoder = new OfflineDecoder();
     const [src, srcPort, dst, dstPort] = key.split(' ') as [string, string, string, string];
     const ends = { src, srcPort: Number(srcPort), dst, dstPort: Number(dstPort) };
     const report = (decoded: DecodedMessage | null, fault: MessageFault | null, body: Uint8Array): void =>
-      this.#onMessage({ timeS: this.#segment!.timeS, ...ends, decoded, fault, body });
+      this.onMessage({ timeS: this.takeSegment!.timeS, ...ends, decoded, fault, body });
     const reader = new FramedStream(
       (decoded, body) => {
         const { message } = decoded;
-        if (message?.type === MESSAGE_TYPE.open) this.#learnOpen(side, message, reverse);
+        if (message?.type === MESSAGE_TYPE.open) this.learnOpen(side, message, reverse);
         report(decoded, null, body);
       },
       (fault) => report(null, fault, NO_BYTES),
@@ -109,9 +109,9 @@ export class CaptureSessions {
     return side;
   }
 
-  #learnOpen(side: Side, open: OpenMessage, reverse: string): void {
+  private learnOpen(side: Side, open: OpenMessage, reverse: string): void {
     side.open = open;
-    const other = this.#sides.get(reverse);
+    const other = this.sides.get(reverse);
     if (other === undefined || other.open === null) return;
     side.decoder.agree(open, other.open);
     other.decoder.agree(other.open, open);
@@ -120,39 +120,39 @@ export class CaptureSessions {
 
 /** Cuts one stream into messages, and finds the next one after octets that are lost or no BGP. */
 class FramedStream implements StreamReader {
-  #framer = newFramer();
-  #isLost = false;
-  readonly #onMessage: (decoded: DecodedMessage, body: Uint8Array) => void;
-  readonly #onFault: (fault: MessageFault) => void;
-  readonly #decoder: OfflineDecoder;
+  private framer = newFramer();
+  private isLost = false;
+  private readonly onMessage: (decoded: DecodedMessage, body: Uint8Array) => void;
+  private readonly onFault: (fault: MessageFault) => void;
+  private readonly decoder: OfflineDecoder;
 
   constructor(
     onMessage: (decoded: DecodedMessage, body: Uint8Array) => void,
     onFault: (fault: MessageFault) => void,
     decoder: OfflineDecoder,
   ) {
-    this.#onMessage = onMessage;
-    this.#onFault = onFault;
-    this.#decoder = decoder;
+    this.onMessage = onMessage;
+    this.onFault = onFault;
+    this.decoder = decoder;
   }
 
   onGap(): void {
-    this.#isLost = true;
+    this.isLost = true;
   }
 
   onBytes(bytes: Uint8Array): void {
-    if (this.#isLost) {
+    if (this.isLost) {
       if (!beginsWithMarker(bytes)) return;
-      this.#framer = newFramer();
-      this.#isLost = false;
+      this.framer = newFramer();
+      this.isLost = false;
     }
-    const fault = this.#framer.push(bytes, (type, chunk, view, at, end) => {
-      this.#onMessage(this.#decoder.decode(type, chunk, view, at, end), chunk.subarray(at, end));
+    const fault = this.framer.push(bytes, (type, chunk, view, at, end) => {
+      this.onMessage(this.decoder.decode(type, chunk, view, at, end), chunk.subarray(at, end));
       return true;
     });
     if (fault === null) return;
-    this.#onFault(fault);
-    this.#isLost = true;
+    this.onFault(fault);
+    this.isLost = true;
   }
 }
 

@@ -71,19 +71,19 @@ export class LiveRouter implements SessionHandler {
   readonly fib: RibFib;
   readonly startedMs: number;
   config: RouterConfig;
-  readonly #attached = new Map<string, Attached>();
+  private readonly attached = new Map<string, Attached>();
   /** rows of peers that have routes, stale ones among them */
-  readonly #rows = new Map<string, number>();
+  private readonly rows = new Map<string, number>();
   /** peers of {@link #rows} whose routes come from a dump: no policy of the configuration is for them */
-  readonly #static = new Set<string>();
-  readonly #listeners = new Set<(event: RouterEvent) => void>();
-  readonly #events: RouteEvents;
-  #isPumpDue = false;
+  private readonly static = new Set<string>();
+  private readonly listeners = new Set<(event: RouterEvent) => void>();
+  private readonly events: RouteEvents;
+  private isPumpDue = false;
   /** when choices were first deferred; -1 = none are */
-  #settlesSince = -1;
+  private settlesSince = -1;
   /** whose doing deferred choices are, by number; forgotten when none is left and they are many */
-  readonly #causes: { readonly peer: string; readonly cause: RouteCause }[] = [];
-  readonly #causeNumbers = new Map<string, number>();
+  private readonly causes: { readonly peer: string; readonly cause: RouteCause }[] = [];
+  private readonly causeNumbers = new Map<string, number>();
 
   constructor(
     config: RouterConfig,
@@ -105,22 +105,22 @@ export class LiveRouter implements SessionHandler {
       room: ROOM_PREFIXES,
     });
     this.rib.onCause((number) => {
-      const { peer, cause } = this.#causes[number]!;
-      this.#events.because(peer, cause);
+      const { peer, cause } = this.causes[number]!;
+      this.events.because(peer, cause);
     });
     this.fib = new RibFib(this.rib, groupSettings(config.ecmp));
-    this.#events = new RouteEvents(
+    this.events = new RouteEvents(
       this.rib,
       clock,
-      (event) => this.#tell(event),
+      (event) => this.tell(event),
       (family, prefix, after) => this.fib.routeChanged(family, prefix, after),
     );
   }
 
   subscribe(listener: (event: RouterEvent) => void): () => void {
-    this.#listeners.add(listener);
+    this.listeners.add(listener);
     return () => {
-      this.#listeners.delete(listener);
+      this.listeners.delete(listener);
     };
   }
 
@@ -131,7 +131,7 @@ export class LiveRouter implements SessionHandler {
 
   /** Row of a peer's routes in the RIB, or -1. */
   rowOf(id: string): number {
-    return this.#rows.get(id) ?? -1;
+    return this.rows.get(id) ?? -1;
   }
 
   /** Peer whose routes stand in a row. */
@@ -142,7 +142,7 @@ export class LiveRouter implements SessionHandler {
   established(session: Session): void {
     const { peer, info } = session;
     const policy = policyOf(this.config, peer) ?? NO_POLICY;
-    this.#begin(peer.id, 'update');
+    this.begin(peer.id, 'update');
     const row = this.rib.peerUp(
       {
         name: peer.id,
@@ -160,9 +160,9 @@ export class LiveRouter implements SessionHandler {
       },
       this.rowOf(peer.id),
     );
-    this.#rows.set(peer.id, row);
+    this.rows.set(peer.id, row);
     const packer = new UpdatePacker(info.context, (messages) => session.send(messages));
-    this.#attached.set(peer.id, {
+    this.attached.set(peer.id, {
       session,
       row,
       packer,
@@ -171,11 +171,11 @@ export class LiveRouter implements SessionHandler {
       ended: new Set(),
     });
     this.log.sessionUp(session);
-    this.#pumpSoon();
+    this.pumpSoon();
   }
 
   update(session: Session, update: UpdateView): void {
-    const attached = this.#attached.get(session.peer.id);
+    const attached = this.attached.get(session.peer.id);
     if (attached === undefined) return;
     const limit = attached.policy.maxPrefixes;
     const over = familyOverLimit(this.rib, attached.row, update, limit);
@@ -184,17 +184,17 @@ export class LiveRouter implements SessionHandler {
       return;
     }
     const cause = causeOf(update);
-    this.#begin(session.peer.id, cause);
-    this.rib.updateLater(attached.row, update, this.#causeNumber(session.peer.id, cause));
-    this.#settleSoon();
+    this.begin(session.peer.id, cause);
+    this.rib.updateLater(attached.row, update, this.causeNumber(session.peer.id, cause));
+    this.settleSoon();
     if (update.faults.length > 0) {
       this.log.line(`${session.peer.id}: an UPDATE with an error: ${update.faults[0]!.reason}`);
     }
-    this.#pumpSoon();
+    this.pumpSoon();
   }
 
   endOfRib(session: Session, family: FamilyKey): void {
-    const attached = this.#attached.get(session.peer.id);
+    const attached = this.attached.get(session.peer.id);
     if (attached === undefined || attached.ended.has(family)) return;
     attached.ended.add(family);
     const { received, accepted } = this.rib.counts(attached.row, family);
@@ -204,24 +204,24 @@ export class LiveRouter implements SessionHandler {
   }
 
   routeRefresh(session: Session, family: FamilyKey, subtype: number): void {
-    const attached = this.#attached.get(session.peer.id);
+    const attached = this.attached.get(session.peer.id);
     if (attached === undefined) return;
     switch (subtype) {
       case REFRESH_SUBTYPE.request:
-        this.#refresh(attached, family);
+        this.refresh(attached, family);
         break;
       case REFRESH_SUBTYPE.begin:
         this.rib.markStale(attached.row, family);
-        this.clock.after(REFRESH_LIMIT_MS, () => this.#endRefresh(attached, family));
+        this.clock.after(REFRESH_LIMIT_MS, () => this.endRefresh(attached, family));
         break;
       case REFRESH_SUBTYPE.end:
-        this.#endRefresh(attached, family);
+        this.endRefresh(attached, family);
         break;
     }
   }
 
   writable(session: Session): 'more' | 'done' {
-    const attached = this.#attached.get(session.peer.id);
+    const attached = this.attached.get(session.peer.id);
     if (attached === undefined) return 'done';
     const { row, packer, refreshing } = attached;
     const isLeft = this.rib.pump(row, packer, SLICE_BYTES);
@@ -234,50 +234,50 @@ export class LiveRouter implements SessionHandler {
 
   down(session: Session, end: SessionEnd): void {
     const { peer } = session;
-    const attached = this.#attached.get(peer.id);
+    const attached = this.attached.get(peer.id);
     if (attached === undefined) return;
-    this.#attached.delete(peer.id);
+    this.attached.delete(peer.id);
     this.log.sessionDown(session, end);
-    this.#begin(peer.id, 'session-lost');
+    this.begin(peer.id, 'session-lost');
     const { row } = attached;
     const paths = this.rib.families.reduce((sum, { received }) => sum + (received[row] ?? 0), 0);
-    const later = paths > BULK_PREFIXES ? this.#causeNumber(peer.id, 'session-lost') : -1;
+    const later = paths > BULK_PREFIXES ? this.causeNumber(peer.id, 'session-lost') : -1;
     this.rib.peerDown(row, new Set(end.retained), later);
-    this.#settleSoon();
-    this.#forgetIfGone(peer.id);
-    this.#events.flush();
-    this.#pumpSoon();
+    this.settleSoon();
+    this.forgetIfGone(peer.id);
+    this.events.flush();
+    this.pumpSoon();
   }
 
   keepLongLived(peer: PeerSettings, families: readonly FamilyKey[]): void {
     const row = this.rowOf(peer.id);
     if (row < 0) return;
-    this.#begin(peer.id, 'long-lived-stale');
-    for (const family of families) if (this.rowOf(peer.id) >= 0) this.#keepLongLived(peer.id, row, family);
-    this.#pumpSoon();
+    this.begin(peer.id, 'long-lived-stale');
+    for (const family of families) if (this.rowOf(peer.id) >= 0) this.keepAsLongLived(peer.id, row, family);
+    this.pumpSoon();
   }
 
   sweepStale(peer: PeerSettings, families: readonly FamilyKey[]): void {
     const row = this.rowOf(peer.id);
     if (row < 0) return;
-    this.#begin(peer.id, 'stale-expired');
-    for (const family of families) if (this.rowOf(peer.id) >= 0) this.#sweep(peer.id, row, family);
-    this.#pumpSoon();
+    this.begin(peer.id, 'stale-expired');
+    for (const family of families) if (this.rowOf(peer.id) >= 0) this.sweep(peer.id, row, family);
+    this.pumpSoon();
   }
 
   stateChanged(change: PeerStateChange): void {
     const { peer, asn, from, to, reason } = change;
     this.log.stateChanged(change);
-    this.#events.flush();
-    this.#tell({ kind: 'session', atMs: this.clock.epochMs(), peer: peer.id, asn, from, to, reason });
+    this.events.flush();
+    this.tell({ kind: 'session', atMs: this.clock.epochMs(), peer: peer.id, asn, from, to, reason });
   }
 
   /** Another configuration for sessions that go on: their policies, hash and selection. */
   reconfigure(config: RouterConfig): void {
     this.config = config;
     this.fib.configure(groupSettings(config.ecmp));
-    for (const [id, row] of this.#rows) this.#applyPolicy(id, row);
-    this.#pumpSoon();
+    for (const [id, row] of this.rows) this.applyPolicy(id, row);
+    this.pumpSoon();
   }
 
   /** Row of a peer without a session, whose routes come from a dump. */
@@ -296,20 +296,20 @@ export class LiveRouter implements SessionHandler {
       role: null,
       takesLongLivedStale: false,
     });
-    this.#rows.set(id, row);
-    this.#static.add(id);
+    this.rows.set(id, row);
+    this.static.add(id);
     return row;
   }
 
   /** Routes of a static peer. */
   load(row: number, update: UpdateView, context: CodecContext): void {
-    this.#begin(this.peerOfRow(row), 'loaded');
+    this.begin(this.peerOfRow(row), 'loaded');
     this.rib.update(row, update, context);
   }
 
   /** A static peer has none any more. */
   unload(row: number): void {
-    this.#begin(this.peerOfRow(row), 'loaded');
+    this.begin(this.peerOfRow(row), 'loaded');
     for (const { family } of this.rib.families) {
       this.rib.markStale(row, family);
       this.rib.sweepStale(row, family);
@@ -318,31 +318,31 @@ export class LiveRouter implements SessionHandler {
 
   /** Tells everything that has been gathered so far. */
   flush(): void {
-    this.#events.flush();
-    this.#pumpSoon();
+    this.events.flush();
+    this.pumpSoon();
   }
 
-  #begin(peer: string, cause: RouteCause): void {
+  private begin(peer: string, cause: RouteCause): void {
     this.rib.setTime(this.nowS);
-    this.#events.because(peer, cause);
+    this.events.because(peer, cause);
   }
 
   /** The policy that a peer now has; routes that wait for a lost peer's return are under it, too. */
-  #applyPolicy(id: string, row: number): void {
+  private applyPolicy(id: string, row: number): void {
     const { settings } = this.rib.peers[row]!;
-    const policy = this.#static.has(id) ? null : policyOf(this.config, { id, address: settings.address });
+    const policy = this.static.has(id) ? null : policyOf(this.config, { id, address: settings.address });
     if (policy === null) return;
-    const attached = this.#attached.get(id);
+    const attached = this.attached.get(id);
     if (attached !== undefined) attached.policy = policy;
     if (!isSame(policy.import, settings.import)) {
-      this.#begin(id, 'policy');
+      this.begin(id, 'policy');
       this.rib.setImportPolicy(row, policy.import);
     }
     if (!isSame(policy.export, settings.export)) this.rib.setExportPolicy(row, policy.export);
   }
 
   /** RFC 7313 section 4: a refresh has a beginning and an end where the peer knows them. */
-  #refresh(attached: Attached, family: FamilyKey): void {
+  private refresh(attached: Attached, family: FamilyKey): void {
     const { session, row, refreshing } = attached;
     if (session.info.refresh === 'enhanced' && !this.rib.hasPending(row) && !refreshing.has(family)) {
       session.send(refreshMessage(family, REFRESH_SUBTYPE.begin));
@@ -352,94 +352,94 @@ export class LiveRouter implements SessionHandler {
     session.requestWrite();
   }
 
-  #endRefresh({ session, row }: Attached, family: FamilyKey): void {
-    if (this.#attached.get(session.peer.id)?.session !== session) return;
-    this.#begin(session.peer.id, 'withdraw');
+  private endRefresh({ session, row }: Attached, family: FamilyKey): void {
+    if (this.attached.get(session.peer.id)?.session !== session) return;
+    this.begin(session.peer.id, 'withdraw');
     this.rib.sweepStale(row, family);
-    this.#pumpSoon();
+    this.pumpSoon();
   }
 
-  #sweep(id: string, row: number, family: FamilyKey): void {
+  private sweep(id: string, row: number, family: FamilyKey): void {
     this.rib.sweepStale(row, family);
-    this.#forgetIfGone(id);
+    this.forgetIfGone(id);
   }
 
-  #keepLongLived(id: string, row: number, family: FamilyKey): void {
+  private keepAsLongLived(id: string, row: number, family: FamilyKey): void {
     this.rib.keepLongLived(row, family);
-    this.#forgetIfGone(id);
+    this.forgetIfGone(id);
   }
 
-  #forgetIfGone(id: string): void {
+  private forgetIfGone(id: string): void {
     const row = this.rowOf(id);
-    if (row >= 0 && this.rib.peers[row] === null) this.#rows.delete(id);
+    if (row >= 0 && this.rib.peers[row] === null) this.rows.delete(id);
   }
 
   /**
    * Choices that are due are made when everything that waits to be read has had a turn. While many UPDATEs go on
    * coming they wait for more of them, for {@link BULK_MS} at most, and are made in slices.
    */
-  #settleSoon(): void {
-    if (this.#settlesSince >= 0) return;
+  private settleSoon(): void {
+    if (this.settlesSince >= 0) return;
     if (this.rib.deferredCount === 0) {
-      this.#forgetCauses();
+      this.forgetCauses();
       return;
     }
-    this.#settlesSince = this.clock.nowMs();
+    this.settlesSince = this.clock.nowMs();
     let before = 0;
     const turn = (): void => {
       const count = this.rib.deferredCount;
       const isBulk = count - before >= BULK_PREFIXES;
       before = count;
-      if (isBulk && this.clock.nowMs() - this.#settlesSince < BULK_MS) this.clock.soon(turn);
-      else if (this.#settleSlice()) this.clock.soon(finish);
+      if (isBulk && this.clock.nowMs() - this.settlesSince < BULK_MS) this.clock.soon(turn);
+      else if (this.settleSlice()) this.clock.soon(finish);
     };
     const finish = (): void => {
-      if (this.#settleSlice()) this.clock.soon(finish);
+      if (this.settleSlice()) this.clock.soon(finish);
     };
     this.clock.soon(turn);
   }
 
-  #forgetCauses(): void {
-    if (this.#causes.length < MANY_CAUSES) return;
-    this.#causes.length = 0;
-    this.#causeNumbers.clear();
+  private forgetCauses(): void {
+    if (this.causes.length < MANY_CAUSES) return;
+    this.causes.length = 0;
+    this.causeNumbers.clear();
   }
 
-  #causeNumber(peer: string, cause: RouteCause): number {
+  private causeNumber(peer: string, cause: RouteCause): number {
     const key = `${cause} ${peer}`;
-    let number = this.#causeNumbers.get(key);
+    let number = this.causeNumbers.get(key);
     if (number === undefined) {
-      number = this.#causes.push({ peer, cause }) - 1;
-      this.#causeNumbers.set(key, number);
+      number = this.causes.push({ peer, cause }) - 1;
+      this.causeNumbers.set(key, number);
     }
     return number;
   }
 
   /** True where some are left. */
-  #settleSlice(): boolean {
+  private settleSlice(): boolean {
     const endMs = this.clock.nowMs() + SETTLE_MS;
     while (this.rib.settle(SETTLE_PREFIXES)) if (this.clock.nowMs() >= endMs) return true;
-    this.#settlesSince = -1;
-    this.#forgetCauses();
-    this.#pumpSoon();
+    this.settlesSince = -1;
+    this.forgetCauses();
+    this.pumpSoon();
     return false;
   }
 
   /** Once for all changes of this turn of the event loop. */
-  #pumpSoon(): void {
-    if (this.#isPumpDue) return;
-    this.#isPumpDue = true;
+  private pumpSoon(): void {
+    if (this.isPumpDue) return;
+    this.isPumpDue = true;
     this.clock.soon(() => {
-      this.#isPumpDue = false;
-      for (const { session, row } of this.#attached.values()) {
+      this.isPumpDue = false;
+      for (const { session, row } of this.attached.values()) {
         if (this.rib.hasPending(row)) session.requestWrite();
       }
     });
   }
 
-  #tell(event: RouterEvent): void {
+  private tell(event: RouterEvent): void {
     if (event.kind === 'routes') this.log.routes(event);
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.listeners) listener(event);
   }
 }
 

@@ -41,9 +41,9 @@ export interface DumpCounts {
 /** One peer of the dumps on its way into the RIB. */
 class DumpPeer {
   readonly row: number;
-  readonly #packer: UpdatePacker;
-  readonly #context: CodecContext;
-  readonly #view = new UpdateView();
+  private readonly packer: UpdatePacker;
+  private readonly context: CodecContext;
+  private readonly view = new UpdateView();
 
   constructor(
     private readonly router: LiveRouter,
@@ -51,15 +51,15 @@ class DumpPeer {
     { address, asn, bgpIdentifier }: MrtPeer,
   ) {
     const isInternal = asn === router.config.local.asn;
-    this.#context = {
+    this.context = {
       ...OFFLINE,
       extendedMessages: true,
       peering: isInternal ? 'internal' : 'external',
       peerAsn: asn,
     };
     const name = `${file} ${formatAddress(address)}`;
-    this.row = router.staticPeer(name, address, bgpIdentifier, this.#context);
-    this.#packer = new UpdatePacker(this.#context, (messages) => this.#deliver(messages));
+    this.row = router.staticPeer(name, address, bgpIdentifier, this.context);
+    this.packer = new UpdatePacker(this.context, (messages) => this.deliver(messages));
   }
 
   /** False where no message can hold the attributes. */
@@ -69,9 +69,9 @@ class DumpPeer {
     const nextHop = (reach?.value as MpReach | undefined)?.nextHop ?? null;
     if (nextHop === null && family === IPV6_UNICAST) return false;
     const octets = ribAttributeSet(attributes.filter(({ code }) => code !== MP_REACH));
-    if (!this.#packer.announce(family, octets, nextHop)) return false;
+    if (!this.packer.announce(family, octets, nextHop)) return false;
     const { address, length } = nlri.prefix;
-    this.#packer.add(address.w0, address.w1, address.w2, address.w3, length, 0);
+    this.packer.add(address.w0, address.w1, address.w2, address.w3, length, 0);
     return true;
   }
 
@@ -79,10 +79,10 @@ class DumpPeer {
   hear({ bytes, view, at, end, context }: BgpMessageEntry): boolean {
     this.flush();
     const { asn4, addPathReceive } = context;
-    const sent = { ...this.#context, asn4, addPathReceive };
-    readUpdate(bytes, view, at, end, sent, this.#view);
-    this.router.load(this.row, this.#view, sent);
-    return this.#view.outcome !== OUTCOME.sessionReset;
+    const sent = { ...this.context, asn4, addPathReceive };
+    readUpdate(bytes, view, at, end, sent, this.view);
+    this.router.load(this.row, this.view, sent);
+    return this.view.outcome !== OUTCOME.sessionReset;
   }
 
   /** Its session was lost: all that it has announced is gone. */
@@ -92,15 +92,15 @@ class DumpPeer {
   }
 
   flush(): void {
-    this.#packer.flush();
+    this.packer.flush();
   }
 
-  #deliver(messages: Uint8Array): void {
+  private deliver(messages: Uint8Array): void {
     const view = new DataView(messages.buffer, messages.byteOffset, messages.length);
     for (let at = 0; at < messages.length; ) {
       const end = at + view.getUint16(at + 16);
-      readUpdate(messages, view, at + HEADER_BYTES, end, this.#context, this.#view);
-      this.router.load(this.row, this.#view, this.#context);
+      readUpdate(messages, view, at + HEADER_BYTES, end, this.context, this.view);
+      this.router.load(this.row, this.view, this.context);
       at = end;
     }
   }
@@ -108,39 +108,39 @@ class DumpPeer {
 
 /** The dumps of one router, one after the other. */
 export class DumpLoader {
-  readonly #peers = new Map<string, DumpPeer>();
+  private readonly peers = new Map<string, DumpPeer>();
   /** of the dump in hand */
-  readonly #seen = new Set<DumpPeer>();
-  #file = '';
-  #routes = 0;
-  #updates = 0;
-  #skipped = 0;
+  private readonly seen = new Set<DumpPeer>();
+  private file = '';
+  private routes = 0;
+  private updates = 0;
+  private skipped = 0;
 
   constructor(private readonly router: LiveRouter) {}
 
   /** Reads the whole dump, in slices between which the event loop turns. */
   async load(file: string, isWanted: () => boolean): Promise<DumpCounts> {
     const source = bunzip2IfNeeded(openByteSource(file));
-    this.#seen.clear();
-    this.#file = file;
-    this.#routes = 0;
-    this.#updates = 0;
-    this.#skipped = 0;
+    this.seen.clear();
+    this.file = file;
+    this.routes = 0;
+    this.updates = 0;
+    this.skipped = 0;
     try {
       const dump = readMrt(source);
       let endMs = performance.now() + SLICE_MS;
       let next = dump.next();
       for (; next.done !== true && isWanted(); next = dump.next()) {
-        this.#take(next.value.entry);
+        this.take(next.value.entry);
         if (performance.now() < endMs) continue;
         await new Promise((resolve) => setImmediate(resolve));
         endMs = performance.now() + SLICE_MS;
       }
-      for (const peer of this.#seen) peer.flush();
+      for (const peer of this.seen) peer.flush();
       this.router.flush();
       const ended = next.done === true ? next.value : null;
       return {
-        ...{ peers: this.#seen.size, routes: this.#routes, updates: this.#updates, skipped: this.#skipped },
+        ...{ peers: this.seen.size, routes: this.routes, updates: this.updates, skipped: this.skipped },
         fault: (source.fault ?? ended)?.message ?? null,
       };
     } finally {
@@ -148,44 +148,44 @@ export class DumpLoader {
     }
   }
 
-  #take(entry: MrtEntry): void {
+  private take(entry: MrtEntry): void {
     switch (entry.kind) {
       case 'rib':
-        this.#takeTable(entry);
+        this.takeTable(entry);
         break;
       case 'message':
-        if (entry.type !== MESSAGE_TYPE.update || entry.sender !== 'peer') this.#skipped++;
-        else if (this.#peerOf(entry.peer).hear(entry)) this.#updates++;
-        else this.#skipped++;
+        if (entry.type !== MESSAGE_TYPE.update || entry.sender !== 'peer') this.skipped++;
+        else if (this.peerOf(entry.peer).hear(entry)) this.updates++;
+        else this.skipped++;
         break;
       case 'state':
-        if (entry.oldState === ESTABLISHED && entry.newState !== ESTABLISHED) this.#peerOf(entry.peer).lose();
+        if (entry.oldState === ESTABLISHED && entry.newState !== ESTABLISHED) this.peerOf(entry.peer).lose();
         break;
       case 'other':
       case 'malformed':
-        this.#skipped++;
+        this.skipped++;
         break;
       case 'peer-index':
         break;
     }
   }
 
-  #takeTable(entry: RibEntry): void {
+  private takeTable(entry: RibEntry): void {
     const isUnicast = entry.family === IPV4_UNICAST || entry.family === IPV6_UNICAST;
     for (const { peer, attributes } of entry.routes) {
-      if (isUnicast && peer !== null && this.#peerOf(peer).add(entry, attributes)) this.#routes++;
-      else this.#skipped++;
+      if (isUnicast && peer !== null && this.peerOf(peer).add(entry, attributes)) this.routes++;
+      else this.skipped++;
     }
   }
 
-  #peerOf(peer: MrtPeer): DumpPeer {
+  private peerOf(peer: MrtPeer): DumpPeer {
     const key = `${formatAddress(peer.address)} ${peer.asn}`;
-    let known = this.#peers.get(key);
+    let known = this.peers.get(key);
     if (known === undefined) {
-      known = new DumpPeer(this.router, this.#file, peer);
-      this.#peers.set(key, known);
+      known = new DumpPeer(this.router, this.file, peer);
+      this.peers.set(key, known);
     }
-    this.#seen.add(known);
+    this.seen.add(known);
     return known;
   }
 }

@@ -19,11 +19,11 @@ import {
 const JOIN_MS = 50;
 
 export class RouteEvents {
-  #peer: string | null = null;
-  #cause: RouteCause = 'loaded';
-  #total = 0;
-  #changes: RouteChange[] = [];
-  #cancel: (() => void) | null = null;
+  private peer: string | null = null;
+  private cause: RouteCause = 'loaded';
+  private total = 0;
+  private changes: RouteChange[] = [];
+  private cancel: (() => void) | null = null;
 
   constructor(
     private readonly rib: Rib,
@@ -32,44 +32,44 @@ export class RouteEvents {
     /** hears of every change at once: the FIB */
     private readonly changed: (family: FamilyRib, prefix: number, after: number) => void,
   ) {
-    rib.onRoute((family, prefix, before, after) => this.#changed(family, prefix, before, after));
+    rib.onRoute((family, prefix, before, after) => this.changedPrefixes(family, prefix, before, after));
   }
 
   /** What changes from now on changes because of this. */
   because(peer: string | null, cause: RouteCause): void {
-    if (peer === this.#peer && cause === this.#cause) return;
+    if (peer === this.peer && cause === this.cause) return;
     this.flush();
-    this.#peer = peer;
-    this.#cause = cause;
+    this.peer = peer;
+    this.cause = cause;
   }
 
   /** Tells what has been gathered. */
   flush(): void {
-    this.#cancel?.();
-    this.#cancel = null;
-    if (this.#total === 0) return;
-    const changes = this.#changes;
-    const total = this.#total;
-    this.#changes = [];
-    this.#total = 0;
+    this.cancel?.();
+    this.cancel = null;
+    if (this.total === 0) return;
+    const changes = this.changes;
+    const total = this.total;
+    this.changes = [];
+    this.total = 0;
     const atMs = this.clock.epochMs();
-    this.emit({ kind: 'routes', atMs, peer: this.#peer, cause: this.#cause, total, changes });
+    this.emit({ kind: 'routes', atMs, peer: this.peer, cause: this.cause, total, changes });
   }
 
-  #changed(family: FamilyRib, prefix: number, before: number, after: number): void {
+  private changedPrefixes(family: FamilyRib, prefix: number, before: number, after: number): void {
     this.changed(family, prefix, after);
-    this.#total++;
-    if (this.#changes.length < MAX_LISTED_CHANGES) {
-      this.#changes.push({
+    this.total++;
+    if (this.changes.length < MAX_LISTED_CHANGES) {
+      this.changes.push({
         prefix: prefixOfRow(family, prefix),
-        before: this.#hops(before),
-        after: this.#hops(after),
+        before: this.hops(before),
+        after: this.hops(after),
       });
     }
-    this.#cancel ??= this.clock.after(JOIN_MS, () => this.flush());
+    this.cancel ??= this.clock.after(JOIN_MS, () => this.flush());
   }
 
-  #hops(set: number): NextHopView[] {
+  private hops(set: number): NextHopView[] {
     return nextHopViews(this.rib, set);
   }
 }

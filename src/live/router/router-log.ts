@@ -34,38 +34,38 @@ const BULK_WORDS: Readonly<Record<RouteCause, string>> = {
 };
 
 export class RouterLog {
-  #left = BURST;
-  #refilledMs: number;
-  #suppressed = 0;
-  #bulkName = '';
-  #bulkCause: RouteCause = 'loaded';
-  #bulkTotal = 0;
-  #cancelBulk: (() => void) | null = null;
+  private left = BURST;
+  private refilledMs: number;
+  private suppressed = 0;
+  private bulkName = '';
+  private bulkCause: RouteCause = 'loaded';
+  private bulkTotal = 0;
+  private cancelBulk: (() => void) | null = null;
   /** by peer */
-  readonly #lastTrouble = new Map<string, string>();
+  private readonly lastTrouble = new Map<string, string>();
 
   constructor(
     private readonly print: (line: string) => void,
     private readonly clock: Pick<Clock, 'nowMs' | 'after'>,
   ) {
-    this.#refilledMs = clock.nowMs();
+    this.refilledMs = clock.nowMs();
   }
 
   /** A line that is never left out. */
   say(line: string): void {
-    this.#tellBulk();
-    this.#tellSuppressed();
+    this.tellBulk();
+    this.tellSuppressed();
     this.print(line);
   }
 
   /** A line that may be left out where there are too many. */
   line(line: string): void {
-    this.#tellBulk();
-    if (!this.#mayPrint()) {
-      this.#suppressed++;
+    this.tellBulk();
+    if (!this.mayPrint()) {
+      this.suppressed++;
       return;
     }
-    this.#tellSuppressed();
+    this.tellSuppressed();
     this.print(line);
   }
 
@@ -86,52 +86,52 @@ export class RouterLog {
 
   /** Attempts that came to nothing; sessions that were up are told by {@link sessionDown}. */
   stateChanged({ peer, from, to, reason }: PeerStateChange): void {
-    if (to === 'Established') this.#lastTrouble.delete(peer.id);
+    if (to === 'Established') this.lastTrouble.delete(peer.id);
     if (reason === null || from === 'Established' || to === 'Established') return;
     // told once, not at every attempt
-    if (this.#lastTrouble.get(peer.id) === reason) return;
-    if (this.#lastTrouble.size > MAX_TROUBLED) this.#lastTrouble.clear();
-    this.#lastTrouble.set(peer.id, reason);
+    if (this.lastTrouble.get(peer.id) === reason) return;
+    if (this.lastTrouble.size > MAX_TROUBLED) this.lastTrouble.clear();
+    this.lastTrouble.set(peer.id, reason);
     this.line(`${peer.id}: ${reason}`);
   }
 
   routes({ peer, cause, total, changes }: RoutesChanged): void {
     const name = peer ?? 'router';
-    const isSame = name === this.#bulkName && cause === this.#bulkCause;
-    if (total > LISTED_AT_ONCE || (isSame && this.#bulkTotal > 0)) this.#addBulk(name, cause, total);
+    const isSame = name === this.bulkName && cause === this.bulkCause;
+    if (total > LISTED_AT_ONCE || (isSame && this.bulkTotal > 0)) this.addBulk(name, cause, total);
     else for (const change of changes) this.line(`${name}: ${changeText(change)}`);
   }
 
-  #addBulk(name: string, cause: RouteCause, total: number): void {
-    if (name !== this.#bulkName || cause !== this.#bulkCause) this.#tellBulk();
-    this.#bulkName = name;
-    this.#bulkCause = cause;
-    this.#bulkTotal += total;
-    this.#cancelBulk?.();
-    this.#cancelBulk = this.clock.after(BULK_QUIET_MS, () => this.#tellBulk());
+  private addBulk(name: string, cause: RouteCause, total: number): void {
+    if (name !== this.bulkName || cause !== this.bulkCause) this.tellBulk();
+    this.bulkName = name;
+    this.bulkCause = cause;
+    this.bulkTotal += total;
+    this.cancelBulk?.();
+    this.cancelBulk = this.clock.after(BULK_QUIET_MS, () => this.tellBulk());
   }
 
-  #tellBulk(): void {
-    if (this.#bulkTotal === 0) return;
-    const total = this.#bulkTotal;
-    this.#bulkTotal = 0;
-    this.#cancelBulk?.();
-    this.line(`${this.#bulkName}: ${total} ${BULK_WORDS[this.#bulkCause]}`);
+  private tellBulk(): void {
+    if (this.bulkTotal === 0) return;
+    const total = this.bulkTotal;
+    this.bulkTotal = 0;
+    this.cancelBulk?.();
+    this.line(`${this.bulkName}: ${total} ${BULK_WORDS[this.bulkCause]}`);
   }
 
-  #mayPrint(): boolean {
+  private mayPrint(): boolean {
     const now = this.clock.nowMs();
-    this.#left = Math.min(BURST, this.#left + ((now - this.#refilledMs) / 1000) * PER_SECOND);
-    this.#refilledMs = now;
-    if (this.#left < 1) return false;
-    this.#left--;
+    this.left = Math.min(BURST, this.left + ((now - this.refilledMs) / 1000) * PER_SECOND);
+    this.refilledMs = now;
+    if (this.left < 1) return false;
+    this.left--;
     return true;
   }
 
-  #tellSuppressed(): void {
-    if (this.#suppressed === 0) return;
-    const count = this.#suppressed;
-    this.#suppressed = 0;
+  private tellSuppressed(): void {
+    if (this.suppressed === 0) return;
+    const count = this.suppressed;
+    this.suppressed = 0;
     this.print(`router: ${count} line${count === 1 ? '' : 's'} left out`);
   }
 }

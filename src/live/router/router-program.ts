@@ -19,8 +19,8 @@ import { RouterReader } from './router-reader.js';
 const GOODBYE_MS = 1000;
 
 export class RouterProgram {
-  #isStopped = false;
-  readonly #dumps: DumpLoader;
+  private isStopped = false;
+  private readonly dumps: DumpLoader;
 
   private constructor(
     private readonly router: LiveRouter,
@@ -31,7 +31,7 @@ export class RouterProgram {
     /** what page, API, metrics and live traffic read */
     readonly view: RouterView,
   ) {
-    this.#dumps = new DumpLoader(router);
+    this.dumps = new DumpLoader(router);
   }
 
   /** Listens, then connects. Throws a FlowfateError of code `network` where it cannot listen. */
@@ -65,8 +65,8 @@ export class RouterProgram {
 
   /** Loads a dump of tables or updates; resolves when its routes are in. */
   async load(file: string): Promise<void> {
-    const counts = await this.#dumps.load(file, () => !this.#isStopped);
-    if (!this.#isStopped) this.log.say(dumpSentence(file, counts));
+    const counts = await this.dumps.load(file, () => !this.isStopped);
+    if (!this.isStopped) this.log.say(dumpSentence(file, counts));
   }
 
   /** Sessions for which nothing has changed go on. Throws a FlowfateError for what cannot change while it runs. */
@@ -90,8 +90,8 @@ export class RouterProgram {
    * routes while we are away. Resolves when the last words are out.
    */
   async stop(): Promise<void> {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
+    if (this.isStopped) return;
+    this.isStopped = true;
     this.listener.close();
     for (const { settings, session } of this.speaker.peers()) {
       if (session === null) continue;

@@ -58,7 +58,7 @@ export class RouterReader implements RouterView {
   }
 
   peers(): readonly PeerView[] {
-    return this.speaker.peers().map((peer) => this.#peer(peer));
+    return this.speaker.peers().map((peer) => this.peer(peer));
   }
 
   tables(): readonly TableView[] {
@@ -78,7 +78,7 @@ export class RouterReader implements RouterView {
       match === 'longer'
         ? prefixesInside(rib, prefix, limit)
         : { total: exact < 0 ? 0 : 1, rows: exact < 0 ? [] : [exact] };
-    const rows = found.rows.flatMap((row) => this.#routes(of, row));
+    const rows = found.rows.flatMap((row) => this.routeRows(of, row));
     return { total: Math.max(found.total, rows.length), rows: rows.slice(0, limit) };
   }
 
@@ -90,8 +90,8 @@ export class RouterReader implements RouterView {
     return {
       total: first.total + second.total,
       rows: [
-        ...first.rows.map((row) => this.#entry(ipv4, row)),
-        ...second.rows.map((row) => this.#entry(ipv6, row)),
+        ...first.rows.map((row) => this.entry(ipv4, row)),
+        ...second.rows.map((row) => this.entry(ipv6, row)),
       ],
     };
   }
@@ -99,14 +99,14 @@ export class RouterReader implements RouterView {
   lookup(address: Address): FibEntryView | null {
     const { rib, fib } = this.router;
     const row = fib.match(address);
-    return row < 0 ? null : this.#entry(address.family === 4 ? rib.ipv4 : rib.ipv6, row);
+    return row < 0 ? null : this.entry(address.family === 4 ? rib.ipv4 : rib.ipv6, row);
   }
 
   subscribe(listener: (event: RouterEvent) => void): () => void {
     return this.router.subscribe(listener);
   }
 
-  #peer(peer: Peer): PeerView {
+  private peer(peer: Peer): PeerView {
     const { settings, session, traffic, stateName, sinceMs, establishedMs, flaps, lastError, remote } = peer;
     const info = session?.info ?? null;
     const families = info?.context.families ?? new Set(settings.families);
@@ -119,7 +119,7 @@ export class RouterReader implements RouterView {
       state: stateName,
       sinceMs,
       establishedMs,
-      families: [...families].map((family) => this.#family(settings.id, family)),
+      families: [...families].map((family) => this.family(settings.id, family)),
       holdTimeS: info?.holdTimeS ?? null,
       ...traffic,
       flaps,
@@ -127,7 +127,7 @@ export class RouterReader implements RouterView {
     };
   }
 
-  #family(id: string, family: FamilyKey): PeerView['families'][number] {
+  private family(id: string, family: FamilyKey): PeerView['families'][number] {
     const { rib } = this.router;
     const row = this.router.rowOf(id);
     const name = familyName(family);
@@ -138,14 +138,12 @@ export class RouterReader implements RouterView {
     return { family: name, received, accepted, sent: announced, stale: hasStale ? stalePaths(of, row) : 0 };
   }
 
-  #routes(of: FamilyRib, row: number): RouteView[] {
+  private routeRows(of: FamilyRib, row: number): RouteView[] {
     const prefix = prefixOfRow(of, row);
-    return routesOf(this.router.rib, of, row, this.router.nowS).map((route) =>
-      this.#route(of, prefix, route),
-    );
+    return routesOf(this.router.rib, of, row, this.router.nowS).map((route) => this.route(of, prefix, route));
   }
 
-  #route(of: FamilyRib, prefix: Prefix, route: RibRoute): RouteView {
+  private route(of: FamilyRib, prefix: Prefix, route: RibRoute): RouteView {
     const value = (code: number): unknown => attributeValue(route.attributes, code);
     return {
       prefix,
@@ -168,7 +166,7 @@ export class RouterReader implements RouterView {
     };
   }
 
-  #entry(of: FamilyRib, row: number): FibEntryView {
+  private entry(of: FamilyRib, row: number): FibEntryView {
     const { rib, fib } = this.router;
     const nextHops = nextHopViews(rib, of.hops[row]!);
     const hops = rib.hopSets.hopsOf(of.hops[row]!);

@@ -87,36 +87,36 @@ class MadeUpWire implements Wire {
   readonly queuedBytes = 0;
   readonly isHeldBack = false;
   takenBytes = 0;
-  #listener: WireListener | null = null;
+  private listener: WireListener | null = null;
 
   constructor(readonly remoteAddress: Address) {}
 
   start(listener: WireListener): void {
-    this.#listener = listener;
+    this.listener = listener;
   }
 
   write(bytes: Uint8Array): void {
     this.takenBytes += bytes.length;
-    this.#listener?.drained();
+    this.listener?.drained();
   }
 
   end(): void {
-    this.#listener = null;
+    this.listener = null;
   }
 
   /** As a socket's chunk: a Buffer. */
   hear(bytes: Uint8Array): void {
-    this.#listener?.chunk(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    this.listener?.chunk(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
   }
 
   lose(): void {
-    this.#listener?.lost('the table is done');
+    this.listener?.lost('the table is done');
   }
 }
 
 /** Time stands still; what is due soon waits for {@link run}. */
 class ManualClock implements Clock {
-  readonly #due: (() => void)[] = [];
+  private readonly due: (() => void)[] = [];
 
   nowMs(): number {
     return 0;
@@ -131,7 +131,7 @@ class ManualClock implements Clock {
   }
 
   soon(run: () => void): void {
-    this.#due.push(run);
+    this.due.push(run);
   }
 
   draw(): number {
@@ -139,6 +139,6 @@ class ManualClock implements Clock {
   }
 
   run(): void {
-    for (let run = this.#due.shift(); run !== undefined; run = this.#due.shift()) run();
+    for (let run = this.due.shift(); run !== undefined; run = this.due.shift()) run();
   }
 }

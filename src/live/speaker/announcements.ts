@@ -42,14 +42,17 @@ const WRITER = new ByteWriter(4096);
 
 /** One established session, and what its peer has been told. */
 export class SessionAnnouncements {
-  readonly #session: Session;
-  readonly #interfaces: readonly OwnInterface[];
-  readonly #packer: UpdatePacker;
-  readonly #localAsn: number;
+  private readonly session: Session;
+  private readonly interfaces: readonly OwnInterface[];
+  private readonly packer: UpdatePacker;
+  private readonly localAsn: number;
   /** by prefix: what distinguishes one version of the route from another */
-  readonly #sent = new Map<string, { readonly family: FamilyKey; readonly key: string; readonly vip: Vip }>();
+  private readonly sent = new Map<
+    string,
+    { readonly family: FamilyKey; readonly key: string; readonly vip: Vip }
+  >();
   /** families whose End-of-RIB is still owed (RFC 4724 section 2) */
-  readonly #owesEndOfRib: Set<FamilyKey>;
+  private readonly owesEndOfRib: Set<FamilyKey>;
 
   constructor(
     session: Session,
@@ -57,27 +60,27 @@ export class SessionAnnouncements {
     interfaces: readonly OwnInterface[],
     endOfRib: 'sent' | 'never',
   ) {
-    this.#session = session;
-    this.#localAsn = localAsn;
-    this.#interfaces = interfaces;
-    this.#packer = new UpdatePacker(session.info.context, (messages) => session.send(messages));
-    this.#owesEndOfRib = new Set(endOfRib === 'sent' ? (session.info.context.families ?? []) : []);
+    this.session = session;
+    this.localAsn = localAsn;
+    this.interfaces = interfaces;
+    this.packer = new UpdatePacker(session.info.context, (messages) => session.send(messages));
+    this.owesEndOfRib = new Set(endOfRib === 'sent' ? (session.info.context.families ?? []) : []);
   }
 
   /** prefixes that the peer knows of */
   get count(): number {
-    return this.#sent.size;
+    return this.sent.size;
   }
 
   has(prefix: string): boolean {
-    return this.#sent.has(prefix);
+    return this.sent.has(prefix);
   }
 
   /** Everything of the family is to be told again. */
   forget(family: FamilyKey): void {
     // it still has what it has: a route that goes away meanwhile must be withdrawn
-    for (const [prefix, known] of this.#sent) {
-      if (known.family === family) this.#sent.set(prefix, { ...known, key: '' });
+    for (const [prefix, known] of this.sent) {
+      if (known.family === family) this.sent.set(prefix, { ...known, key: '' });
     }
   }
 
@@ -85,74 +88,74 @@ export class SessionAnnouncements {
   update(announcements: Iterable<Announcement>): { readonly told: string[]; readonly withdrawn: string[] } {
     const wanted = new Map<string, Route>();
     for (const announcement of announcements) {
-      const route = this.#routeOf(announcement);
+      const route = this.routeOf(announcement);
       if (route !== null) wanted.set(formatPrefix(route.vip.prefix), route);
     }
-    const withdrawn = this.#withdrawAllBut(wanted);
+    const withdrawn = this.withdrawAllBut(wanted);
     const told: string[] = [];
-    for (const [prefix, route] of wanted) if (this.#announce(prefix, route)) told.push(prefix);
-    for (const family of this.#owesEndOfRib) this.#packer.endOfRib(family);
-    this.#owesEndOfRib.clear();
-    this.#packer.flush();
+    for (const [prefix, route] of wanted) if (this.announce(prefix, route)) told.push(prefix);
+    for (const family of this.owesEndOfRib) this.packer.endOfRib(family);
+    this.owesEndOfRib.clear();
+    this.packer.flush();
     return { told, withdrawn };
   }
 
-  #withdrawAllBut(wanted: ReadonlyMap<string, Route>): string[] {
-    const gone = [...this.#sent].filter(([prefix]) => !wanted.has(prefix));
+  private withdrawAllBut(wanted: ReadonlyMap<string, Route>): string[] {
+    const gone = [...this.sent].filter(([prefix]) => !wanted.has(prefix));
     for (const [prefix, { family, vip }] of gone) {
-      this.#packer.withdraw(family);
-      this.#add(vip);
-      this.#sent.delete(prefix);
+      this.packer.withdraw(family);
+      this.add(vip);
+      this.sent.delete(prefix);
     }
     return gone.map(([prefix]) => prefix);
   }
 
-  #announce(prefix: string, route: Route): boolean {
+  private announce(prefix: string, route: Route): boolean {
     const { family, attributes, nextHop, vip } = route;
     const key = `${Buffer.from(attributes).toString('latin1')} ${nextHop ?? ''}`;
-    if (this.#sent.get(prefix)?.key === key) return false;
-    if (!this.#packer.announce(family, attributes, nextHop)) return false;
-    this.#add(vip);
-    this.#sent.set(prefix, { family, key, vip });
+    if (this.sent.get(prefix)?.key === key) return false;
+    if (!this.packer.announce(family, attributes, nextHop)) return false;
+    this.add(vip);
+    this.sent.set(prefix, { family, key, vip });
     return true;
   }
 
-  #add({ prefix: { address, length } }: Vip): void {
+  private add({ prefix: { address, length } }: Vip): void {
     // a single path a prefix: with ADD-PATH it has a name, too
-    this.#packer.add(address.w0, address.w1, address.w2, address.w3, length, 1);
+    this.packer.add(address.w0, address.w1, address.w2, address.w3, length, 1);
   }
 
-  #routeOf({ vip, isAnnounced, isDraining }: Announcement): Route | null {
-    const { context, localAddress } = this.#session.info;
-    const peerAddress = this.#session.peer.address;
+  private routeOf({ vip, isAnnounced, isDraining }: Announcement): Route | null {
+    const { context, localAddress } = this.session.info;
+    const peerAddress = this.session.peer.address;
     const isHeard = vip.peers === null || vip.peers.some((one) => sameAddress(one, peerAddress));
     const family = vip.prefix.address.family === 4 ? IPV4_UNICAST : IPV6_UNICAST;
     if (!isAnnounced || !isHeard || context.families?.has(family) === false) return null;
     if (family === IPV6_UNICAST) {
       const hop =
-        vip.nextHop === 'self' ? nextHop6(localAddress, this.#interfaces) : addressBytes(vip.nextHop);
-      return { family, vip, nextHop: hop, attributes: this.#attributes(vip, isDraining, null) };
+        vip.nextHop === 'self' ? nextHop6(localAddress, this.interfaces) : addressBytes(vip.nextHop);
+      return { family, vip, nextHop: hop, attributes: this.attributes(vip, isDraining, null) };
     }
-    const own = vip.nextHop === 'self' ? nextHop4(localAddress, this.#interfaces) : vip.nextHop;
-    if (typeof own === 'number') return this.#plainIpv4(vip, isDraining, own);
-    if (own?.family === 4) return this.#plainIpv4(vip, isDraining, own.w0);
+    const own = vip.nextHop === 'self' ? nextHop4(localAddress, this.interfaces) : vip.nextHop;
+    if (typeof own === 'number') return this.plainIpv4(vip, isDraining, own);
+    if (own?.family === 4) return this.plainIpv4(vip, isDraining, own.w0);
     // RFC 8950: an IPv4 route by an IPv6 next hop, where the peer takes it
     if (!context.extendedNextHop.has(family)) return null;
     const hop = addressBytes(own ?? localAddress);
-    return { family, vip, nextHop: hop, attributes: this.#attributes(vip, isDraining, null) };
+    return { family, vip, nextHop: hop, attributes: this.attributes(vip, isDraining, null) };
   }
 
-  #plainIpv4(vip: Vip, isDraining: boolean, nextHop: number): Route {
-    const attributes = this.#attributes(vip, isDraining, nextHop);
+  private plainIpv4(vip: Vip, isDraining: boolean, nextHop: number): Route {
+    const attributes = this.attributes(vip, isDraining, nextHop);
     return { family: IPV4_UNICAST, vip, nextHop: null, attributes };
   }
 
-  #attributes(vip: Vip, isDraining: boolean, nextHop: number | null): Uint8Array {
-    const { context } = this.#session.info;
+  private attributes(vip: Vip, isDraining: boolean, nextHop: number | null): Uint8Array {
+    const { context } = this.session.info;
     const isInternal = context.peering === 'internal';
     const rewrite: EgressRewrite = {
       drop: NOTHING_DROPPED,
-      prependAsn: isInternal ? 0 : this.#localAsn,
+      prependAsn: isInternal ? 0 : this.localAsn,
       nextHop,
       localPref: isInternal ? (isDraining ? 0 : vip.localPref) : null,
     };

@@ -55,29 +55,32 @@ export interface SpeakerStatus {
 export class LiveSpeaker {
   config: SpeakerConfig;
   readonly speaker: Speaker;
-  readonly #log: RouterLog;
-  readonly #bfd: BfdTransport;
-  readonly #guard: BfdGuard;
-  readonly #interfaces: readonly OwnInterface[];
+  private readonly log: RouterLog;
+  private readonly bfd: BfdTransport;
+  private readonly guard: BfdGuard;
+  private readonly interfaces: readonly OwnInterface[];
   /** by prefix, in the order of the configuration */
-  #announcements: Map<string, Announcement>;
-  readonly #sessions = new Map<string, { readonly session: Session; readonly told: SessionAnnouncements }>();
+  private announcements: Map<string, Announcement>;
+  private readonly sessions = new Map<
+    string,
+    { readonly session: Session; readonly told: SessionAnnouncements }
+  >();
   /** peers whose refresh is under way and has a beginning and an end (RFC 7313) */
-  readonly #refreshing = new Map<string, Set<FamilyKey>>();
+  private readonly refreshing = new Map<string, Set<FamilyKey>>();
 
   constructor(config: SpeakerConfig, print: (line: string) => void) {
     this.config = config;
-    this.#log = new RouterLog(print, SYSTEM_CLOCK);
-    this.#interfaces = ownInterfaces();
-    this.#announcements = announcementsOf(config.vips, new Map());
-    this.#bfd = new BfdTransport({ onTrouble: (sentence) => this.#log.line(sentence) });
-    this.#guard = new BfdGuard(this.#handler(), {
-      bfd: this.#bfd,
+    this.log = new RouterLog(print, SYSTEM_CLOCK);
+    this.interfaces = ownInterfaces();
+    this.announcements = announcementsOf(config.vips, new Map());
+    this.bfd = new BfdTransport({ onTrouble: (sentence) => this.log.line(sentence) });
+    this.guard = new BfdGuard(this.handler(), {
+      bfd: this.bfd,
       settingsOf: ({ id }) => this.config.bfd.get(id) ?? null,
       onEvent: ({ id }, event) =>
-        this.#log.line(event.kind === 'up' ? `${id}: bfd up` : `${id}: bfd down, ${event.reason}`),
+        this.log.line(event.kind === 'up' ? `${id}: bfd up` : `${id}: bfd down, ${event.reason}`),
     });
-    this.speaker = new Speaker(config.local, SYSTEM_CLOCK, dialTcp, this.#guard);
+    this.speaker = new Speaker(config.local, SYSTEM_CLOCK, dialTcp, this.guard);
   }
 
   start(): void {
@@ -89,31 +92,31 @@ export class LiveSpeaker {
     const before = this.config;
     this.config = config;
     const commanded = new Map(
-      [...this.#announcements].filter(([prefix, { vip, isAnnounced, isDraining }]) => {
+      [...this.announcements].filter(([prefix, { vip, isAnnounced, isDraining }]) => {
         const configured = before.vips.find((one) => formatPrefix(one.prefix) === prefix) ?? vip;
         return isAnnounced !== configured.announce || isDraining !== configured.drain;
       }),
     );
-    this.#announcements = announcementsOf(config.vips, commanded);
-    for (const { session } of [...this.#sessions.values()]) {
+    this.announcements = announcementsOf(config.vips, commanded);
+    for (const { session } of [...this.sessions.values()]) {
       const { id } = session.peer;
       const isSame = JSON.stringify(before.bfd.get(id)) === JSON.stringify(config.bfd.get(id));
       const isKept = config.peers.some((peer) => peer.id === id);
       if (!isSame && isKept) session.stop({ kind: 'configuration-changed' });
     }
     this.speaker.reconfigure({ peers: config.peers, ranges: [] });
-    this.#tellAll();
+    this.tellAll();
   }
 
   /** Does what a command asks for; a sentence about what is wrong with it, or null. */
   command(command: VipCommand, which: string): string | null {
-    const found = which === 'all' ? [...this.#announcements.keys()] : this.#find(which);
+    const found = which === 'all' ? [...this.announcements.keys()] : this.find(which);
     if (typeof found === 'string') return found;
     for (const prefix of found) {
-      const was = this.#announcements.get(prefix)!;
-      this.#announcements.set(prefix, { ...was, ...AFTER[command] });
+      const was = this.announcements.get(prefix)!;
+      this.announcements.set(prefix, { ...was, ...AFTER[command] });
     }
-    this.#tellAll();
+    this.tellAll();
     return null;
   }
 
@@ -126,14 +129,14 @@ export class LiveSpeaker {
         peer: settings.id,
         asn: remote?.asn ?? settings.asn,
         state: stateName,
-        announced: this.#sessions.get(settings.id)?.told.count ?? 0,
-        bfd: this.#guard.report(settings.id)?.state ?? null,
+        announced: this.sessions.get(settings.id)?.told.count ?? 0,
+        bfd: this.guard.report(settings.id)?.state ?? null,
         lastError,
       })),
-      vips: [...this.#announcements].map(([vip, { isAnnounced, isDraining }]) => ({
+      vips: [...this.announcements].map(([vip, { isAnnounced, isDraining }]) => ({
         vip,
         state: !isAnnounced ? 'withdrawn' : isDraining ? 'draining' : 'announced',
-        peers: [...this.#sessions.values()].filter(({ told }) => told.has(vip)).length,
+        peers: [...this.sessions.values()].filter(({ told }) => told.has(vip)).length,
       })),
     };
   }
@@ -144,17 +147,17 @@ export class LiveSpeaker {
       // it closes its connections without a word, and its routes go with them
       this.speaker.stop({ kind: 'restart' });
     } else {
-      for (const { told } of this.#sessions.values()) told.update([]);
+      for (const { told } of this.sessions.values()) told.update([]);
       this.speaker.stop({ kind: 'shutdown', text: 'the speaker stops' });
     }
-    await this.#bfd.close();
+    await this.bfd.close();
   }
 
-  #find(which: string): string[] | string {
+  private find(which: string): string[] | string {
     const prefix = parsePrefix(which);
     const text = prefix === null ? null : formatPrefix(prefix);
-    if (text !== null && this.#announcements.has(text)) return [text];
-    const known = [...this.#announcements.keys()];
+    if (text !== null && this.announcements.has(text)) return [text];
+    const known = [...this.announcements.keys()];
     const meant = nearest(text ?? which, known);
     const hint =
       known.length === 0
@@ -165,69 +168,69 @@ export class LiveSpeaker {
     return `the speaker has no VIP ${which}; ${hint}`;
   }
 
-  #tellAll(): void {
-    for (const { session } of this.#sessions.values()) session.requestWrite();
+  private tellAll(): void {
+    for (const { session } of this.sessions.values()) session.requestWrite();
   }
 
-  #handler(): SessionHandler {
+  private handler(): SessionHandler {
     return {
-      established: (session) => this.#established(session),
+      established: (session) => this.established(session),
       update: () => {},
       endOfRib: () => {},
-      routeRefresh: (session, family, subtype) => this.#routeRefresh(session, family, subtype),
-      writable: (session) => this.#write(session),
-      down: (session, end) => this.#down(session, end),
+      routeRefresh: (session, family, subtype) => this.routeRefresh(session, family, subtype),
+      writable: (session) => this.write(session),
+      down: (session, end) => this.down(session, end),
       keepLongLived: () => {},
       sweepStale: () => {},
-      stateChanged: (change) => this.#stateChanged(change),
+      stateChanged: (change) => this.stateChanged(change),
     };
   }
 
-  #established(session: Session): void {
+  private established(session: Session): void {
     const endOfRib = this.config.dialect === 'standard' ? 'sent' : 'never';
-    const told = new SessionAnnouncements(session, this.config.local.asn, this.#interfaces, endOfRib);
-    this.#sessions.set(session.peer.id, { session, told });
-    this.#log.sessionUp(session);
+    const told = new SessionAnnouncements(session, this.config.local.asn, this.interfaces, endOfRib);
+    this.sessions.set(session.peer.id, { session, told });
+    this.log.sessionUp(session);
     session.requestWrite();
   }
 
-  #routeRefresh(session: Session, family: FamilyKey, subtype: number): void {
-    const known = this.#sessions.get(session.peer.id);
+  private routeRefresh(session: Session, family: FamilyKey, subtype: number): void {
+    const known = this.sessions.get(session.peer.id);
     if (known === undefined || subtype !== REFRESH_SUBTYPE.request) return;
-    this.#log.line(`${session.peer.id}: asks for all ${familyName(family)} routes again`);
+    this.log.line(`${session.peer.id}: asks for all ${familyName(family)} routes again`);
     known.told.forget(family);
     if (session.info.refresh === 'enhanced') {
-      const refreshing = this.#refreshing.get(session.peer.id) ?? new Set();
-      this.#refreshing.set(session.peer.id, refreshing.add(family));
+      const refreshing = this.refreshing.get(session.peer.id) ?? new Set();
+      this.refreshing.set(session.peer.id, refreshing.add(family));
     }
     session.requestWrite();
   }
 
-  #write(session: Session): 'done' {
-    const known = this.#sessions.get(session.peer.id);
+  private write(session: Session): 'done' {
+    const known = this.sessions.get(session.peer.id);
     if (known === undefined) return 'done';
     const { id } = session.peer;
-    const refreshing = this.#refreshing.get(id) ?? [];
+    const refreshing = this.refreshing.get(id) ?? [];
     for (const family of refreshing) session.send(refreshMark(family, REFRESH_SUBTYPE.begin));
-    const { told, withdrawn } = known.told.update(this.#announcements.values());
+    const { told, withdrawn } = known.told.update(this.announcements.values());
     for (const family of refreshing) session.send(refreshMark(family, REFRESH_SUBTYPE.end));
-    this.#refreshing.delete(id);
+    this.refreshing.delete(id);
     for (const prefix of told) {
-      const isDraining = this.#announcements.get(prefix)?.isDraining === true;
-      this.#log.line(`${id}: ${prefix} announced${isDraining ? ', draining' : ''}`);
+      const isDraining = this.announcements.get(prefix)?.isDraining === true;
+      this.log.line(`${id}: ${prefix} announced${isDraining ? ', draining' : ''}`);
     }
-    for (const prefix of withdrawn) this.#log.line(`${id}: ${prefix} withdrawn`);
+    for (const prefix of withdrawn) this.log.line(`${id}: ${prefix} withdrawn`);
     return 'done';
   }
 
-  #down(session: Session, end: SessionEnd): void {
-    this.#sessions.delete(session.peer.id);
-    this.#refreshing.delete(session.peer.id);
-    this.#log.sessionDown(session, end);
+  private down(session: Session, end: SessionEnd): void {
+    this.sessions.delete(session.peer.id);
+    this.refreshing.delete(session.peer.id);
+    this.log.sessionDown(session, end);
   }
 
-  #stateChanged(change: PeerStateChange): void {
-    this.#log.stateChanged(change);
+  private stateChanged(change: PeerStateChange): void {
+    this.log.stateChanged(change);
   }
 }
 

@@ -10,7 +10,7 @@ export type SpeakerRequest =
   | { readonly command: VipCommand; readonly vip: string };
 
 export class SpeakerProgram {
-  #isStopped = false;
+  private isStopped = false;
 
   private constructor(
     private readonly live: LiveSpeaker,
@@ -55,8 +55,8 @@ export class SpeakerProgram {
   }
 
   async stop(): Promise<void> {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
+    if (this.isStopped) return;
+    this.isStopped = true;
     this.control.close();
     this.listener?.close();
     await this.live.stop();

@@ -18,102 +18,102 @@ import {
 
 export class Bird implements Daemon {
   readonly name = 'bird';
-  readonly #routes: Map<string, AnnouncedRoute>;
-  readonly #files: { readonly config: string; readonly socket: string; readonly pid: string };
-  #process: HostProcess | null = null;
+  private readonly routes: Map<string, AnnouncedRoute>;
+  private readonly files: { readonly config: string; readonly socket: string; readonly pid: string };
+  private process: HostProcess | null = null;
 
   constructor(
     readonly host: Host,
     readonly config: DaemonConfig,
   ) {
-    this.#routes = new Map(config.announces?.map((route) => [route.prefix, route]));
+    this.routes = new Map(config.announces?.map((route) => [route.prefix, route]));
     const file = (end: string): string => join(host.dir, `${host.name}-bird.${end}`);
-    this.#files = { config: file('conf'), socket: file('ctl'), pid: file('pid') };
+    this.files = { config: file('conf'), socket: file('ctl'), pid: file('pid') };
   }
 
   async start(): Promise<void> {
-    this.#write();
-    const { config, socket, pid } = this.#files;
-    this.#process = this.host.start('bird', ['-f', '-c', config, '-s', socket, '-P', pid]);
-    await until('BIRD to take commands', async () => (await this.#birdc('show status')).includes('running'));
+    this.write();
+    const { config, socket, pid } = this.files;
+    this.process = this.host.start('bird', ['-f', '-c', config, '-s', socket, '-P', pid]);
+    await until('BIRD to take commands', async () => (await this.birdc('show status')).includes('running'));
   }
 
   async stop(): Promise<void> {
-    await this.#process?.stop();
+    await this.process?.stop();
   }
 
   async kill(): Promise<void> {
-    await this.#process?.kill();
+    await this.process?.kill();
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.#process?.signal(signal);
+    this.process?.signal(signal);
   }
 
   log(): string {
-    return this.#process?.log() ?? '';
+    return this.process?.log() ?? '';
   }
 
   async established(): Promise<Set<string>> {
-    const lines = (await this.#birdc('show protocols')).split('\n');
+    const lines = (await this.birdc('show protocols')).split('\n');
     const up = lines.filter((line) => / BGP .*Established/.test(line)).map((line) => line.split(/\s/)[0]);
     return new Set(this.config.peers.filter((_, i) => up.includes(`peer${i}`)).map((p) => p.address));
   }
 
   async rib(): Promise<RibEntry[]> {
-    return readRoutes(await this.#birdc('show route all'), (protocol) => {
+    return readRoutes(await this.birdc('show route all'), (protocol) => {
       const peer = /^peer(\d+)$/.exec(protocol);
       return peer === null ? null : this.config.peers[Number(peer[1])]!.address;
     });
   }
 
   async announce(route: AnnouncedRoute): Promise<void> {
-    this.#routes.set(route.prefix, route);
-    await this.#reconfigure();
+    this.routes.set(route.prefix, route);
+    await this.reconfigure();
   }
 
   async withdraw(prefix: string): Promise<void> {
-    this.#routes.delete(prefix);
-    await this.#reconfigure();
+    this.routes.delete(prefix);
+    await this.reconfigure();
   }
 
   async refresh(peer: string): Promise<void> {
-    await this.#birdc(`reload in ${this.#protocol(peer)}`);
+    await this.birdc(`reload in ${this.protocol(peer)}`);
   }
 
   async reset(peer: string): Promise<void> {
-    await this.#birdc(`restart ${this.#protocol(peer)}`);
+    await this.birdc(`restart ${this.protocol(peer)}`);
   }
 
   async shutdown(peer: string): Promise<void> {
-    await this.#birdc(`disable ${this.#protocol(peer)}`);
+    await this.birdc(`disable ${this.protocol(peer)}`);
   }
 
-  #protocol(peer: string): string {
+  private protocol(peer: string): string {
     return `peer${this.config.peers.findIndex(({ address }) => address === peer)}`;
   }
 
-  async #reconfigure(): Promise<void> {
-    this.#write();
-    const answer = await this.#birdc('configure');
+  private async reconfigure(): Promise<void> {
+    this.write();
+    const answer = await this.birdc('configure');
     if (!/Reconfigured|Reconfiguration/.test(answer)) throw new Error(`BIRD refused: ${answer}`);
   }
 
-  #birdc(command: string): Promise<string> {
-    return this.host.exec('birdc', '-s', this.#files.socket, ...command.split(' '));
+  private birdc(command: string): Promise<string> {
+    return this.host.exec('birdc', '-s', this.files.socket, ...command.split(' '));
   }
 
-  #write(): void {
+  private write(): void {
     const { asn, routerId, peers, extra = '' } = this.config;
     const bfd = peers.find((peer) => peer.bfd !== undefined)?.bfd;
     writeFileSync(
-      this.#files.config,
+      this.files.config,
       [
         'log stderr all;',
         `router id ${routerId};`,
         'graceful restart wait 10;',
         'protocol device { scan time 10; }',
-        ...(['ipv4', 'ipv6'] as const).flatMap((family) => this.#static(family)),
+        ...(['ipv4', 'ipv6'] as const).flatMap((family) => this.static(family)),
         ...(['ipv4', 'ipv6'] as const).map(
           (family) =>
             `protocol kernel { ${family} { import none; export where source = RTS_BGP; }; merge paths on limit 16; }`,
@@ -123,7 +123,7 @@ export class Bird implements Daemon {
           : [
               `protocol bfd { interface "*" { min rx interval ${bfd.intervalMs} ms; min tx interval ${bfd.intervalMs} ms; multiplier ${bfd.multiplier}; }; }`,
             ]),
-        ...this.#exportFilter(),
+        ...this.exportFilter(),
         ...peers.map((peer, i) => birdPeer(peer, i, asn)),
         extra,
         '',
@@ -132,8 +132,8 @@ export class Bird implements Daemon {
   }
 
   /** A MED goes to an external peer only where the export filter itself sets it. */
-  #exportFilter(): string[] {
-    const meds = [...this.#routes.values()].filter(({ med }) => med !== undefined);
+  private exportFilter(): string[] {
+    const meds = [...this.routes.values()].filter(({ med }) => med !== undefined);
     return [
       'function set_med() {',
       ...meds.map(({ prefix, med }) => `  if net = ${prefix} then bgp_med = ${med};`),
@@ -143,8 +143,8 @@ export class Bird implements Daemon {
     ];
   }
 
-  #static(family: Family): string[] {
-    const routes = [...this.#routes.values()].filter(({ prefix }) => familyOf(prefix) === family);
+  private static(family: Family): string[] {
+    const routes = [...this.routes.values()].filter(({ prefix }) => familyOf(prefix) === family);
     return [
       `protocol static static_${family} { ${family};`,
       ...routes.map((route) => `  route ${route.prefix} blackhole { ${attributes(route)} };`),

@@ -49,33 +49,33 @@ interface ExabgpEvent {
 
 export class Exabgp implements Daemon {
   readonly name = 'exabgp';
-  readonly #files: Readonly<Record<'config' | 'script' | 'commands' | 'json', string>>;
-  readonly #routes: Map<string, AnnouncedRoute>;
-  #process: HostProcess | null = null;
+  private readonly files: Readonly<Record<'config' | 'script' | 'commands' | 'json', string>>;
+  private readonly routes: Map<string, AnnouncedRoute>;
+  private process: HostProcess | null = null;
 
   constructor(
     readonly host: Host,
     readonly config: DaemonConfig,
   ) {
     const file = (end: string): string => join(host.dir, `${host.name}-exabgp.${end}`);
-    this.#files = {
+    this.files = {
       config: file('conf'),
       script: file('sh'),
       commands: file('commands'),
       json: file('json'),
     };
-    this.#routes = new Map(config.announces?.map((route) => [route.prefix, route]));
+    this.routes = new Map(config.announces?.map((route) => [route.prefix, route]));
   }
 
   async start(): Promise<void> {
-    const { config, script, commands, json } = this.#files;
+    const { config, script, commands, json } = this.files;
     writeFileSync(commands, '');
     writeFileSync(json, '');
     writeFileSync(script, `#!/bin/sh\ntail -n +1 -f --pid=$$ ${commands} &\nexec cat >>${json}\n`);
     chmodSync(script, 0o755);
-    writeFileSync(config, this.#configuration());
+    writeFileSync(config, this.configuration());
     const passive = this.config.peers.filter((peer) => peer.passive === true);
-    this.#process = this.host.start('exabgp', [config], {
+    this.process = this.host.start('exabgp', [config], {
       'exabgp.daemon.user': 'root',
       'exabgp.api.cli': 'false',
       'exabgp.api.ack': 'false',
@@ -87,7 +87,7 @@ export class Exabgp implements Daemon {
             'exabgp.tcp.port': '179',
           }),
     });
-    const { running } = this.#process;
+    const { running } = this.process;
     await until(
       'ExaBGP to start',
       () => running && existsSync(json) && this.log().includes('loaded new config'),
@@ -95,24 +95,24 @@ export class Exabgp implements Daemon {
   }
 
   async stop(): Promise<void> {
-    await this.#process?.stop();
+    await this.process?.stop();
   }
 
   async kill(): Promise<void> {
-    await this.#process?.kill();
+    await this.process?.kill();
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.#process?.signal(signal);
+    this.process?.signal(signal);
   }
 
   log(): string {
-    return this.#process?.log() ?? '';
+    return this.process?.log() ?? '';
   }
 
   async established(): Promise<Set<string>> {
     const up = new Set<string>();
-    for (const { type, neighbor } of this.#events()) {
+    for (const { type, neighbor } of this.events()) {
       if (type !== 'state') continue;
       if (neighbor.state === 'up') up.add(neighbor.address.peer);
       else if (neighbor.state === 'down') up.delete(neighbor.address.peer);
@@ -124,7 +124,7 @@ export class Exabgp implements Daemon {
     const table = new Map<string, RibEntry>();
     const keyOf = (peer: string, { nlri, 'path-information': id }: ExabgpNlri): string =>
       `${peer} ${nlri} ${id}`;
-    for (const { type, neighbor } of this.#events()) {
+    for (const { type, neighbor } of this.events()) {
       const peer = neighbor.address?.peer;
       if (type === 'state' && neighbor.state === 'down') {
         for (const [key, { from }] of table) if (from === peer) table.delete(key);
@@ -148,21 +148,21 @@ export class Exabgp implements Daemon {
   }
 
   async announce(route: AnnouncedRoute): Promise<void> {
-    this.#routes.set(route.prefix, route);
-    for (const peer of this.#peersFor(route.prefix)) {
+    this.routes.set(route.prefix, route);
+    for (const peer of this.peersFor(route.prefix)) {
       await this.command(`neighbor ${peer.address} announce route ${routeText(route)}`);
     }
   }
 
   async withdraw(prefix: string): Promise<void> {
-    this.#routes.delete(prefix);
-    for (const peer of this.#peersFor(prefix)) {
+    this.routes.delete(prefix);
+    for (const peer of this.peersFor(prefix)) {
       await this.command(`neighbor ${peer.address} withdraw route ${prefix} next-hop self`);
     }
   }
 
   async refresh(peer: string): Promise<void> {
-    for (const family of this.#peer(peer).families ?? [familyOf(peer)]) {
+    for (const family of this.peer(peer).families ?? [familyOf(peer)]) {
       await this.command(`neighbor ${peer} announce route-refresh ${family} unicast`);
     }
   }
@@ -177,21 +177,21 @@ export class Exabgp implements Daemon {
 
   /** A line in ExaBGP's own command language. */
   async command(line: string): Promise<void> {
-    appendFileSync(this.#files.commands, `${line}\n`);
+    appendFileSync(this.files.commands, `${line}\n`);
     await sleep(20);
   }
 
-  #peer(address: string): DaemonPeer {
+  private peer(address: string): DaemonPeer {
     return this.config.peers.find((peer) => peer.address === address)!;
   }
 
-  #peersFor(prefix: string): readonly DaemonPeer[] {
+  private peersFor(prefix: string): readonly DaemonPeer[] {
     return this.config.peers.filter((peer) => familiesOf(peer).includes(familyOf(prefix)));
   }
 
   /** Its route-refresh lines are not JSON: a key has its quotes twice. */
-  #events(): ExabgpEvent[] {
-    const lines = readFileSync(this.#files.json, 'utf8').split('\n').slice(0, -1);
+  private events(): ExabgpEvent[] {
+    const lines = readFileSync(this.files.json, 'utf8').split('\n').slice(0, -1);
     return lines
       .filter((line) => line.startsWith('{'))
       .map(
@@ -199,19 +199,19 @@ export class Exabgp implements Daemon {
       );
   }
 
-  #configuration(): string {
+  private configuration(): string {
     const { asn, routerId, peers, extra = '' } = this.config;
     return [
-      `process ctl { run ${this.#files.script}; encoder json; }`,
-      ...peers.flatMap((peer) => this.#neighbor(peer, asn, routerId)),
+      `process ctl { run ${this.files.script}; encoder json; }`,
+      ...peers.flatMap((peer) => this.neighbor(peer, asn, routerId)),
       extra,
       '',
     ].join('\n');
   }
 
-  #neighbor(peer: DaemonPeer, asn: number, routerId: string): string[] {
+  private neighbor(peer: DaemonPeer, asn: number, routerId: string): string[] {
     const families = familiesOf(peer);
-    const routes = [...this.#routes.values()].filter(({ prefix }) => families.includes(familyOf(prefix)));
+    const routes = [...this.routes.values()].filter(({ prefix }) => families.includes(familyOf(prefix)));
     const paths = { send: 'send', receive: 'receive', both: 'send/receive' } as const;
     return [
       `neighbor ${peer.address} {`,

@@ -33,50 +33,50 @@ interface FrrPath {
 
 export class Frr implements Daemon {
   readonly name = 'frr';
-  readonly #dir: string;
-  readonly #routes: Map<string, AnnouncedRoute>;
-  #processes: HostProcess[] = [];
+  private readonly dir: string;
+  private readonly routes: Map<string, AnnouncedRoute>;
+  private processes: HostProcess[] = [];
 
   constructor(
     readonly host: Host,
     readonly config: DaemonConfig,
   ) {
-    this.#routes = new Map(config.announces?.map((route) => [route.prefix, route]));
-    this.#dir = join(host.dir, `${host.name}-frr`);
+    this.routes = new Map(config.announces?.map((route) => [route.prefix, route]));
+    this.dir = join(host.dir, `${host.name}-frr`);
   }
 
   async start(): Promise<void> {
-    mkdirSync(this.#dir, { recursive: true });
-    this.#write();
-    spawnSync('chown', ['-R', 'frr:frr', this.#dir]);
+    mkdirSync(this.dir, { recursive: true });
+    this.write();
+    spawnSync('chown', ['-R', 'frr:frr', this.dir]);
     const bfd = this.config.peers.some((peer) => peer.bfd !== undefined);
-    this.#processes = [];
-    await this.#startOne('zebra', ['-K', '30']);
-    if (bfd) await this.#startOne('bfdd', ['--bfdctl', join(this.#dir, 'bfdd.sock')]);
-    await this.#startOne('bgpd', []);
+    this.processes = [];
+    await this.startOne('zebra', ['-K', '30']);
+    if (bfd) await this.startOne('bfdd', ['--bfdctl', join(this.dir, 'bfdd.sock')]);
+    await this.startOne('bgpd', []);
   }
 
   async stop(): Promise<void> {
-    for (const p of [...this.#processes].reverse()) await p.stop();
+    for (const p of [...this.processes].reverse()) await p.stop();
   }
 
   async kill(): Promise<void> {
-    await Promise.all(this.#processes.map((p) => p.kill()));
+    await Promise.all(this.processes.map((p) => p.kill()));
   }
 
   /** bgpd is the last one started */
   signal(signal: NodeJS.Signals): void {
-    this.#processes.at(-1)?.signal(signal);
+    this.processes.at(-1)?.signal(signal);
   }
 
   log(): string {
-    return this.#processes.map((p) => p.log()).join('\n');
+    return this.processes.map((p) => p.log()).join('\n');
   }
 
   async established(): Promise<Set<string>> {
     const up = new Set<string>();
     for (const family of ['ipv4', 'ipv6'] as const) {
-      const { peers = {} } = await this.#show<{ peers?: Record<string, { state: string }> }>(
+      const { peers = {} } = await this.show<{ peers?: Record<string, { state: string }> }>(
         `bgp ${family} unicast summary`,
       );
       for (const [address, { state }] of Object.entries(peers)) if (state === 'Established') up.add(address);
@@ -87,9 +87,9 @@ export class Frr implements Daemon {
   async rib(): Promise<RibEntry[]> {
     const entries: RibEntry[] = [];
     for (const family of ['ipv4', 'ipv6'] as const) {
-      const { routes = {} } = await this.#show<{ routes?: Record<string, unknown> }>(`bgp ${family} unicast`);
+      const { routes = {} } = await this.show<{ routes?: Record<string, unknown> }>(`bgp ${family} unicast`);
       for (const prefix of Object.keys(routes)) {
-        const { paths = [] } = await this.#show<{ paths?: FrrPath[] }>(`bgp ${family} unicast ${prefix}`);
+        const { paths = [] } = await this.show<{ paths?: FrrPath[] }>(`bgp ${family} unicast ${prefix}`);
         entries.push(...paths.filter(isReceived).map((path) => entryOf(prefix, path)));
       }
     }
@@ -97,9 +97,9 @@ export class Frr implements Daemon {
   }
 
   async announce(route: AnnouncedRoute): Promise<void> {
-    const index = this.#indexOf(route.prefix);
-    this.#routes.set(route.prefix, route);
-    await this.#vtysh(
+    const index = this.indexOf(route.prefix);
+    this.routes.set(route.prefix, route);
+    await this.vtysh(
       'configure terminal',
       // set anew in place: bgpd 8.4 now and then dies of a route-map that is taken away while a network uses it
       ...routeMap(route, index),
@@ -111,7 +111,7 @@ export class Frr implements Daemon {
   }
 
   async withdraw(prefix: string): Promise<void> {
-    await this.#vtysh(
+    await this.vtysh(
       'configure terminal',
       `router bgp ${this.config.asn}`,
       `address-family ${familyOf(prefix)} unicast`,
@@ -120,25 +120,25 @@ export class Frr implements Daemon {
   }
 
   async refresh(peer: string): Promise<void> {
-    await this.#vtysh(`clear bgp ${familyOf(peer)} unicast ${peer} in`);
+    await this.vtysh(`clear bgp ${familyOf(peer)} unicast ${peer} in`);
   }
 
   async reset(peer: string): Promise<void> {
-    await this.#vtysh(`clear bgp ${peer}`);
+    await this.vtysh(`clear bgp ${peer}`);
   }
 
   async shutdown(peer: string): Promise<void> {
-    await this.#vtysh('configure terminal', `router bgp ${this.config.asn}`, `neighbor ${peer} shutdown`);
+    await this.vtysh('configure terminal', `router bgp ${this.config.asn}`, `neighbor ${peer} shutdown`);
   }
 
-  #indexOf(prefix: string): number {
-    const known = [...this.#routes.keys()].indexOf(prefix);
-    return known === -1 ? this.#routes.size : known;
+  private indexOf(prefix: string): number {
+    const known = [...this.routes.keys()].indexOf(prefix);
+    return known === -1 ? this.routes.size : known;
   }
 
   /** the next one connects to zebra, and vtysh to all: each is waited for */
-  async #startOne(program: string, args: readonly string[]): Promise<void> {
-    const dir = this.#dir;
+  private async startOne(program: string, args: readonly string[]): Promise<void> {
+    const dir = this.dir;
     const files = [
       '-f',
       join(dir, 'frr.conf'),
@@ -152,33 +152,33 @@ export class Frr implements Daemon {
       ...['--vty_socket', dir, '-A', '127.0.0.1', '--log', 'stdout'],
       ...args,
     ]);
-    this.#processes.push(started);
+    this.processes.push(started);
     await until(
       `FRR's ${program} to take commands`,
       async () => {
         if (!started.running) throw new Hopeless(`it ended: ${started.log().slice(-500)}`);
-        return (await this.#run(program, ['show version'])).includes('FRR');
+        return (await this.run(program, ['show version'])).includes('FRR');
       },
       { timeoutMs: 20_000 },
     );
   }
 
-  async #show<T>(what: string): Promise<T> {
-    return JSON.parse((await this.#vtysh(`show ${what} json`)) || '{}') as T;
+  private async show<T>(what: string): Promise<T> {
+    return JSON.parse((await this.vtysh(`show ${what} json`)) || '{}') as T;
   }
 
-  #vtysh(...commands: string[]): Promise<string> {
-    return this.#run('bgpd', commands);
+  private vtysh(...commands: string[]): Promise<string> {
+    return this.run('bgpd', commands);
   }
 
-  #run(program: string, commands: readonly string[]): Promise<string> {
-    const places = ['--vty_socket', this.#dir, '--config_dir', this.#dir, '-d', program];
+  private run(program: string, commands: readonly string[]): Promise<string> {
+    const places = ['--vty_socket', this.dir, '--config_dir', this.dir, '-d', program];
     return this.host.exec('vtysh', ...places, ...commands.flatMap((command) => ['-c', command]));
   }
 
-  #write(): void {
+  private write(): void {
     const { asn, routerId, peers, extra = '' } = this.config;
-    const routes = [...this.#routes.values()];
+    const routes = [...this.routes.values()];
     const bfd = peers.find((peer) => peer.bfd !== undefined)?.bfd;
     const lines = [
       'frr defaults datacenter',
@@ -194,19 +194,19 @@ export class Frr implements Daemon {
       ...[' no bgp ebgp-requires-policy', ' no bgp network import-check', ' no bgp default ipv4-unicast'],
       ' bgp bestpath as-path multipath-relax',
       ...peers.flatMap(frrPeer),
-      ...(['ipv4', 'ipv6'] as const).flatMap((family) => this.#family(family)),
+      ...(['ipv4', 'ipv6'] as const).flatMap((family) => this.family(family)),
       'exit',
       ...(bfd === undefined ? [] : frrBfd(bfd)),
       extra,
       '',
     ];
-    writeFileSync(join(this.#dir, 'frr.conf'), lines.join('\n'));
-    writeFileSync(join(this.#dir, 'vtysh.conf'), '');
+    writeFileSync(join(this.dir, 'frr.conf'), lines.join('\n'));
+    writeFileSync(join(this.dir, 'vtysh.conf'), '');
   }
 
-  #family(family: Family): string[] {
+  private family(family: Family): string[] {
     const peers = this.config.peers.filter((peer) => familiesOf(peer).includes(family));
-    const networks = [...this.#routes.values()].flatMap(({ prefix }, i) =>
+    const networks = [...this.routes.values()].flatMap(({ prefix }, i) =>
       familyOf(prefix) === family ? [`  network ${prefix} route-map VIP${i}`] : [],
     );
     return [

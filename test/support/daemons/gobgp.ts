@@ -45,48 +45,48 @@ interface GobgpPath {
 
 export class Gobgp implements Daemon {
   readonly name = 'gobgp';
-  readonly #file: string;
-  readonly #routes: Map<string, AnnouncedRoute>;
-  #process: HostProcess | null = null;
-  #starts = 0;
+  private readonly file: string;
+  private readonly routes: Map<string, AnnouncedRoute>;
+  private process: HostProcess | null = null;
+  private starts = 0;
 
   constructor(
     readonly host: Host,
     readonly config: DaemonConfig,
   ) {
-    this.#file = join(host.dir, `${host.name}-gobgp.toml`);
-    this.#routes = new Map(config.announces?.map((route) => [route.prefix, route]));
+    this.file = join(host.dir, `${host.name}-gobgp.toml`);
+    this.routes = new Map(config.announces?.map((route) => [route.prefix, route]));
   }
 
   async start(): Promise<void> {
-    writeFileSync(this.#file, gobgpConfig(this.config));
-    const restarted = this.#starts++ > 0 && this.config.peers.some((p) => p.gracefulRestartS !== undefined);
-    this.#process = this.host.start('gobgpd', [
-      ...['-f', this.#file, '-l', 'debug', '--api-hosts', '127.0.0.1:50051'],
+    writeFileSync(this.file, gobgpConfig(this.config));
+    const restarted = this.starts++ > 0 && this.config.peers.some((p) => p.gracefulRestartS !== undefined);
+    this.process = this.host.start('gobgpd', [
+      ...['-f', this.file, '-l', 'debug', '--api-hosts', '127.0.0.1:50051'],
       ...(restarted ? ['-r'] : []),
     ]);
-    await until('GoBGP to take commands', async () => (await this.#gobgp('neighbor', '-j')) !== '');
-    for (const route of this.#routes.values()) await this.#add(route);
+    await until('GoBGP to take commands', async () => (await this.gobgp('neighbor', '-j')) !== '');
+    for (const route of this.routes.values()) await this.add(route);
   }
 
   async stop(): Promise<void> {
-    await this.#process?.stop();
+    await this.process?.stop();
   }
 
   async kill(): Promise<void> {
-    await this.#process?.kill();
+    await this.process?.kill();
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.#process?.signal(signal);
+    this.process?.signal(signal);
   }
 
   log(): string {
-    return this.#process?.log() ?? '';
+    return this.process?.log() ?? '';
   }
 
   async established(): Promise<Set<string>> {
-    const neighbors = JSON.parse(await this.#gobgp('neighbor', '-j')) as {
+    const neighbors = JSON.parse(await this.gobgp('neighbor', '-j')) as {
       state: { neighbor_address: string; session_state?: number };
     }[];
     const up = neighbors.filter(({ state }) => state.session_state === ESTABLISHED);
@@ -96,7 +96,7 @@ export class Gobgp implements Daemon {
   async rib(): Promise<RibEntry[]> {
     const entries: RibEntry[] = [];
     for (const family of ['ipv4', 'ipv6']) {
-      const text = await this.#gobgp('global', 'rib', '-a', family, '-j');
+      const text = await this.gobgp('global', 'rib', '-a', family, '-j');
       const routes = JSON.parse(text.trim() || '{}') as Record<string, GobgpPath[]>;
       for (const [prefix, paths] of Object.entries(routes)) {
         entries.push(...paths.filter(isReceived).map((path) => entryOf(prefix, path)));
@@ -106,38 +106,38 @@ export class Gobgp implements Daemon {
   }
 
   async announce(route: AnnouncedRoute): Promise<void> {
-    this.#routes.set(route.prefix, route);
-    await this.#add(route);
+    this.routes.set(route.prefix, route);
+    await this.add(route);
   }
 
   async withdraw(prefix: string): Promise<void> {
-    this.#routes.delete(prefix);
-    await this.#gobgp('global', 'rib', 'del', '-a', familyOf(prefix), prefix);
+    this.routes.delete(prefix);
+    await this.gobgp('global', 'rib', 'del', '-a', familyOf(prefix), prefix);
   }
 
   /** This version re-evaluates what it holds and sends nothing (facts: softresetin is local). */
   async refresh(peer: string): Promise<void> {
-    await this.#gobgp('neighbor', peer, 'softresetin');
+    await this.gobgp('neighbor', peer, 'softresetin');
   }
 
   async reset(peer: string): Promise<void> {
-    await this.#gobgp('neighbor', peer, 'reset');
+    await this.gobgp('neighbor', peer, 'reset');
   }
 
   async shutdown(peer: string): Promise<void> {
-    await this.#gobgp('neighbor', peer, 'shutdown');
+    await this.gobgp('neighbor', peer, 'shutdown');
   }
 
-  #gobgp(...args: string[]): Promise<string> {
+  private gobgp(...args: string[]): Promise<string> {
     return this.host.exec('gobgp', ...args);
   }
 
-  async #add(route: AnnouncedRoute): Promise<void> {
+  private async add(route: AnnouncedRoute): Promise<void> {
     const family = familyOf(route.prefix);
-    const nextHop = route.nextHop ?? this.#ownAddress(family);
+    const nextHop = route.nextHop ?? this.ownAddress(family);
     const option = (name: string, value?: string | number): string[] =>
       value === undefined || value === '' ? [] : [name, String(value)];
-    await this.#gobgp(
+    await this.gobgp(
       ...['global', 'rib', 'add', '-a', family, route.prefix, 'origin', 'igp', 'nexthop', nextHop],
       ...option('med', route.med),
       ...option('community', route.communities?.join(',')),
@@ -146,7 +146,7 @@ export class Gobgp implements Daemon {
     );
   }
 
-  #ownAddress(family: Family): string {
+  private ownAddress(family: Family): string {
     const peer = this.config.peers.find(({ localAddress }) => familyOf(localAddress) === family);
     if (peer === undefined) throw new RangeError(`GoBGP: a route of ${family} needs its next hop said`);
     return peer.localAddress;

@@ -31,57 +31,57 @@ interface OpenbgpdPath {
 
 export class Openbgpd implements Daemon {
   readonly name = 'openbgpd';
-  readonly #config: string;
-  readonly #socket: string;
-  readonly #routes: Map<string, AnnouncedRoute>;
-  #process: HostProcess | null = null;
+  private readonly configuration: string;
+  private readonly socket: string;
+  private readonly routes: Map<string, AnnouncedRoute>;
+  private process: HostProcess | null = null;
 
   constructor(
     readonly host: Host,
     readonly config: DaemonConfig,
   ) {
-    this.#config = join(host.dir, `${host.name}-openbgpd.conf`);
-    this.#socket = join(host.dir, `${host.name}-openbgpd.sock`);
-    this.#routes = new Map(config.announces?.map((route) => [route.prefix, route]));
+    this.configuration = join(host.dir, `${host.name}-openbgpd.conf`);
+    this.socket = join(host.dir, `${host.name}-openbgpd.sock`);
+    this.routes = new Map(config.announces?.map((route) => [route.prefix, route]));
   }
 
   async start(): Promise<void> {
-    this.#write();
+    this.write();
     // its unprivileged parts change their root to this directory
     mkdirSync('/run/openbgpd', { recursive: true });
     spawnSync('chown', ['_openbgpd', '/run/openbgpd']);
-    this.#process = this.host.start('/usr/sbin/bgpd', ['-d', '-v', '-f', this.#config]);
+    this.process = this.host.start('/usr/sbin/bgpd', ['-d', '-v', '-f', this.configuration]);
     await until(
       'OpenBGPD to take commands',
-      async () => (await this.#bgpctl('-j', 'show', 'neighbor')) !== '',
+      async () => (await this.bgpctl('-j', 'show', 'neighbor')) !== '',
     );
   }
 
   async stop(): Promise<void> {
-    await this.#process?.stop();
+    await this.process?.stop();
   }
 
   async kill(): Promise<void> {
-    await this.#process?.kill();
+    await this.process?.kill();
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.#process?.signal(signal);
+    this.process?.signal(signal);
   }
 
   log(): string {
-    return this.#process?.log() ?? '';
+    return this.process?.log() ?? '';
   }
 
   async established(): Promise<Set<string>> {
-    const { neighbors } = JSON.parse(await this.#bgpctl('-j', 'show', 'neighbor')) as {
+    const { neighbors } = JSON.parse(await this.bgpctl('-j', 'show', 'neighbor')) as {
       neighbors: { remote_addr: string; state: string }[];
     };
     return new Set(neighbors.filter(({ state }) => state === 'Established').map((n) => n.remote_addr));
   }
 
   async rib(): Promise<RibEntry[]> {
-    const text = await this.#bgpctl('-j', 'show', 'rib', 'in', 'detail');
+    const text = await this.bgpctl('-j', 'show', 'rib', 'in', 'detail');
     const { rib = [] } = JSON.parse(text || '{}') as { rib?: OpenbgpdPath[] };
     return rib.flatMap((path) => {
       const from = path.neighbor?.remote_addr;
@@ -91,43 +91,43 @@ export class Openbgpd implements Daemon {
   }
 
   async announce(route: AnnouncedRoute): Promise<void> {
-    this.#routes.set(route.prefix, route);
-    await this.#bgpctl('network', 'add', route.prefix, ...attributes(route));
+    this.routes.set(route.prefix, route);
+    await this.bgpctl('network', 'add', route.prefix, ...attributes(route));
   }
 
   async withdraw(prefix: string): Promise<void> {
-    this.#routes.delete(prefix);
-    await this.#bgpctl('network', 'delete', prefix);
+    this.routes.delete(prefix);
+    await this.bgpctl('network', 'delete', prefix);
   }
 
   async refresh(peer: string): Promise<void> {
-    await this.#bgpctl('neighbor', peer, 'refresh');
+    await this.bgpctl('neighbor', peer, 'refresh');
   }
 
   async reset(peer: string): Promise<void> {
-    await this.#bgpctl('neighbor', peer, 'clear');
+    await this.bgpctl('neighbor', peer, 'clear');
   }
 
   async shutdown(peer: string): Promise<void> {
-    await this.#bgpctl('neighbor', peer, 'down');
+    await this.bgpctl('neighbor', peer, 'down');
   }
 
-  #bgpctl(...args: string[]): Promise<string> {
-    return this.host.exec('bgpctl', '-s', this.#socket, ...args);
+  private bgpctl(...args: string[]): Promise<string> {
+    return this.host.exec('bgpctl', '-s', this.socket, ...args);
   }
 
-  #write(): void {
+  private write(): void {
     const { asn, routerId, peers, extra = '' } = this.config;
     const listen = [...new Set(peers.map(({ localAddress }) => localAddress))];
     const lines = [
       `AS ${asn}`,
       `router-id ${routerId}`,
       ...listen.map((address) => `listen on ${address}`),
-      `socket "${this.#socket}"`,
+      `socket "${this.socket}"`,
       'fib-update no',
       'connect-retry 1',
       'nexthop qualify via bgp',
-      ...[...this.#routes.values()].map((route) =>
+      ...[...this.routes.values()].map((route) =>
         `network ${route.prefix} set { ${attributes(route).join(' ')} }`.replace(' set {  }', ''),
       ),
       ...peers.flatMap(openbgpdPeer),
@@ -136,9 +136,9 @@ export class Openbgpd implements Daemon {
       extra,
       '',
     ];
-    writeFileSync(this.#config, lines.join('\n'));
+    writeFileSync(this.configuration, lines.join('\n'));
     // it refuses a file that others may read
-    chmodSync(this.#config, 0o600);
+    chmodSync(this.configuration, 0o600);
   }
 }
 

@@ -9,29 +9,29 @@ import type { Session, SessionEnd, SessionHandler } from '../../../../src/bgp/se
 import type { Clock, Wire, WireListener } from '../../../../src/bgp/session/wire.js';
 
 export class FakeClock implements Clock {
-  #nowMs = 0;
-  #timers: { atMs: number; order: number; run: () => void }[] = [];
-  #soon: (() => void)[] = [];
-  #order = 0;
+  private timeMs = 0;
+  private pendingTimers: { atMs: number; order: number; run: () => void }[] = [];
+  private soonTasks: (() => void)[] = [];
+  private order = 0;
 
   nowMs(): number {
-    return this.#nowMs;
+    return this.timeMs;
   }
 
   epochMs(): number {
-    return 1_700_000_000_000 + this.#nowMs;
+    return 1_700_000_000_000 + this.timeMs;
   }
 
   after(ms: number, run: () => void): () => void {
-    const timer = { atMs: this.#nowMs + ms, order: this.#order++, run };
-    this.#timers.push(timer);
+    const timer = { atMs: this.timeMs + ms, order: this.order++, run };
+    this.pendingTimers.push(timer);
     return () => {
-      this.#timers = this.#timers.filter((one) => one !== timer);
+      this.pendingTimers = this.pendingTimers.filter((one) => one !== timer);
     };
   }
 
   soon(run: () => void): void {
-    this.#soon.push(run);
+    this.soonTasks.push(run);
   }
 
   draw(): number {
@@ -39,32 +39,32 @@ export class FakeClock implements Clock {
   }
 
   get timers(): number {
-    return this.#timers.length;
+    return this.pendingTimers.length;
   }
 
   /** Runs what is due now, and what that brings. */
   settle(): void {
-    for (let runs = 0; this.#soon.length > 0; runs++) {
+    for (let runs = 0; this.soonTasks.length > 0; runs++) {
       if (runs > 100_000) throw new Error('the world does not come to rest');
-      this.#soon.shift()!();
+      this.soonTasks.shift()!();
     }
   }
 
   /** Lets `seconds` pass. */
   pass(seconds: number): void {
-    const endMs = this.#nowMs + seconds * 1000;
+    const endMs = this.timeMs + seconds * 1000;
     this.settle();
     for (;;) {
-      const next = this.#timers
+      const next = this.pendingTimers
         .filter(({ atMs }) => atMs <= endMs)
         .sort((a, b) => a.atMs - b.atMs || a.order - b.order)[0];
       if (next === undefined) break;
-      this.#timers = this.#timers.filter((one) => one !== next);
-      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      this.pendingTimers = this.pendingTimers.filter((one) => one !== next);
+      this.timeMs = Math.max(this.timeMs, next.atMs);
       next.run();
       this.settle();
     }
-    this.#nowMs = endMs;
+    this.timeMs = endMs;
   }
 }
 
@@ -81,7 +81,7 @@ export class FakeWire implements Wire {
   /** whole of what was written and not delivered to a listener */
   received: number[] = [];
   other: FakeWire | null = null;
-  #listener: WireListener | null = null;
+  private listener: WireListener | null = null;
 
   constructor(
     private readonly clock: FakeClock,
@@ -91,7 +91,7 @@ export class FakeWire implements Wire {
   ) {}
 
   start(listener: WireListener): void {
-    this.#listener = listener;
+    this.listener = listener;
   }
 
   write(bytes: Uint8Array): void {
@@ -108,18 +108,18 @@ export class FakeWire implements Wire {
     if (this.isEnded) return;
     if (last !== null) this.write(last);
     this.isEnded = true;
-    this.#listener = null;
+    this.listener = null;
     this.clock.soon(() => this.other?.cut('the peer closed the connection'));
   }
 
   arrive(bytes: Uint8Array): void {
     this.received.push(...bytes);
-    this.#listener?.chunk(bytes);
+    this.listener?.chunk(bytes);
   }
 
   cut(reason: string): void {
-    const listener = this.#listener;
-    this.#listener = null;
+    const listener = this.listener;
+    this.listener = null;
     this.isEnded = true;
     listener?.lost(reason);
   }

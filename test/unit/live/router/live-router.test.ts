@@ -50,9 +50,9 @@ spec:
 class World {
   readonly clock = new FakeClock();
   readonly router: LiveRouter;
-  readonly #speaker: Speaker;
-  readonly #reader: RouterReader;
-  #wire: FakeWire | null = null;
+  private readonly speaker: Speaker;
+  private readonly reader: RouterReader;
+  private wire: FakeWire | null = null;
 
   constructor(
     policy: string,
@@ -60,16 +60,16 @@ class World {
   ) {
     const config = configOf(policy);
     this.router = new LiveRouter(config, [], this.clock, new RouterLog(() => {}, this.clock));
-    this.#speaker = new Speaker(config.local, this.clock, () => () => {}, this.router);
-    this.#speaker.start(config.peers);
-    this.#reader = new RouterReader(this.router, this.#speaker, []);
+    this.speaker = new Speaker(config.local, this.clock, () => () => {}, this.router);
+    this.speaker.start(config.peers);
+    this.reader = new RouterReader(this.router, this.speaker, []);
     this.connect();
   }
 
   connect(): void {
     const [near, far] = wirePair(this.clock, PEER, OURS);
-    this.#wire = near;
-    this.#speaker.accept(far);
+    this.wire = near;
+    this.speaker.accept(far);
     const families: Capability = { code: 1, kind: 'multiprotocol', family: IPV4_UNICAST };
     const capabilities = [families, ...this.capabilities];
     // without a hold time nothing happens by itself
@@ -79,14 +79,14 @@ class World {
   }
 
   lose(): void {
-    this.#wire!.other!.cut('the cable is out');
+    this.wire!.other!.cut('the cable is out');
     this.clock.settle();
   }
 
   announce(prefixes: readonly string[], more: readonly PathAttribute[] = []): void {
     const out = new ByteWriter();
     for (const attribute of [...USUAL, ...more]) encodeAttribute(attribute, out, SETTINGS);
-    const packer = new UpdatePacker(SETTINGS, (messages) => this.#wire!.write(messages.slice()));
+    const packer = new UpdatePacker(SETTINGS, (messages) => this.wire!.write(messages.slice()));
     packer.announce(IPV4_UNICAST, out.bytes(), null);
     for (const text of prefixes) {
       const { address, length } = parsePrefix(text)!;
@@ -99,22 +99,22 @@ class World {
   reload(policy: string): void {
     const config = configOf(policy);
     this.router.reconfigure(config);
-    this.#speaker.reconfigure(config.peers);
+    this.speaker.reconfigure(config.peers);
     this.clock.settle();
   }
 
   routes(prefix = '0.0.0.0/0'): RouteRecord[] {
-    return this.#reader.routes(parsePrefix(prefix)!, 'longer', 100).rows.map(routeRecord);
+    return this.reader.routes(parsePrefix(prefix)!, 'longer', 100).rows.map(routeRecord);
   }
 
   /** Prefixes of the FIB. */
   fib(): string[] {
-    return this.#reader.fib(0, 100).rows.map(({ prefix }) => formatIpv4(prefix.address.w0));
+    return this.reader.fib(0, 100).rows.map(({ prefix }) => formatIpv4(prefix.address.w0));
   }
 
   /** Types of the messages that the peer has got. */
   told(): number[] {
-    const { received } = this.#wire!;
+    const { received } = this.wire!;
     const types: number[] = [];
     for (let at = 0; at < received.length; at += received[at + 16]! * 256 + received[at + 17]!) {
       types.push(received[at + 18]!);
