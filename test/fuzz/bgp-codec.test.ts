@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type CodecContext, OFFLINE } from '../../src/bgp/codec/codec-context.js';
 import { decodeBgpBytes, decodeBgpHex } from '../../src/bgp/codec/decode-input.js';
 import { guessContext, OFFLINE_ADD_PATH } from '../../src/bgp/codec/guess-context.js';
@@ -51,7 +51,7 @@ const own = fc
 const foreign = hasShared ? [...vectorFiles(), ...hexVectors()] : [];
 
 describe('damaged messages', () => {
-  it('decode to a value or a fault, the same whatever lies around them', () => {
+  test('decode to a value or a fault, the same whatever lies around them', () => {
     const random = randomFrom(7606);
     for (const seed of [...own, ...foreign]) {
       for (let round = 0; round < 12; round++) {
@@ -61,7 +61,7 @@ describe('damaged messages', () => {
     }
   });
 
-  it('leave a stream decoder with records and faults, never with an exception', () => {
+  test('leave a stream decoder with records and faults, never with an exception', () => {
     const random = randomFrom(4271);
     for (let round = 0; round < 300; round++) {
       const stream = Buffer.concat([own[random(own.length)]!, damage(own[random(own.length)]!, random)]);
@@ -72,7 +72,7 @@ describe('damaged messages', () => {
 });
 
 describe('damaged MRT dumps', () => {
-  it('end with a fault or read on, and every entry prints', () => {
+  test('end with a fault or read on, and every entry prints', () => {
     const random = randomFrom(6396);
     const good = Buffer.concat(own.filter((m) => m[18] === 2).map(mrtRecord));
     for (let round = 0; round < 150; round++) {
@@ -86,7 +86,7 @@ describe('damaged MRT dumps', () => {
     }
   });
 
-  it('reads any octets as records of any type', () => {
+  test('reads any octets as records of any type', () => {
     const random = randomFrom(8050);
     const types = [5, 12, 13, 16, 17];
     for (let round = 0; round < 3000; round++) {

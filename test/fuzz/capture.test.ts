@@ -3,7 +3,7 @@
  * throws, never loops, never hands on a frame outside its buffer or more records than there are octets for.
  */
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { inflateIfGzip, sourceFromBytes } from '../../src/capture/byte-source.js';
 import { openCapture } from '../../src/capture/capture-reader.js';
 import { createRecordBatch } from '../../src/capture/record-batch.js';
@@ -134,7 +134,7 @@ function readSoundly(content: Uint8Array, bufferBytes: number, uncompressedBytes
 
 describe('the reader survives', () => {
   for (const [name, seed] of Object.entries(SEEDS)) {
-    it(`${name}: cut at every octet, with never more records than the whole has`, () => {
+    test(`${name}: cut at every octet, with never more records than the whole has`, () => {
       const whole = readSoundly(seed, 65_536);
       let before = -1;
       for (let length = 1; length <= seed.length; length++) {
@@ -148,7 +148,7 @@ describe('the reader survives', () => {
       expect(before).toBe(whole);
     });
 
-    it(`${name}: with faults anywhere`, () => {
+    test(`${name}: with faults anywhere`, () => {
       const below = random(0x5eed);
       let opened = 0;
       for (let round = 0; round < ROUNDS; round++) {
@@ -162,7 +162,7 @@ describe('the reader survives', () => {
       expect(opened).toBeGreaterThan(ROUNDS / 4);
     });
 
-    it(`${name}: gzipped, with faults anywhere in the gzip`, () => {
+    test(`${name}: gzipped, with faults anywhere in the gzip`, () => {
       const below = random(0xfeed);
       const packed = new Uint8Array(gzipSync(seed));
       for (let round = 0; round < ROUNDS / 3; round++) {
@@ -172,7 +172,7 @@ describe('the reader survives', () => {
     });
   }
 
-  it('octets without any sense, also behind a good start', () => {
+  test('octets without any sense, also behind a good start', () => {
     const below = random(0xbad);
     const starts = [new Uint8Array(0), pcapHeader(), concat(section(), interfaceBlock())];
     for (let round = 0; round < ROUNDS; round++) {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, it } from 'vitest';
+import { describe, test } from 'vitest';
 import { parseEventText } from '../../src/cluster/scenario/event-text.js';
 import { loadScenario } from '../../src/cluster/scenario/load-scenario.js';
 import { FlowfateError } from '../../src/errors.js';
@@ -59,7 +59,7 @@ function mustNotCrash(action: () => void): void {
 }
 
 describe('text that is no scenario', () => {
-  it('ends in a model or in one sentence, however it is mangled', () => {
+  test('ends in a model or in one sentence, however it is mangled', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...TEXTS),
@@ -76,7 +76,7 @@ describe('text that is no scenario', () => {
     );
   });
 
-  it('ends in an event or in one sentence', () => {
+  test('ends in an event or in one sentence', () => {
     const word = fc.oneof(
       fc.constantFrom(
         '5s',

@@ -1,6 +1,6 @@
 /** The decoder on arbitrary octets: it never throws, never looks or points outside the captured ones. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { IpLayer } from '../../src/flow/ip-layer.js';
 import { PacketDecoder } from '../../src/flow/packet-decoder.js';
 import { ethernetFrame, ipv4Packet, ipv6Packet, udpDatagram } from '../support/frames.js';
@@ -36,7 +36,7 @@ function expectInside(layer: IpLayer, at: number, end: number): void {
 }
 
 describe('the packet decoder', () => {
-  it('stays inside the captured octets, whatever they are', () => {
+  test('stays inside the captured octets, whatever they are', () => {
     const decoder = new PacketDecoder();
     fc.assert(
       fc.property(
@@ -60,7 +60,7 @@ describe('the packet decoder', () => {
     );
   });
 
-  it('gives up on a frame of nothing but headers', () => {
+  test('gives up on a frame of nothing but headers', () => {
     const decoder = new PacketDecoder();
     const tags = Array.from({ length: 200 }, () => [0, 1, 0x81, 0]).flat();
     const frame = Uint8Array.from(ethernetFrame(0x8100, tags));

@@ -8,7 +8,7 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatAddress, parseAddress } from '../../src/addr/address.js';
 import { parsePrefix } from '../../src/addr/prefix.js';
 import type { L7ProxyModel } from '../../src/cluster/l7-model.js';
@@ -169,7 +169,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A port that nobody has now; the program that is started next takes it. */
+/** A port that nobody has now; the program that is started next takes test. */
 async function freePort(): Promise<number> {
   const server = createServer();
   const port = await listening(server);
@@ -219,7 +219,7 @@ describe('a real proxy and its model', () => {
 
   for (const [row, { program, lines, model }] of CASES.entries()) {
     const name = lines.join(' ').replaceAll('LISTEN', '');
-    it(`agree on what ${program} does with:${name}`, async (ctx) => {
+    test(`agree on what ${program} does with:${name}`, async (ctx) => {
       if (lacking.length > 0)
         return ctx.skip(`needs ${lacking.join(' and ')} (Debian packages of that name)`);
       for (const [what, sent] of Object.entries(SENT)) {

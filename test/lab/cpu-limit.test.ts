@@ -12,7 +12,7 @@ import {
   rmdirSync,
   writeFileSync,
 } from 'node:fs';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { simulateCfs } from '../../src/control/cfs-bandwidth.js';
 
 const V1 = '/sys/fs/cgroup/cpu';
@@ -49,7 +49,7 @@ function makeGroup(): CpuGroup | string {
   return { path, stat };
 }
 
-it('throttles a busy process in the same share of periods as the kernel does, and gives it the same time', async (ctx) => {
+test('throttles a busy process in the same share of periods as the kernel does, and gives it the same time', async (ctx) => {
   if (process.getuid?.() !== 0) return ctx.skip('limiting CPU time needs root');
   const group = makeGroup();
   if (typeof group === 'string') return ctx.skip(group);

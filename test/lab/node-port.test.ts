@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Host, lacksNamespaces } from '../../lab/host.js';
 import { Tuple } from '../../src/conntrack/tuple.js';
 import { DataPlane } from '../../src/oracle/data-plane.js';
@@ -116,7 +116,7 @@ describe('a NodePort’s node on this kernel', () => {
     for (const { namespace } of [client, node, pod]) spawnSync('ip', ['netns', 'delete', namespace]);
   });
 
-  it.for([true, false])('with tcp_loose %s answers as the model says', async (tcpLoose, ctx) => {
+  test.for([true, false])('with tcp_loose %s answers as the model says', async (tcpLoose, ctx) => {
     if (lacks !== null) ctx.skip(lacks);
     await node.exec('sysctl', '-qw', `net.netfilter.nf_conntrack_tcp_loose=${tcpLoose ? 1 : 0}`);
     for (const [name, flags] of Object.entries(SEGMENTS)) {

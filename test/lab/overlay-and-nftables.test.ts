@@ -1,11 +1,11 @@
 /**
  * VXLAN between two nodes and kube-proxy's nftables rules on a real kernel: which source a pod on the other node sees,
- * and what becomes of a connection whose node forgets it. Both are held against the model.
+ * and what becomes of a connection whose node forgets test. Both are held against the model.
  */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Host, type HostProcess, lacksNamespaces } from '../../lab/host.js';
 import { formatAddress, ipv4 } from '../../src/addr/address.js';
 import { Tuple } from '../../src/conntrack/tuple.js';
@@ -27,7 +27,7 @@ const lacks =
   )[0] ??
   null;
 
-/** Answers each line with the address of who sent it. */
+/** Answers each line with the address of who sent test. */
 const SERVER = `
 import socket, threading
 listener = socket.create_server(('10.244.2.10', 8080))
@@ -138,7 +138,7 @@ describe('a node with nftables rules and VXLAN on this kernel', () => {
     for (const { namespace } of hosts) spawnSync('ip', ['netns', 'delete', namespace]);
   });
 
-  it.for([true, false])(
+  test.for([true, false])(
     'gives the tunnel’s address, and with tcp_loose %s does what the model says',
     async (tcpLoose, ctx) => {
       if (lacks !== null) return ctx.skip(lacks);

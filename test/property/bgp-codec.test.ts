@@ -1,6 +1,6 @@
 /** Encoding and decoding are each other's inverse on everything valid, however the stream is cut. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { writeAttributeSet } from '../../src/bgp/codec/attribute-set.js';
 import { ByteWriter } from '../../src/bgp/codec/byte-writer.js';
 import { type CodecContext, OFFLINE } from '../../src/bgp/codec/codec-context.js';
@@ -36,7 +36,7 @@ const arbSession = arbContext.chain((context) =>
 );
 
 describe('the codec', () => {
-  it('decodes what it encodes, and encodes that to the same octets', () => {
+  test('decodes what it encodes, and encodes that to the same octets', () => {
     fc.assert(
       fc.property(arbSession, ({ context, messages }) => {
         const encoded = messages.map((m) => encodeMessage(m, context));
@@ -48,7 +48,7 @@ describe('the codec', () => {
     );
   });
 
-  it('finds the same messages however the stream is cut', () => {
+  test('finds the same messages however the stream is cut', () => {
     fc.assert(
       fc.property(
         arbSession,
@@ -70,7 +70,7 @@ describe('the codec', () => {
     );
   });
 
-  it('writes an attribute set that reads back as itself', () => {
+  test('writes an attribute set that reads back as itself', () => {
     fc.assert(
       fc.property(
         arbContext.chain((c) => fc.tuple(fc.constant(c), arbUpdate(c))),
@@ -90,7 +90,7 @@ describe('the codec', () => {
     );
   });
 
-  it('packs prefixes into messages that hold exactly them, none longer than allowed', () => {
+  test('packs prefixes into messages that hold exactly them, none longer than allowed', () => {
     const arb = arbContext.chain((context) =>
       fc.record({
         context: fc.constant({ ...context, extendedMessages: false }),
@@ -131,7 +131,7 @@ describe('the codec', () => {
     );
   });
 
-  it('moves the cursor over the same prefixes that it decodes', () => {
+  test('moves the cursor over the same prefixes that it decodes', () => {
     fc.assert(
       fc.property(
         arbContext.chain((c) => fc.tuple(fc.constant(c), arbUpdate(c))),

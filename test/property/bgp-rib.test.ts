@@ -1,6 +1,6 @@
 /** The RIB against a naive one, over random histories of several peers: choice, multipath and what every peer is told. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress, parseAddress } from '../../src/addr/address.js';
 import { formatPrefix, parsePrefix } from '../../src/addr/prefix.js';
 import { IPV4_UNICAST, IPV6_UNICAST } from '../../src/bgp/codec/address-family.js';
@@ -331,7 +331,7 @@ class Pair {
   }
 }
 
-/** IPv6 text without `::`, as the tables here have it. */
+/** IPv6 text without `::`, as the tables here have test. */
 function groups(text: string): string {
   if (!text.includes('::')) return text;
   const [head = '', tail = ''] = text.split('::');
@@ -353,7 +353,7 @@ function prefixText(rib: FamilyRib, prefix: number): string {
 }
 
 describe('RIB', () => {
-  it('chooses, shares and tells what a naive RIB does, whatever happens in whatever order', () => {
+  test('chooses, shares and tells what a naive RIB does, whatever happens in whatever order', () => {
     fc.assert(
       fc.property(
         fc.array(arbStep, { maxLength: 60 }),
@@ -370,7 +370,7 @@ describe('RIB', () => {
     );
   });
 
-  it('is empty again when everything is withdrawn and everybody has heard of it', () => {
+  test('is empty again when everything is withdrawn and everybody has heard of it', () => {
     fc.assert(
       fc.property(
         fc.array(arbStep, { maxLength: 40 }),

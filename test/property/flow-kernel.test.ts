@@ -1,6 +1,6 @@
 /** The kernel decodes plain packets itself: whatever it decodes, the TypeScript decoder must decode alike. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CaptureIndex } from '../../src/flow/flow-columns.js';
 import { type ReadCaptureOptions, readCapture } from '../../src/flow/read-capture.js';
 import { sharedCaptures } from '../support/flow-truth.js';
@@ -103,7 +103,7 @@ const records = fc
   );
 
 describe('the kernel', () => {
-  it('agrees with the TypeScript decoder on made, mutated and cut frames', () => {
+  test('agrees with the TypeScript decoder on made, mutated and cut frames', () => {
     fc.assert(
       fc.property(
         records,
@@ -120,7 +120,7 @@ describe('the kernel', () => {
     );
   });
 
-  it('keeps every flow apart while its table grows', () => {
+  test('keeps every flow apart while its table grows', () => {
     const count = 70_000;
     const made = Array.from({ length: 2 * count }, (_, i): Recorded => {
       const src = 0x0a000000 + (i % count);
@@ -142,7 +142,7 @@ describe('the kernel', () => {
     'on the shared captures (skipped where they are not beside this checkout)',
     () => {
       const small = sharedCaptures().filter(({ name }) => !name.startsWith('k1-') && !name.startsWith('k2-'));
-      it.each(small)('agrees with the TypeScript decoder: $name', ({ path }) => {
+      test.each(small)('agrees with the TypeScript decoder: $name', ({ path }) => {
         for (const level of ['outer', 'inner'] as const) {
           const [kernel, typescript] = bothWays(path, { level });
           expect(kernel).toEqual(typescript);

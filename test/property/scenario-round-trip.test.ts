@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ipv4, ipv6 } from '../../src/addr/address.js';
 import { hostPrefix } from '../../src/addr/prefix.js';
 import {
@@ -307,7 +307,7 @@ const model: fc.Arbitrary<ClusterModel> = fc
 const possible = model.filter(({ dataplane, services }) => refusePlane(dataplane, services) === null);
 
 describe('a printed scenario', () => {
-  it('loads as the very model that was printed', () => {
+  test('loads as the very model that was printed', () => {
     fc.assert(
       fc.property(possible, (before) => {
         const text = printScenario(before);

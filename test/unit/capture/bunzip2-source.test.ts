@@ -1,6 +1,6 @@
 /** bzip2, held against the bzip2 program where it is installed, and against a stream of its making. */
 import { execFileSync } from 'node:child_process';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { bunzip2IfNeeded } from '../../../src/capture/bunzip2-source.js';
 import { type ByteSource, sourceFromBytes } from '../../../src/capture/byte-source.js';
 
@@ -31,19 +31,19 @@ function unzip(bytes: Uint8Array, step?: number): { source: ByteSource; text: Bu
 }
 
 describe('bunzip2IfNeeded()', () => {
-  it('passes on what is not bzip2, octet for octet', () => {
+  test('passes on what is not bzip2, octet for octet', () => {
     const plain = Buffer.from('BZ and no more');
     expect(unzip(plain, 3).text).toEqual(plain);
     expect(unzip(Buffer.from('B')).text.toString()).toBe('B');
     expect(unzip(Buffer.alloc(0)).text.length).toBe(0);
   });
 
-  it('reads a small stream, an octet at a time too', () => {
+  test('reads a small stream, an octet at a time too', () => {
     expect(unzip(HELLO).text.toString()).toBe('hello\n');
     expect(unzip(HELLO, 1).text.toString()).toBe('hello\n');
   });
 
-  it.skipIf(!hasBzip2)('reads what bzip2 writes: runs, all octets, several blocks, several streams', () => {
+  test.skipIf(!hasBzip2)('reads what bzip2 writes: runs, all octets, several blocks, several streams', () => {
     const noise = Buffer.alloc(250_000);
     for (let i = 0, x = 12345; i < noise.length; i++) {
       x = (Math.imul(x, 1103515245) + 12345) >>> 0;
@@ -66,7 +66,7 @@ describe('bunzip2IfNeeded()', () => {
     }
   });
 
-  it.skipIf(!hasBzip2)('never throws on damage: it ends with a fault, after what was good', () => {
+  test.skipIf(!hasBzip2)('never throws on damage: it ends with a fault, after what was good', () => {
     const zipped = execFileSync('bzip2', ['-c'], { input: 'the quick brown fox '.repeat(500) });
     for (let cut = 5; cut < zipped.length; cut += 7) {
       expect(unzip(zipped.subarray(0, cut)).source.fault?.kind).toBe('cut');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import { buildSync } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type ByteSource,
   inflateIfGzip,
@@ -63,7 +63,7 @@ function refusal(run: () => unknown): FlowfateError {
 }
 
 describe('files', () => {
-  it('are read whole, in pieces of any size, with their position', () => {
+  test('are read whole, in pieces of any size, with their position', () => {
     const path = join(folder, 'plain');
     writeFileSync(path, madeFrame(100_000));
     const source = openByteSource(path);
@@ -79,13 +79,13 @@ describe('files', () => {
     expect(source.read(piece, 0, 10)).toBe(0);
   });
 
-  it('of a single octet are read', () => {
+  test('of a single octet are read', () => {
     const path = join(folder, 'one');
     writeFileSync(path, 'x');
     expect(drain(openByteSource(path))).toEqual(new Uint8Array([0x78]));
   });
 
-  it('that are missing, empty, a directory or below a file are refused in one sentence', () => {
+  test('that are missing, empty, a directory or below a file are refused in one sentence', () => {
     const empty = join(folder, 'empty');
     writeFileSync(empty, '');
     const cases: [string, string][] = [
@@ -102,7 +102,7 @@ describe('files', () => {
     }
   });
 
-  it('without permission are refused', () => {
+  test('without permission are refused', () => {
     const path = join(folder, 'secret');
     writeFileSync(path, 'x');
     chmodSync(path, 0);
@@ -120,7 +120,7 @@ describe('files', () => {
 describe('gzip', () => {
   const content = text(700_000);
 
-  it('is inflated whatever the pieces', () => {
+  test('is inflated whatever the pieces', () => {
     const packed = gzipSync(content);
     for (const pieceBytes of [997, 65_536, 1 << 20]) {
       const source = open(packed);
@@ -131,13 +131,13 @@ describe('gzip', () => {
     }
   });
 
-  it('of several members, empty ones among them, gives one content', () => {
+  test('of several members, empty ones among them, gives one content', () => {
     const source = open(gzipSync(content), gzipSync(''), gzipSync(text(5)), gzipSync(content));
     expectOctets(drain(source), concat(content, text(5), content));
     expect(source.fault).toBe(null);
   });
 
-  it('is read past names, comments, extra fields and header checksums', () => {
+  test('is read past names, comments, extra fields and header checksums', () => {
     const body = gzipSync(content).subarray(10);
     const header = new Uint8Array([0x1f, 0x8b, 8, 0x02 | 0x04 | 0x08 | 0x10, 0, 0, 0, 0, 0, 3]);
     const extra = concat(new Uint8Array([0x40, 0x9c]), new Uint8Array(0x9c40).fill(0x1f));
@@ -147,7 +147,7 @@ describe('gzip', () => {
     expect(source.fault).toBe(null);
   });
 
-  it('ignores zeros and other octets behind the last member', () => {
+  test('ignores zeros and other octets behind the last member', () => {
     for (const trailer of [
       new Uint8Array(3),
       new Uint8Array(512),
@@ -160,7 +160,7 @@ describe('gzip', () => {
     }
   });
 
-  it('that is cut at any octet gives what can be inflated, and says that it was cut', () => {
+  test('that is cut at any octet gives what can be inflated, and says that it was cut', () => {
     const small = text(300);
     const packed = gzipSync(small);
     for (let length = 2; length < packed.length; length++) {
@@ -172,7 +172,7 @@ describe('gzip', () => {
     }
   });
 
-  it('that is damaged gives what can be inflated before, and says where', () => {
+  test('that is damaged gives what can be inflated before, and says where', () => {
     const packed = new Uint8Array(gzipSync(content));
     const middle = packed.length >> 1;
     packed.fill(0xff, middle, middle + 50);
@@ -188,7 +188,7 @@ describe('gzip', () => {
     expect(source.read(new Uint8Array(10), 0, 10)).toBe(0);
   });
 
-  it('with a wrong checksum, a wrong length or an unknown method is damaged', () => {
+  test('with a wrong checksum, a wrong length or an unknown method is damaged', () => {
     const packed = gzipSync(content);
     const cases: [number, RegExp, number][] = [
       [packed.length - 8, /checksum is wrong/, content.length],
@@ -204,14 +204,14 @@ describe('gzip', () => {
     }
   });
 
-  it('keeps all that was inflated before a fault, to the octet', () => {
+  test('keeps all that was inflated before a fault, to the octet', () => {
     const block = deflateRawSync(content, { finishFlush: 2 });
     const source = open(gzipSync('').subarray(0, 10), block, new Uint8Array([0x07]));
     expectOctets(drain(source), content);
     expect(source.fault?.message).toMatch(/invalid block type/);
   });
 
-  it('of a great expansion is inflated in memory that does not grow with it', () => {
+  test('of a great expansion is inflated in memory that does not grow with it', () => {
     const packed = gzipSync(new Uint8Array(128 * 1024 * 1024));
     const source = open(packed);
     const piece = new Uint8Array(1 << 20);
@@ -243,7 +243,7 @@ describe('standard input', () => {
     });
   });
 
-  it('is read from a pipe, plain and gzipped', () => {
+  test('is read from a pipe, plain and gzipped', () => {
     const content = text(500_000);
     for (const input of [content, gzipSync(content)]) {
       const piped = spawnSync(process.execPath, [script], { input });
@@ -257,7 +257,7 @@ describe('standard input', () => {
     }
   });
 
-  it('is read from a file, whose size is known', () => {
+  test('is read from a file, whose size is known', () => {
     const path = join(folder, 'input');
     writeFileSync(path, madeFrame(1234));
     const redirected = spawnSync('sh', ['-c', `"${process.execPath}" "${script}" < "${path}"`]);
@@ -265,14 +265,14 @@ describe('standard input', () => {
   });
 
   for (const mode of ['', 'touch']) {
-    it(`that comes slowly is waited for${mode === 'touch' ? ', also when it is non-blocking' : ''}`, () => {
+    test(`that comes slowly is waited for${mode === 'touch' ? ', also when it is non-blocking' : ''}`, () => {
       const command = `(printf ab; sleep 0.2; printf cde) | "${process.execPath}" "${script}" ${mode}`;
       const slow = spawnSync('sh', ['-c', command]);
       expect(JSON.parse(slow.stdout.toString())).toMatchObject({ count: 5, fault: null });
     });
   }
 
-  it('that is empty is refused', () => {
+  test('that is empty is refused', () => {
     const empty = spawnSync(process.execPath, [script], { input: '' });
     expect(empty.stdout.toString()).toBe('standard input is empty: there is nothing in it to read');
   });

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { inflateIfGzip, sourceFromBytes } from '../../../src/capture/byte-source.js';
 import { openCapture } from '../../../src/capture/capture-reader.js';
 import { linkTypeName } from '../../../src/capture/link-types.js';
@@ -47,24 +47,24 @@ describe('what is no capture is refused in one sentence that says what it seems 
     ['MRT', new Uint8Array([0x60, 0, 0, 0, 0, 13, 0, 1, 0, 0, 0, 9]), 'an MRT dump'],
   ];
   for (const [what, content, seems] of cases) {
-    it(what, () => {
+    test(what, () => {
       const message = refusal(content);
       expect(message.startsWith(`x is not a capture, it looks like ${seems}`)).toBe(true);
       expect(message.endsWith('pcap and pcapng files can be read, plain or gzipped')).toBe(true);
     });
   }
 
-  it('nothing that is known', () => {
+  test('nothing that is known', () => {
     expect(refusal(new Uint8Array([1, 2, 3, 0x80, 9]))).toBe(
       'x is not a capture; pcap and pcapng files can be read, plain or gzipped',
     );
   });
 
-  it('nothing at all', () => {
+  test('nothing at all', () => {
     expect(refusal('')).toBe('x is empty: there is no capture in it');
   });
 
-  it('a file cut inside its header', () => {
+  test('a file cut inside its header', () => {
     expect(refusal(pcapHeader().subarray(0, 23))).toBe(
       'x ends inside its file header, after 23 of 24 octets: capture or copy it again',
     );
@@ -73,7 +73,7 @@ describe('what is no capture is refused in one sentence that says what it seems 
     );
   });
 
-  it('pcapng of a version nobody knows', () => {
+  test('pcapng of a version nobody knows', () => {
     expect(refusal(section({ version: [2, 0] }))).toBe(
       'x is of pcapng version 2.0; only version 1 can be read',
     );
@@ -81,13 +81,13 @@ describe('what is no capture is refused in one sentence that says what it seems 
 });
 
 describe('openCapture()', () => {
-  it('tells the format by content', () => {
+  test('tells the format by content', () => {
     expect(openCapture(sourceFromBytes(file, 'a.pcapng')).format).toBe('pcap');
     const other = concat(section(), interfaceBlock(), enhancedPacket());
     expect(openCapture(sourceFromBytes(other, 'a.pcap')).format).toBe('pcapng');
   });
 
-  it('closes the source when it refuses, and when the reader is closed', () => {
+  test('closes the source when it refuses, and when the reader is closed', () => {
     const text = sourceFromBytes(new TextEncoder().encode('hello'), 'x');
     expect(() => openCapture(text)).toThrow(FlowfateError);
     expect(text.read(new Uint8Array(9), 0, 9)).toBe(0);
@@ -98,7 +98,7 @@ describe('openCapture()', () => {
     expect(source.read(new Uint8Array(9), 0, 9)).toBe(0);
   });
 
-  it('reads a capture whose gzip was cut as far as it goes: truncated, with a warning', () => {
+  test('reads a capture whose gzip was cut as far as it goes: truncated, with a warning', () => {
     const packed = gzipSync(file);
     const reader = openCapture(inflateIfGzip(sourceFromBytes(packed.subarray(0, packed.length - 3), 'x.gz')));
     expect(readAll(reader).length).toBe(3);
@@ -108,7 +108,7 @@ describe('openCapture()', () => {
     ]);
   });
 
-  it('reads a capture whose gzip is damaged to there', () => {
+  test('reads a capture whose gzip is damaged to there', () => {
     const packed = new Uint8Array(gzipSync(file));
     packed[packed.length - 8] = (packed[packed.length - 8] as number) ^ 1;
     const reader = openCapture(inflateIfGzip(sourceFromBytes(packed, 'x.gz')));
@@ -117,7 +117,7 @@ describe('openCapture()', () => {
     expect(reader.truncated).toBe(false);
   });
 
-  it('reads a source that gives an octet at a time', () => {
+  test('reads a source that gives an octet at a time', () => {
     const whole = sourceFromBytes(file);
     const reader = openCapture({
       name: 'slow',
@@ -133,7 +133,7 @@ describe('openCapture()', () => {
 });
 
 describe('linkTypeName()', () => {
-  it('names what captures are made of, and numbers what it does not know', () => {
+  test('names what captures are made of, and numbers what it does not know', () => {
     const names = [0, 1, 9, 12, 14, 101, 108, 113, 228, 229, 276, 4711].map(linkTypeName);
     expect(names).toEqual([
       'null',

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { InterfaceClock } from '../../../src/capture/interface-clock.js';
 
 const NS_PER_S = 1_000_000_000n;
@@ -23,7 +23,7 @@ const resolution = fc.oneof(
 );
 
 describe('InterfaceClock', () => {
-  it('gives nanoseconds since the base exactly within 104 days, for every resolution and offset', () => {
+  test('gives nanoseconds since the base exactly within 104 days, for every resolution and offset', () => {
     fc.assert(
       fc.property(
         resolution,

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { sourceFromBytes } from '../../../src/capture/byte-source.js';
 import { openCapture } from '../../../src/capture/capture-reader.js';
 import {
@@ -84,7 +84,7 @@ async function expectSame(content: Uint8Array): Promise<number> {
 
 describe('npm pcap-parser reads the same', () => {
   for (const order of ['little', 'big'] as ByteOrder[]) {
-    it(`of a made capture, ${order}-endian`, async () => {
+    test(`of a made capture, ${order}-endian`, async () => {
       const records = Array.from({ length: 500 }, (_, i) =>
         pcapRecord({
           order,
@@ -106,7 +106,7 @@ describe('npm pcap-parser reads the same', () => {
     const magic = content.readUInt32LE(0);
     const isMicroseconds = magic === 0xa1b2c3d4 || magic === 0xd4c3b2a1;
     if (!isMicroseconds || content.length > MAX_BYTES) continue;
-    it(`of ${name}`, async () => {
+    test(`of ${name}`, async () => {
       expect(await expectSame(new Uint8Array(content))).toBeGreaterThan(0);
     });
   }

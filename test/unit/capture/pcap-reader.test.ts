@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { sourceFromBytes } from '../../../src/capture/byte-source.js';
 import { openCapture } from '../../../src/capture/capture-reader.js';
 import { createRecordBatch } from '../../../src/capture/record-batch.js';
@@ -28,7 +28,7 @@ function open(...parts: Uint8Array[]) {
 
 describe('byte orders and resolutions', () => {
   for (const order of ['little', 'big'] as ByteOrder[]) {
-    it(`reads microseconds, ${order}-endian`, () => {
+    test(`reads microseconds, ${order}-endian`, () => {
       const reader = open(
         pcapHeader({ order, linkType: 113, snapLen: 96 }),
         pcapRecord({ order, seconds: 1_700_000_000, rest: 999_999 }),
@@ -43,7 +43,7 @@ describe('byte orders and resolutions', () => {
       expect(packets[1]?.frame).toEqual(madeFrame(33, 5));
     });
 
-    it(`reads nanoseconds, ${order}-endian`, () => {
+    test(`reads nanoseconds, ${order}-endian`, () => {
       const reader = open(
         pcapHeader({ order, magic: PCAP_MAGIC.nanoseconds }),
         pcapRecord({ order, seconds: 1, rest: 999_999_999 }),
@@ -53,7 +53,7 @@ describe('byte orders and resolutions', () => {
       expect(reader.interfaces[0]?.ticksPerSecond).toBe(1e9);
     });
 
-    it(`reads the modified format with its longer record headers, ${order}-endian`, () => {
+    test(`reads the modified format with its longer record headers, ${order}-endian`, () => {
       const extra = new Uint8Array(8).fill(9);
       const reader = open(
         pcapHeader({ order, magic: PCAP_MAGIC.modified }),
@@ -66,7 +66,7 @@ describe('byte orders and resolutions', () => {
 });
 
 describe('times', () => {
-  it('may run backwards, lie in 1970 and in 2106, to the microsecond within 104 days', () => {
+  test('may run backwards, lie in 1970 and in 2106, to the microsecond within 104 days', () => {
     const reader = open(
       pcapHeader(),
       pcapRecord({ seconds: 1000, rest: 500_000 }),
@@ -79,14 +79,14 @@ describe('times', () => {
     expect(Number((third as bigint) - 0xffff_ffffn * 1_000_000_000n)).toBeCloseTo(0, -4);
   });
 
-  it('count on where the fraction exceeds a second', () => {
+  test('count on where the fraction exceeds a second', () => {
     const reader = open(pcapHeader(), pcapRecord({ seconds: 10, rest: 6_000_000 }));
     expect(readAll(reader)[0]?.ns).toBe(16_000_000_000n);
   });
 });
 
 describe('lengths', () => {
-  it('believes a frame above the snapshot length, above its wire length, and of no octets', () => {
+  test('believes a frame above the snapshot length, above its wire length, and of no octets', () => {
     const reader = open(
       pcapHeader({ snapLen: 0 }),
       pcapRecord({ wireLen: 50 }),
@@ -102,7 +102,7 @@ describe('lengths', () => {
     ]);
   });
 
-  it('takes the lengths in the order of the version: swapped before 2.3, either way in 2.3', () => {
+  test('takes the lengths in the order of the version: swapped before 2.3, either way in 2.3', () => {
     const swapped = open(
       pcapHeader({ version: [2, 2] }),
       pcapRecord({ capLen: 70, wireLen: 60 }),
@@ -123,7 +123,7 @@ describe('lengths', () => {
     ]);
   });
 
-  it('reads the longest frame, and calls a longer one damage, with name and offset', () => {
+  test('reads the longest frame, and calls a longer one damage, with name and offset', () => {
     const longest = open(pcapHeader(), pcapRecord({ frame: madeFrame(BIG_FRAME_BYTES) }), pcapRecord());
     expect(readAll(longest).map((p) => p.capLen)).toEqual([BIG_FRAME_BYTES, 60]);
 
@@ -143,7 +143,7 @@ describe('lengths', () => {
     expect(reader.next(createRecordBatch(4, new Uint8Array(0)))).toBe(false);
   });
 
-  it('reads the link type without the frame check sequence that stands above it', () => {
+  test('reads the link type without the frame check sequence that stands above it', () => {
     const reader = open(pcapHeader({ linkType: 0x24000001 }), pcapRecord());
     expect(readAll(reader)[0]?.linkType).toBe(1);
     expect(reader.linkTypes).toEqual([1]);
@@ -151,13 +151,13 @@ describe('lengths', () => {
 });
 
 describe('ends', () => {
-  it('a file of the header alone has no packets and is whole', () => {
+  test('a file of the header alone has no packets and is whole', () => {
     const reader = open(pcapHeader());
     expect(readAll(reader)).toEqual([]);
     expect([reader.packets, reader.truncated, reader.damage, reader.warnings]).toEqual([0, false, null, []]);
   });
 
-  it('a file cut anywhere in its last record is truncated, and the records before are read', () => {
+  test('a file cut anywhere in its last record is truncated, and the records before are read', () => {
     const whole = concat(pcapHeader(), pcapRecord(), pcapRecord());
     const lastAt = 24 + 76;
     for (let length = lastAt + 1; length < whole.length; length++) {
@@ -179,7 +179,7 @@ describe('buffers', () => {
   const frames = [60, 1000, 3, 400, 255, 0, 1, 4096].map((length, i) => madeFrame(length, i));
   const file = concat(pcapHeader(), ...frames.map((frame, i) => pcapRecord({ frame, seconds: 100 + i })));
 
-  it('of any size give the same packets; frames beyond the buffer are cut to it', () => {
+  test('of any size give the same packets; frames beyond the buffer are cut to it', () => {
     const whole = readAll(openCapture(sourceFromBytes(file)));
     expect(whole.map((p) => p.frame)).toEqual(frames);
     for (const bufferBytes of [256, 257, 300, 512, 1100, 5000]) {
@@ -194,7 +194,7 @@ describe('buffers', () => {
     }
   });
 
-  it('a frame beyond the buffer that the file does not hold whole is not counted', () => {
+  test('a frame beyond the buffer that the file does not hold whole is not counted', () => {
     const reader = openCapture(sourceFromBytes(file.subarray(0, file.length - 1)), {
       buffer: new Uint8Array(256),
     });
@@ -202,7 +202,7 @@ describe('buffers', () => {
     expect(reader.truncated).toBe(true);
   });
 
-  it('may lie in WebAssembly memory, also when that moves', () => {
+  test('may lie in WebAssembly memory, also when that moves', () => {
     const memory = new wasm.Memory({ initial: 1 });
     const reader = openCapture(sourceFromBytes(file), { buffer: new Uint8Array(memory.buffer, 1000, 300) });
     const batch = createRecordBatch(2, new Uint8Array(0));
@@ -217,7 +217,7 @@ describe('buffers', () => {
     expect(() => reader.rebind(new Uint8Array(299))).toThrow(RangeError);
   });
 
-  it('too small for any record are refused', () => {
+  test('too small for any record are refused', () => {
     expect(() => openCapture(sourceFromBytes(file), { buffer: new Uint8Array(255) })).toThrow(RangeError);
   });
 });

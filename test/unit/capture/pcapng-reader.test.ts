@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { sourceFromBytes } from '../../../src/capture/byte-source.js';
 import { openCapture } from '../../../src/capture/capture-reader.js';
 import {
@@ -22,7 +22,7 @@ function open(...parts: Uint8Array[]) {
 }
 
 describe('sections and interfaces', () => {
-  it('reads sections of differing byte order, each with interfaces of its own', () => {
+  test('reads sections of differing byte order, each with interfaces of its own', () => {
     const reader = open(
       section(),
       interfaceBlock({ linkType: 1 }),
@@ -46,7 +46,7 @@ describe('sections and interfaces', () => {
     expect(reader.linkTypes).toEqual([1, 113, 101]);
   });
 
-  it('reads times of decimal and binary resolution and with an offset, to the nanosecond below', () => {
+  test('reads times of decimal and binary resolution and with an offset, to the nanosecond below', () => {
     const reader = open(
       section(),
       interfaceBlock({ resolution: 3 }),
@@ -72,7 +72,7 @@ describe('sections and interfaces', () => {
     ]);
   });
 
-  it('costs a few octets for each of a great many interfaces', () => {
+  test('costs a few octets for each of a great many interfaces', () => {
     const interfaces = 300_000;
     const one = interfaceBlock({ name: 'a' });
     const many = new Uint8Array(one.length * interfaces);
@@ -82,7 +82,7 @@ describe('sections and interfaces', () => {
     expect(reader.interfaces.length).toBe(1024);
   });
 
-  it('calls more kinds of interfaces than any capture has damage', () => {
+  test('calls more kinds of interfaces than any capture has damage', () => {
     const kinds = Array.from({ length: 0x10001 }, (_, i) => interfaceBlock({ snapLen: i }));
     const reader = open(section(), new Uint8Array(Buffer.concat(kinds)));
     expect(readAll(reader)).toEqual([]);
@@ -92,7 +92,7 @@ describe('sections and interfaces', () => {
 
 describe('packet blocks', () => {
   for (const order of ['little', 'big'] as ByteOrder[]) {
-    it(`reads enhanced, obsolete and simple packets, ${order}-endian`, () => {
+    test(`reads enhanced, obsolete and simple packets, ${order}-endian`, () => {
       const reader = open(
         section({ order }),
         interfaceBlock({ order, snapLen: 40 }),
@@ -109,13 +109,13 @@ describe('packet blocks', () => {
     });
   }
 
-  it('gives simple packets before any time the time 0, and the base to the first that has one', () => {
+  test('gives simple packets before any time the time 0, and the base to the first that has one', () => {
     const reader = open(section(), interfaceBlock(), simplePacket(madeFrame(8)));
     expect(readAll(reader).map((p) => p.ns)).toEqual([0n]);
     expect(reader.baseNs).toBe(0n);
   });
 
-  it('passes over every other block', () => {
+  test('passes over every other block', () => {
     const reader = open(
       section(),
       interfaceBlock(),
@@ -131,7 +131,7 @@ describe('packet blocks', () => {
     expect(reader.damage).toBe(null);
   });
 
-  it('hands on comments of packets by number, and keeps those of sections', () => {
+  test('hands on comments of packets by number, and keeps those of sections', () => {
     const seen: [number, string][] = [];
     const file = concat(
       section({ options: concat(option(1, 'made by hand'), option(0, '')) }),
@@ -154,7 +154,7 @@ describe('packet blocks', () => {
     expect(reader.comments).toEqual(['made by hand']);
   });
 
-  it('ignores options that lead out of their block', () => {
+  test('ignores options that lead out of their block', () => {
     const lost = new Uint8Array([1, 0, 200, 1, 65, 66, 67, 68]);
     const reader = openCapture(
       sourceFromBytes(concat(section(), interfaceBlock(), enhancedPacket({ options: lost }))),
@@ -204,7 +204,7 @@ describe('damage', () => {
     ],
   ];
   for (const [what, bad, message] of cases) {
-    it(`${what} ends the reading with a sentence, and keeps what came before`, () => {
+    test(`${what} ends the reading with a sentence, and keeps what came before`, () => {
       const reader = open(start, bad, enhancedPacket());
       expect(readAll(reader).length).toBe(1);
       expect(reader.damage?.message).toMatch(message);
@@ -214,12 +214,12 @@ describe('damage', () => {
     });
   }
 
-  it('rounds a total length up to four octets, as Wireshark does', () => {
+  test('rounds a total length up to four octets, as Wireshark does', () => {
     const odd = new Uint8Array([0x99, 0, 0, 0, 13, 0, 0, 0, 97, 98, 99, 100, 13, 0, 0, 0]);
     expect(readAll(open(start, odd, enhancedPacket())).length).toBe(2);
   });
 
-  it('a file cut anywhere in its last block is truncated, and the packets before are read', () => {
+  test('a file cut anywhere in its last block is truncated, and the packets before are read', () => {
     const whole = concat(start, enhancedPacket());
     for (let length = start.length + 1; length < whole.length; length++) {
       const reader = open(whole.subarray(0, length));
@@ -241,7 +241,7 @@ describe('buffers', () => {
     obsoletePacket({ frame: madeFrame(700), ticks: 8_000_000n }),
   );
 
-  it('of any size give the same packets; frames beyond the buffer are cut to it', () => {
+  test('of any size give the same packets; frames beyond the buffer are cut to it', () => {
     const whole = readAll(openCapture(sourceFromBytes(file)));
     expect(whole.length).toBe(frames.length + 2);
     for (const bufferBytes of [256, 259, 300, 512, 1100, 5000]) {
@@ -258,7 +258,7 @@ describe('buffers', () => {
     }
   });
 
-  it('a wrong trailing length is found behind a block larger than the buffer too', () => {
+  test('a wrong trailing length is found behind a block larger than the buffer too', () => {
     const bad = enhancedPacket({ frame: madeFrame(1000) });
     bad[bad.length - 1] = 1;
     const start = concat(section(), interfaceBlock());

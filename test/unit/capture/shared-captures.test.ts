@@ -1,7 +1,7 @@
 /** Every capture with ground truth: each packet's time, interface and lengths as tshark read them. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openByteSource } from '../../../src/capture/byte-source.js';
 import { openCapture } from '../../../src/capture/capture-reader.js';
 import { createRecordBatch } from '../../../src/capture/record-batch.js';
@@ -98,7 +98,7 @@ function isTimeOf(ts: string, timeNs: number, baseNs: bigint): boolean {
 describe.skipIf(!hasShared)('captures with ground truth (skipped where ../shared is absent)', () => {
   for (const { name, path, truthPath } of hasShared ? captures() : []) {
     if (!existsSync(`${truthPath}.json`)) continue;
-    it(`${name}: packets, bytes, times and interfaces are those tshark read`, () => {
+    test(`${name}: packets, bytes, times and interfaces are those tshark read`, () => {
       const truth = JSON.parse(readFileSync(`${truthPath}.json`, 'utf8')) as Truth;
       const { reader, rows } = read(path, 1 << 20);
       const expected = truthRows(truthPath, reader.format === 'pcapng');
@@ -117,7 +117,7 @@ describe.skipIf(!hasShared)('captures with ground truth (skipped where ../shared
       }
     });
 
-    it(`${name}: a buffer smaller than some frames loses no packet`, () => {
+    test(`${name}: a buffer smaller than some frames loses no packet`, () => {
       const whole = read(path, 1 << 20).rows;
       const { rows } = read(path, SMALL_BUFFER_BYTES);
       expect(rows.length).toBe(whole.length);

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openByteSource } from '../../../src/capture/byte-source.js';
 import { openCapture } from '../../../src/capture/capture-reader.js';
 import {
@@ -156,7 +156,7 @@ describe.skipIf(!hasTshark)('tshark reads the same (skipped where tshark is not 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   for (const [i, [what, ...parts]] of CASES.entries()) {
-    it(what, () => {
+    test(what, () => {
       const path = join(folder, `case-${i}`);
       writeFileSync(path, concat(...parts));
       const { records, complaint } = readWithTshark(path);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sourceFromBytes } from '../../../src/capture/byte-source.js';
 import { openCapture } from '../../../src/capture/capture-reader.js';
 import { PcapWriter } from '../../../src/capture/pcap-writer.js';
@@ -77,7 +77,7 @@ const SAMPLE: readonly Packet[] = [
 ];
 
 describe('PcapWriter', () => {
-  it('writes what the reader reads, to the nanosecond', () => {
+  test('writes what the reader reads, to the nanosecond', () => {
     fc.assert(
       fc.property(fc.array(packet, { maxLength: 20 }), (packets) => {
         const read = readAll(openCapture(sourceFromBytes(writePcap(packets, 'nanoseconds'))));
@@ -89,12 +89,12 @@ describe('PcapWriter', () => {
     );
   });
 
-  it('writes microseconds where asked, rounded down', () => {
+  test('writes microseconds where asked, rounded down', () => {
     const read = readAll(openCapture(sourceFromBytes(writePcap(SAMPLE, 'microseconds'))));
     expect(read.map((p) => p.ns)).toEqual(SAMPLE.map((p) => ((BASE_NS + BigInt(p.timeNs)) / 1000n) * 1000n));
   });
 
-  it('keeps times within 1970 to 2106', () => {
+  test('keeps times within 1970 to 2106', () => {
     const packets = [-5e9, 0].map((timeNs) => ({ ...(SAMPLE[0] as Packet), timeNs }));
     const read = readAll(openCapture(sourceFromBytes(writePcap(packets, 'nanoseconds', 1_000_000_000n))));
     expect(read.map((p) => p.ns)).toEqual([0n, 1_000_000_000n]);
@@ -102,7 +102,7 @@ describe('PcapWriter', () => {
 });
 
 describe('PcapngWriter', () => {
-  it('writes what the reader reads, to the nanosecond, with interfaces and comments', () => {
+  test('writes what the reader reads, to the nanosecond, with interfaces and comments', () => {
     fc.assert(
       fc.property(fc.array(packet, { maxLength: 20 }), (packets) => {
         const comments = new Map<number, string>();
@@ -128,7 +128,7 @@ describe('PcapngWriter', () => {
     );
   });
 
-  it('describes its interfaces and itself', () => {
+  test('describes its interfaces and itself', () => {
     const reader = openCapture(sourceFromBytes(writePcapng([])));
     expect(readAll(reader)).toEqual([]);
     expect(reader.interfaces).toEqual([
@@ -139,7 +139,7 @@ describe('PcapngWriter', () => {
     expect(reader.comments).toEqual(['Bär']);
   });
 
-  it('cuts a comment to what an option holds, between characters', () => {
+  test('cuts a comment to what an option holds, between characters', () => {
     let seen = '';
     const packets = [{ ...(SAMPLE[0] as Packet), comment: `a${'ü'.repeat(40_000)}` }];
     const reader = openCapture(sourceFromBytes(writePcapng(packets)), {
@@ -149,12 +149,12 @@ describe('PcapngWriter', () => {
     expect(seen).toBe(`a${'ü'.repeat(32_767)}`);
   });
 
-  it('refuses a packet of an interface that was not added', () => {
+  test('refuses a packet of an interface that was not added', () => {
     const writer = new PcapngWriter(() => {});
     expect(() => writer.write(0, 0, new Uint8Array(1), 0, 1, 1)).toThrow(RangeError);
   });
 
-  it('hands frames of any length to its sink in pieces, and nothing twice', () => {
+  test('hands frames of any length to its sink in pieces, and nothing twice', () => {
     const { sink, content, pieces } = collect();
     const writer = new PcapngWriter(sink);
     writer.addInterface({ linkType: 1 });
@@ -188,7 +188,7 @@ describe.skipIf(!hasTshark || !hasCapinfos)(
       comment: comment ?? '',
     }));
 
-    it('read a written pcap as it was meant', () => {
+    test('read a written pcap as it was meant', () => {
       const path = join(folder, 'a.pcap');
       writeFileSync(path, writePcap(SAMPLE, 'nanoseconds'));
       const { records, complaint } = readWithTshark(path);
@@ -200,7 +200,7 @@ describe.skipIf(!hasTshark || !hasCapinfos)(
       expect(capinfosOf(path, 'Number of packets')).toBe('4');
     });
 
-    it('read a written pcapng as it was meant', () => {
+    test('read a written pcapng as it was meant', () => {
       const path = join(folder, 'a.pcapng');
       writeFileSync(path, writePcapng(SAMPLE));
       const { records, complaint } = readWithTshark(path);

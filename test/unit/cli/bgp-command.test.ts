@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasShared, sharedPath } from '../../support/shared.js';
 import { hasTshark } from '../../support/tshark.js';
 import { runCommand } from './made-io.js';
@@ -30,7 +30,7 @@ const lines = (out: string) =>
     .map((line) => JSON.parse(line));
 
 describe('flowfate bgp decode', () => {
-  it('tells octets and hexadecimal text apart, and prints the same of both', async () => {
+  test('tells octets and hexadecimal text apart, and prints the same of both', async () => {
     const text = await runCommand(['bgp', 'decode', file('updates.txt', `${UPDATE}\n${KEEPALIVE}\n`)]);
     const binary = await runCommand([
       'bgp',
@@ -45,7 +45,7 @@ describe('flowfate bgp decode', () => {
     ]);
   });
 
-  it('prints what came before the damage, and ends with status 3', async () => {
+  test('prints what came before the damage, and ends with status 3', async () => {
     const cut = Buffer.from(KEEPALIVE + UPDATE, 'hex').subarray(0, 50);
     const { status, out } = await runCommand(['bgp', 'decode', file('cut', cut)]);
     expect(status).toBe(3);
@@ -55,7 +55,7 @@ describe('flowfate bgp decode', () => {
     ]);
   });
 
-  it('says what is wrong with a file that is not there', async () => {
+  test('says what is wrong with a file that is not there', async () => {
     const { status, err } = await runCommand(['bgp', 'decode', join(folder, 'nothing')]);
     expect(status).toBe(3);
     expect(err).toContain('nothing');
@@ -63,7 +63,7 @@ describe('flowfate bgp decode', () => {
 
   const captures = hasShared ? readdirSync(sharedPath('bgp', 'data', 'own-captures')).slice(0, 6) : [];
 
-  it.skipIf(!hasTshark || captures.length === 0).each(captures.length > 0 ? captures : ['none'])(
+  test.skipIf(!hasTshark || captures.length === 0).each(captures.length > 0 ? captures : ['none'])(
     'finds the messages that tshark finds in %s (skipped without tshark or the shared captures)',
     async (name) => {
       const path = sharedPath('bgp', 'data', 'own-captures', name);
@@ -96,7 +96,7 @@ describe('flowfate mrt', () => {
   head.writeUInt32BE(body.length, 8);
   const dump = Buffer.concat([head, body]);
 
-  it('prints a record a line, from a plain dump and a gzipped one', async () => {
+  test('prints a record a line, from a plain dump and a gzipped one', async () => {
     const plain = await runCommand(['mrt', file('updates.mrt', dump)]);
     const zipped = await runCommand(['mrt', file('updates.gz', gzipSync(dump))]);
     expect(plain).toEqual(zipped);
@@ -106,7 +106,7 @@ describe('flowfate mrt', () => {
     ]);
   });
 
-  it('reads a dump that ends in its last record to there, with a warning', async () => {
+  test('reads a dump that ends in its last record to there, with a warning', async () => {
     const { status, out, err } = await runCommand([
       'mrt',
       file('cut.mrt', Buffer.concat([dump, dump.subarray(0, 30)])),
@@ -116,7 +116,7 @@ describe('flowfate mrt', () => {
     expect(err).toContain('ends inside a record');
   });
 
-  it('refuses what is no dump with status 3', async () => {
+  test('refuses what is no dump with status 3', async () => {
     const { status, err } = await runCommand(['mrt', file('no.mrt', 'this is text and no dump at all')]);
     expect(status).toBe(3);
     expect(err).toContain('no MRT record');

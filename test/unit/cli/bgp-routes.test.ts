@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Address, ipv4, parseAddress } from '../../../src/addr/address.js';
 import { hostPrefix } from '../../../src/addr/prefix.js';
 import { IPV4_UNICAST } from '../../../src/bgp/codec/address-family.js';
@@ -178,7 +178,7 @@ const route = (at: number, ...nodes: number[]): TimelineEvent => ({
 });
 
 describe('routes from the BGP inside a capture', () => {
-  it('break the flows that the same routes written by hand break', () =>
+  test('break the flows that the same routes written by hand break', () =>
     inFolder((folder) => {
       // n1 opens inside; n2 spoke before and withdraws, its segment twice; n3's connection is reset; n4 says nothing
       const speakers = [
@@ -205,7 +205,7 @@ describe('routes from the BGP inside a capture', () => {
       ]);
     }));
 
-  it('outlive a restart that the speaker and the router agreed on', () =>
+  test('outlive a restart that the speaker and the router agreed on', () =>
     inFolder((folder) => {
       const families = [{ family: IPV4_UNICAST, forwardingPreserved: true }];
       const graceful = { restarted: false, notification: false, restartTimeS: 60, families };
@@ -232,7 +232,7 @@ describe('routes from the BGP inside a capture', () => {
       expect(changesAt(rest(session()), router)).toEqual([0.8]);
     }));
 
-  it('come from an MRT dump as well', () =>
+  test('come from an MRT dump as well', () =>
     inFolder((folder) => {
       const path = capture(folder, []);
       const dump = join(folder, 'updates.mrt');
@@ -244,7 +244,7 @@ describe('routes from the BGP inside a capture', () => {
       expect(fates(path, driven)).toEqual(fates(path, byHand));
     }));
 
-  it('a drain by MED breaks the same by MRT, by capture and as a route event, whether or not it began inside', () =>
+  test('a drain by MED breaks the same by MRT, by capture and as a route event, whether or not it began inside', () =>
     inFolder((folder) => {
       const nodes = [0, 1, 2, 3];
       const model = cluster();
@@ -268,7 +268,7 @@ describe('routes from the BGP inside a capture', () => {
       expect(fates(both, driven).filter((line) => line !== '')).toEqual(expected);
     }));
 
-  it('are found on any port by the marker of the messages', () =>
+  test('are found on any port by the marker of the messages', () =>
     inFolder((folder) => {
       const at = (port: number): number[] => {
         const speaker = new SpeakerStream(1, 'speaker', port).send(1, TCP_SYN).message(4, withdraw);
@@ -279,7 +279,7 @@ describe('routes from the BGP inside a capture', () => {
       expect(at(1790)).toEqual([0.2, 4]);
     }));
 
-  it('are read with path identifiers where the OPENs of a dump say so, though the subtype does not', () =>
+  test('are read with path identifiers where the OPENs of a dump say so, though the subtype does not', () =>
     inFolder((folder) => {
       const path = capture(folder, []);
       const dump = join(folder, 'paths.mrt');
@@ -299,7 +299,7 @@ describe('routes from the BGP inside a capture', () => {
       expect(timeline.map((event) => event.at)).toEqual([0.2, 2, 5]);
     }));
 
-  it('are refused where no BGP is, or none of the scenario’s nodes speaks', () =>
+  test('are refused where no BGP is, or none of the scenario’s nodes speaks', () =>
     inFolder((folder) => {
       const silent = capture(folder, []);
       expect(() => routesFromCapture(silent, readCapture(silent), cluster())).toThrow(/has no BGP session/);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { KNOB_NAMES } from '../../../src/what-if/variation.js';
 import { hasShared, sharedPath } from '../../support/shared.js';
 import { runCommand } from './made-io.js';
@@ -13,7 +13,7 @@ const compare = (...more: string[]) => [
 ];
 
 describe.skipIf(!hasShared)('flowfate compare', () => {
-  it('ranks the combinations by what they break', async () => {
+  test('ranks the combinations by what they break', async () => {
     const argv = compare('--vary', 'select=hash-threshold,resilient', 'policy=Local,Cluster', '--seeds', '2');
     const { status, out, err } = await runCommand([...argv, '--format', 'json']);
     expect({ status, err }).toEqual({ status: 0, err: '' });
@@ -24,14 +24,14 @@ describe.skipIf(!hasShared)('flowfate compare', () => {
     expect(rows[0].settings.select).toBe('resilient');
   });
 
-  it('names in its help every setting that can be varied', async () => {
+  test('names in its help every setting that can be varied', async () => {
     const { status, out } = await runCommand(['compare', '--help']);
     expect(status).toBe(0);
     const [, settings = ''] = /Settings that vary:(.*)Examples:/s.exec(out) ?? [];
     expect(KNOB_NAMES.filter((name) => !new RegExp(`\\b${name}\\b`).test(settings))).toEqual([]);
   });
 
-  it('refuses a setting that there is not, before it reads anything', async () => {
+  test('refuses a setting that there is not, before it reads anything', async () => {
     const { status, err } = await runCommand(['compare', '/no/such', '--vary', 'colour=red']);
     expect(status).toBe(2);
     expect(err).toContain('--vary knows no "colour"');

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hasShared, sharedPath } from '../../support/shared.js';
 import { inFolder, runCommand, withStdin } from './made-io.js';
 
@@ -18,7 +18,7 @@ const TUPLES =
   '# a comment\n\ntcp 198.51.100.7 40000 203.0.113.10 80\nudp\t2001:db8::1\t53\t2001:db8:113::10\t53\n';
 
 describe('flowfate hash', () => {
-  it('prints a head and a line for each tuple of standard input', () =>
+  test('prints a head and a line for each tuple of standard input', () =>
     withStdin(TUPLES, async (stdin) => {
       const argv = ['hash', '--hash', 'linux-l4', '--seed', '0x5eedc0de', '--next-hops', 'n1,n2,n3', '-'];
       const { status, out, err } = await runCommand(argv, { stdin });
@@ -30,7 +30,7 @@ describe('flowfate hash', () => {
       expect(lines[2]).toMatch(/^udp\t2001:db8::1\t53\t2001:db8:113::10\t53\t\d+\t-\tn[123]$/);
     }));
 
-  it('gives both directions of a flow the same hash', () =>
+  test('gives both directions of a flow the same hash', () =>
     withStdin(
       'tcp 198.51.100.7 40000 203.0.113.10 80\ntcp 203.0.113.10 80 198.51.100.7 40000\n',
       async (stdin) => {
@@ -53,7 +53,7 @@ describe('flowfate hash', () => {
       },
     ));
 
-  it('prints what came before a bad line, then names the line', () =>
+  test('prints what came before a bad line, then names the line', () =>
     withStdin(`${TUPLES}tcp nonsense\n`, async (stdin) => {
       const { status, out, err } = await runCommand(['hash', '-'], { stdin });
       expect(status).toBe(3);
@@ -61,7 +61,7 @@ describe('flowfate hash', () => {
       expect(err).toContain('-:5: 2 fields');
     }));
 
-  it("prints Linux's table of a fresh resilient group", async () => {
+  test("prints Linux's table of a fresh resilient group", async () => {
     const argv = ['hash', '--select', 'resilient', '--buckets', '8', '--next-hops', '1,2,3', '--table'];
     const { status, out } = await runCommand(argv);
     expect(status).toBe(0);
@@ -74,7 +74,7 @@ describe('flowfate hash', () => {
     expect(column.join()).toBe('3,3,3,2,2,1,1,1');
   });
 
-  it.each([
+  test.each([
     [['hash'], 'takes either a file of tuples'],
     [['hash', '--table'], '--table needs --next-hops'],
     [['hash', '--table', '--next-hops', 'a,b'], 'has no table'],
@@ -88,7 +88,7 @@ describe('flowfate hash', () => {
     expect(err).toContain(sentence);
   });
 
-  it.skipIf(!hasShared)(
+  test.skipIf(!hasShared)(
     'hashes frames of a capture and chooses as the kernel did, for every vector',
     async () => {
       const vectors = ecmpVectors();

@@ -1,9 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseNextHops } from '../../../src/cli/next-hop-list.js';
 import { FlowfateError } from '../../../src/errors.js';
 
 describe('parseNextHops()', () => {
-  it('reads names with weights, in order', () => {
+  test('reads names with weights, in order', () => {
     expect(parseNextHops('n1, n2*3,2001:db8::1')).toEqual({
       names: ['n1', 'n2', '2001:db8::1'],
       nextHops: [
@@ -14,7 +14,7 @@ describe('parseNextHops()', () => {
     });
   });
 
-  it.each(['', 'a,,b', 'a*', 'a*0', 'a*257', 'a*-1', 'a*x', 'a,a', 'a b'])('refuses "%s"', (text) => {
+  test.each(['', 'a,,b', 'a*', 'a*0', 'a*257', 'a*-1', 'a*x', 'a,a', 'a b'])('refuses "%s"', (text) => {
     expect(() => parseNextHops(text)).toThrow(FlowfateError);
   });
 });

@@ -1,18 +1,18 @@
 import { existsSync, linkSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { writeOutput } from '../../../src/cli/output.js';
 import { inFolder, madeIo } from './made-io.js';
 
 describe('writeOutput()', () => {
-  it('writes to standard output for - and for no name', () => {
+  test('writes to standard output for - and for no name', () => {
     const io = madeIo();
     writeOutput('-', io, [], ({ write }) => write('one '));
     writeOutput(undefined, io, [], ({ writeBytes }) => writeBytes(Uint8Array.of(50)));
     expect(io.outText()).toBe('one 2');
   });
 
-  it('leaves exactly the named file, whole', () =>
+  test('leaves exactly the named file, whole', () =>
     inFolder((folder) => {
       const file = join(folder, 'report.json');
       writeOutput(file, madeIo(), [], ({ write }) => {
@@ -24,7 +24,7 @@ describe('writeOutput()', () => {
       expect(readdirSync(folder)).toEqual(['report.json']);
     }));
 
-  it('keeps what was there when writing fails half-way', () =>
+  test('keeps what was there when writing fails half-way', () =>
     inFolder((folder) => {
       const file = join(folder, 'report.json');
       writeFileSync(file, 'before');
@@ -38,7 +38,7 @@ describe('writeOutput()', () => {
       expect(readdirSync(folder)).toEqual(['report.json']);
     }));
 
-  it('refuses to overwrite an input, under whatever name', () =>
+  test('refuses to overwrite an input, under whatever name', () =>
     inFolder((folder) => {
       const capture = join(folder, 'c.pcap');
       const alias = join(folder, 'alias');
@@ -48,14 +48,14 @@ describe('writeOutput()', () => {
       expect(readFileSync(capture, 'utf8')).toBe('packets');
     }));
 
-  it('says in a sentence why a file cannot be written', () =>
+  test('says in a sentence why a file cannot be written', () =>
     inFolder((folder) => {
       expect(() => writeOutput(folder, madeIo(), [], () => {})).toThrow(/is a directory/);
       const nowhere = join(folder, 'none', 'x');
       expect(() => writeOutput(nowhere, madeIo(), [], () => {})).toThrow(/its directory does not exist/);
     }));
 
-  it('writes to a device in place', () => {
+  test('writes to a device in place', () => {
     expect(() => writeOutput('/dev/null', madeIo(), [], ({ write }) => write('a'))).not.toThrow();
   });
 });

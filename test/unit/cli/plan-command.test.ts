@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hasShared, sharedPath } from '../../support/shared.js';
 import { runCommand } from './made-io.js';
 
 const run = (...parts: string[]): string => sharedPath('lab', 'runs', 'local-add', ...parts);
 
 describe('flowfate plan drain', () => {
-  it.skipIf(!hasShared)('prints an order of the announcing nodes and what each drain breaks', async () => {
+  test.skipIf(!hasShared)('prints an order of the announcing nodes and what each drain breaks', async () => {
     const argv = [
       'plan',
       'drain',
@@ -25,7 +25,7 @@ describe('flowfate plan drain', () => {
     expect(text.out).toContain(`Drain ${plan.order.join(', ')}`);
   });
 
-  it('refuses what is no duration', async () => {
+  test('refuses what is no duration', async () => {
     const { status, err } = await runCommand(['plan', 'drain', 'x.pcap', '--every', 'often']);
     expect(status).toBe(2);
     expect(err).toBe('flowfate: --every often: expected a duration like 250ms, 5s or 2m\n');

@@ -1,9 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { countLine, Progress, progressLine } from '../../../src/cli/progress.js';
 import { madeIo } from './made-io.js';
 
 describe('Progress', () => {
-  it('says nothing where standard error is no terminal', () => {
+  test('says nothing where standard error is no terminal', () => {
     const io = madeIo();
     let now = 0;
     const progress = new Progress(io, 'reading', () => now);
@@ -13,7 +13,7 @@ describe('Progress', () => {
     expect(io.errText()).toBe('');
   });
 
-  it('says nothing in the first half second', () => {
+  test('says nothing in the first half second', () => {
     const io = madeIo({ terminal: true });
     let now = 0;
     const progress = new Progress(io, 'reading', () => now);
@@ -23,7 +23,7 @@ describe('Progress', () => {
     expect(io.errText()).toBe('');
   });
 
-  it('writes one line over the other, at most ten a second, and wipes it in the end', () => {
+  test('writes one line over the other, at most ten a second, and wipes it in the end', () => {
     const io = madeIo({ terminal: true });
     let now = 0;
     const progress = new Progress(io, 'reading', () => now);
@@ -37,13 +37,13 @@ describe('Progress', () => {
 });
 
 describe('progressLine()', () => {
-  it('has share, rate and time left', () => {
+  test('has share, rate and time left', () => {
     expect(progressLine('reading', 500, 2000, 3_000_000, 2)).toBe(
       'reading  █████                 25 %  3,000,000 packets, 1.5 M/s, 6.0 s left',
     );
   });
 
-  it('has neither share nor time left where the size is unknown', () => {
+  test('has neither share nor time left where the size is unknown', () => {
     expect(progressLine('reading', 5e6, null, 1_000_000, 1)).toBe(
       'reading  5.00 MB  1,000,000 packets, 1.0 M/s',
     );
@@ -51,7 +51,7 @@ describe('progressLine()', () => {
 });
 
 describe('countLine()', () => {
-  it('has pieces, share and time left', () => {
+  test('has pieces, share and time left', () => {
     expect(countLine('comparing', 50, 200, 'runs', 2)).toBe(
       'comparing  █████                 25 %  50 of 200 runs, 6.0 s left',
     );

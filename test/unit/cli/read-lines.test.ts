@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readLines } from '../../../src/cli/read-lines.js';
 import { inFolder, madeIo, withStdin } from './made-io.js';
 
@@ -8,24 +8,24 @@ const linesOf = (text: string): Promise<string[]> =>
   withStdin(text, (stdin) => [...readLines('-', madeIo({ stdin }))]);
 
 describe('readLines()', () => {
-  it('yields lines without their ends, LF or CRLF', async () => {
+  test('yields lines without their ends, LF or CRLF', async () => {
     expect(await linesOf('a\r\n\nb\n')).toEqual(['a', '', 'b']);
   });
 
-  it('yields a last line without end', async () => expect(await linesOf('a\nb')).toEqual(['a', 'b']));
+  test('yields a last line without end', async () => expect(await linesOf('a\nb')).toEqual(['a', 'b']));
 
-  it('yields nothing of nothing', async () => expect(await linesOf('')).toEqual([]));
+  test('yields nothing of nothing', async () => expect(await linesOf('')).toEqual([]));
 
-  it('keeps lines whole across its chunks, characters of several octets among them', async () => {
+  test('keeps lines whole across its chunks, characters of several octets among them', async () => {
     const lines = Array.from({ length: 50_000 }, (_, i) => `ü${i}€`);
     expect(await linesOf(lines.join('\n'))).toEqual(lines);
   });
 
-  it('refuses what has no lines', async () => {
+  test('refuses what has no lines', async () => {
     await expect(linesOf('\0'.repeat(3 << 20))).rejects.toThrow(/is no text/);
   });
 
-  it('reads a file by name, and says what is wrong with one', () =>
+  test('reads a file by name, and says what is wrong with one', () =>
     inFolder((folder) => {
       writeFileSync(join(folder, 'f'), 'x\n');
       expect([...readLines(join(folder, 'f'), madeIo())]).toEqual(['x']);

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hasShared, sharedPath } from '../../support/shared.js';
 import { inFolder, runCommand } from './made-io.js';
 
@@ -14,7 +14,7 @@ const replay = (...more: string[]) => [
 ];
 
 describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel', () => {
-  it('says in text how many flows broke, as the clients saw it', async () => {
+  test('says in text how many flows broke, as the clients saw it', async () => {
     const { status, out, err } = await runCommand(replay());
     expect({ status, err }).toEqual({ status: 0, err: '' });
     expect(out).toContain('166 of 586 flows broke (28.3 %).');
@@ -22,7 +22,7 @@ describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel'
     expect(out).toContain('14 timeout');
   });
 
-  it('gives the same bytes each time, in json', async () => {
+  test('gives the same bytes each time, in json', async () => {
     const once = await runCommand(replay('--format', 'json'));
     const twice = await runCommand(replay('--format', 'json'));
     expect(twice.out).toBe(once.out);
@@ -32,7 +32,7 @@ describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel'
     expect(report.summary.byFate.reset).toBe(152);
   });
 
-  it('writes ndjson with the flows between events and summary', async () => {
+  test('writes ndjson with the flows between events and summary', async () => {
     const { out } = await runCommand(replay('--format', 'ndjson'));
     const kinds = out
       .trimEnd()
@@ -43,7 +43,7 @@ describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel'
     expect(kinds.at(-1)).toBe('summary');
   });
 
-  it('exits with 1 and a sentence where a budget is exceeded, and with 0 where it is kept', async () => {
+  test('exits with 1 and a sentence where a budget is exceeded, and with 0 where it is kept', async () => {
     const exceeded = await runCommand(replay('--fail-on', 'broken>0'));
     expect(exceeded.status).toBe(1);
     expect(exceeded.err).toBe('flowfate: the budget "broken>0" is exceeded: broken is 166\n');
@@ -51,13 +51,13 @@ describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel'
     expect((await runCommand(replay('--fail-on', 'broken>50%', 'refused>0'))).status).toBe(0);
   });
 
-  it('refuses a wrong budget before it reads anything', async () => {
+  test('refuses a wrong budget before it reads anything', async () => {
     const { status, out, err } = await runCommand(['replay', '/does/not/exist', '--fail-on', 'brken>0']);
     expect({ status, out }).toEqual({ status: 2, out: '' });
     expect(err).toContain('no figure is called "brken"');
   });
 
-  it('writes page and annotated capture beside the result', () =>
+  test('writes page and annotated capture beside the result', () =>
     inFolder(async (folder) => {
       const [page, copy] = [join(folder, 'r.html'), join(folder, 'r.pcapng')];
       const { status, err } = await runCommand(replay('--html', page, '--pcapng', copy));
@@ -67,7 +67,7 @@ describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel'
       expect(out).toContain('586 flows, 23,730 packets in them');
     }));
 
-  it('reads what is there of a capture that ends inside its last record, warns and exits with 0', () =>
+  test('reads what is there of a capture that ends inside its last record, warns and exits with 0', () =>
     inFolder(async (folder) => {
       const cut = join(folder, 'cut.pcap');
       copyFileSync(run('capture.pcap'), cut);
@@ -85,7 +85,7 @@ describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel'
       expect(JSON.parse(out).capture.truncated).toBe(true);
     }));
 
-  it('prints what came before damage, then exits with 3', () =>
+  test('prints what came before damage, then exits with 3', () =>
     inFolder(async (folder) => {
       const bad = join(folder, 'bad.pcap');
       const bytes = readFileSync(run('capture.pcap'));
@@ -100,7 +100,7 @@ describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel'
       expect(err).toContain('the result covers what was read before');
     }));
 
-  it('adds events of the command line to the timeline', async () => {
+  test('adds events of the command line to the timeline', async () => {
     const { out } = await runCommand(
       replay('--event', '1s withdraw n1', '2s announce n1', '--format', 'json'),
     );
@@ -111,7 +111,7 @@ describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel'
     expect(details).toContain('2 announce');
   });
 
-  it('makes a scenario where none is given, says so, and prints one that gives the same result', () =>
+  test('makes a scenario where none is given, says so, and prints one that gives the same result', () =>
     inFolder(async (folder) => {
       const made = await runCommand(['replay', run('capture.pcap'), '--format', 'json']);
       expect(made.status).toBe(0);
@@ -127,12 +127,12 @@ describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel'
       expect(JSON.parse(again.out).flows).toEqual(JSON.parse(made.out).flows);
     }));
 
-  it("takes --seed instead of the scenario's", async () => {
+  test("takes --seed instead of the scenario's", async () => {
     const { out } = await runCommand(replay('--format', 'json', '--seed', '7'));
     expect(JSON.parse(out).summary.scenario.seed).toBe(7);
   });
 
-  it('does not overwrite its capture', () =>
+  test('does not overwrite its capture', () =>
     inFolder(async (folder) => {
       const capture = join(folder, 'c.pcap');
       copyFileSync(run('capture.pcap'), capture);
@@ -143,14 +143,14 @@ describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel'
       expect(readFileSync(capture).equals(readFileSync(run('capture.pcap')))).toBe(true);
     }));
 
-  it('puts wall time and rate into the summary only with --timing', async () => {
+  test('puts wall time and rate into the summary only with --timing', async () => {
     const { out } = await runCommand(replay('--format', 'json', '--timing'));
     expect(JSON.parse(out).summary.timing.packetsPerS).toBeGreaterThan(0);
   });
 });
 
 describe('flowfate replay', () => {
-  it.each([
+  test.each([
     [['replay', '/no/such.pcap', '--scenario', '/no/such.yaml'], 2, '/no/such.yaml does not exist'],
     [['flows', '/no/such.pcap'], 3, '/no/such.pcap does not exist'],
     [['flows', '/tmp'], 3, '/tmp is a directory'],

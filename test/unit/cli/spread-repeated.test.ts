@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { spreadRepeated } from '../../../src/cli/spread-repeated.js';
 
 const REPEATED = new Set(['--cluster', '--event']);
@@ -7,7 +7,7 @@ const VALUED = new Set(['--cluster', '--event', '--out']);
 const spread = (line: string): string => spreadRepeated(line.split(' '), REPEATED, VALUED).join(' ');
 
 describe('spreadRepeated()', () => {
-  it.each([
+  test.each([
     ['web.pcap', 'web.pcap'],
     ['web.pcap --cluster a b', 'web.pcap --cluster a --cluster b'],
     ['--cluster a b web.pcap', '--cluster a --cluster b web.pcap'],

@@ -1,14 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { STORIES } from '../../../src/stories/registry.js';
 import { inFolder, runCommand } from './made-io.js';
 
 const yours = fileURLToPath(new URL('../../../captures/cluster-withdraw.pcap.gz', import.meta.url));
 
 describe('flowfate stories', () => {
-  it('lists every story with a line of its own', async () => {
+  test('lists every story with a line of its own', async () => {
     const { status, out, err } = await runCommand(['stories']);
     expect({ status, err }).toEqual({ status: 0, err: '' });
     for (const { name } of STORIES) expect(out).toMatch(new RegExp(`^${name} `, 'm'));
@@ -16,7 +16,7 @@ describe('flowfate stories', () => {
     expect(json.stories.map(({ name }: { name: string }) => name)).toEqual(STORIES.map(({ name }) => name));
   });
 
-  it('puts the failure and every variant into one table, with what each does and costs', async () => {
+  test('puts the failure and every variant into one table, with what each does and costs', async () => {
     const { status, out, err } = await runCommand(['stories', 'uneven-load', '--seeds', '1']);
     expect({ status, err }).toEqual({ status: 0, err: '' });
     const story = STORIES.find(({ name }) => name === 'uneven-load')!;
@@ -28,7 +28,7 @@ describe('flowfate stories', () => {
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
   });
 
-  it('tells a story on a capture of yours, its busiest servers being the VIPs', async () => {
+  test('tells a story on a capture of yours, its busiest servers being the VIPs', async () => {
     const argv = ['stories', 'rehash-on-scale', '--capture', yours, '--seeds', '1', '--format', 'ndjson'];
     const { status, out } = await runCommand(argv);
     expect(status).toBe(0);
@@ -42,7 +42,7 @@ describe('flowfate stories', () => {
     expect(records.at(-1).record).toBe('why');
   });
 
-  it('prints a scenario that may be changed and told again', async () => {
+  test('prints a scenario that may be changed and told again', async () => {
     await inFolder(async (folder) => {
       const file = join(folder, 'mine.yaml');
       const printed = await runCommand(['stories', 'uneven-load', '--print-scenario', 'weights']);
@@ -56,7 +56,7 @@ describe('flowfate stories', () => {
     });
   });
 
-  it.each([
+  test.each([
     [['stories', 'rehash'], 'there is no story "rehash"'],
     [['stories', 'uneven-load', '--print-scenario', 'weight'], 'did you mean weights?'],
     [['stories', '--print-scenario'], 'stories needs the name of a story to run'],

@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress } from '../../../src/addr/address.js';
 import { parseTupleLine } from '../../../src/cli/tuple-lines.js';
 import { FlowfateError } from '../../../src/errors.js';
 
 describe('parseTupleLine()', () => {
-  it.each([
+  test.each([
     'tcp 198.51.100.7 40000 203.0.113.10 80',
     'TCP\t198.51.100.7\t40000\t203.0.113.10\t80',
     '  6  198.51.100.7 40000  203.0.113.10 80 ',
@@ -17,11 +17,11 @@ describe('parseTupleLine()', () => {
     expect(tuple?.dstPort).toBe(80);
   });
 
-  it.each(['', '   ', '# tcp a b', '\t# x'])('skips "%s"', (line) =>
+  test.each(['', '   ', '# tcp a b', '\t# x'])('skips "%s"', (line) =>
     expect(parseTupleLine(line, 't', 1)).toBeNull(),
   );
 
-  it.each([
+  test.each([
     ['tcp 198.51.100.7 40000 203.0.113.10', '4 fields'],
     ['tcp 198.51.100.7 40000 203.0.113.10 80 9', '6 fields'],
     ['tpc 198.51.100.7 40000 203.0.113.10 80', '"tpc" is no protocol'],

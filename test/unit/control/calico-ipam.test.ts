@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CalicoIpam } from '../../../src/control/calico-ipam.js';
 
 function node(ipam: CalicoIpam, pods: number): void {
@@ -7,7 +7,7 @@ function node(ipam: CalicoIpam, pods: number): void {
 }
 
 describe('Calico IPAM', () => {
-  it('gives a node one tunnel address, and a second block when the first one is full', () => {
+  test('gives a node one tunnel address, and a second block when the first one is full', () => {
     const ipam = new CalicoIpam({ blockSize: 26, blocks: 8 });
     node(ipam, 63);
     expect([ipam.blocksOf('n1'), ipam.tunnelOf('n1')]).toEqual([1, 0]);
@@ -16,27 +16,27 @@ describe('Calico IPAM', () => {
     expect(ipam.startTunnel('n1')).toBe(0);
   });
 
-  it('keeps one block for 255 pods where blocks are /24', () => {
+  test('keeps one block for 255 pods where blocks are /24', () => {
     const ipam = new CalicoIpam({ blockSize: 24, blocks: 2 });
     node(ipam, 255);
     expect(ipam.blocksOf('n1')).toBe(1);
   });
 
-  it('hands out what was given back last of all', () => {
+  test('hands out what was given back last of all', () => {
     const ipam = new CalicoIpam({ blockSize: 30, blocks: 1 });
     expect([ipam.startPod('n1', 'a'), ipam.startPod('n1', 'b')]).toEqual([0, 1]);
     ipam.stopPod('a');
     expect(['c', 'd', 'e', 'f'].map((pod) => ipam.startPod('n1', pod))).toEqual([2, 3, 0, null]);
   });
 
-  it('borrows from another node where no block is left', () => {
+  test('borrows from another node where no block is left', () => {
     const ipam = new CalicoIpam({ blockSize: 30, blocks: 1 });
     ipam.startPod('n1', 'a');
     expect(ipam.startPod('n2', 'b')).toBe(1);
     expect(ipam.blocksOf('n2')).toBe(0);
   });
 
-  it('gives a tunnel’s address to a pod when cleanup comes after the node is back', () => {
+  test('gives a tunnel’s address to a pod when cleanup comes after the node is back', () => {
     const ipam = new CalicoIpam({ blockSize: 26, blocks: 8 });
     node(ipam, 40);
     for (let pod = 0; pod < 40; pod++) ipam.stopPod(`p${pod}`);
@@ -49,7 +49,7 @@ describe('Calico IPAM', () => {
     expect(pods.filter((pod) => ipam.collides(pod))).toHaveLength(1);
   });
 
-  it('collides with nothing where cleanup comes before the node is back', () => {
+  test('collides with nothing where cleanup comes before the node is back', () => {
     const ipam = new CalicoIpam({ blockSize: 26, blocks: 8 });
     node(ipam, 40);
     ipam.stopTunnel('n1');
@@ -60,7 +60,7 @@ describe('Calico IPAM', () => {
     expect(pods.some((pod) => ipam.collides(pod))).toBe(false);
   });
 
-  it('refuses a block size that Calico refuses', () => {
+  test('refuses a block size that Calico refuses', () => {
     expect(() => new CalicoIpam({ blockSize: 19, blocks: 1 })).toThrow('expected a block size from 20 to 32');
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type CfsSlices, type CfsUsage, simulateCfs } from '../../../src/control/cfs-bandwidth.js';
 import { Dice } from '../../../src/what-if/dice.js';
 
@@ -15,13 +15,13 @@ const total = (usage: CfsUsage): number => usage.ranMs.reduce((sum, ms) => sum +
 describe('CPU bandwidth control', () => {
   const alone = fibtest(1, 'expire').ranMs[0]!;
 
-  it('gives one thread exactly its quota, throttled in every period that ends', () => {
+  test('gives one thread exactly its quota, throttled in every period that ends', () => {
     const { ranMs, throttledPeriods, periods } = fibtest(1, 'kept');
     expect(ranMs[0]).toBeCloseTo(500, 6);
     expect([throttledPeriods, periods]).toEqual([49, 50]);
   });
 
-  it('strands slices that expire: a fast thread beside 7 sleepers gets half, beside 63 next to nothing', () => {
+  test('strands slices that expire: a fast thread beside 7 sleepers gets half, beside 63 next to nothing', () => {
     // depends on who wakes first after each refill: the mean of ten orders
     const runs = Array.from({ length: 10 }, (_, seed) => fibtest(8, 'expire', seed).ranMs[0]! / alone);
     const beside7 = runs.reduce((sum, share) => sum + share, 0) / runs.length;
@@ -30,18 +30,18 @@ describe('CPU bandwidth control', () => {
     expect(fibtest(64, 'expire').ranMs[0]! / alone).toBeLessThan(0.25);
   });
 
-  it('strands at most a millisecond a CPU once where slices are kept', () => {
+  test('strands at most a millisecond a CPU once where slices are kept', () => {
     expect(fibtest(8, 'kept').ranMs[0]! / alone).toBeGreaterThan(0.9);
     expect(fibtest(64, 'kept').ranMs[0]! / alone).toBeGreaterThan(0.6);
   });
 
-  it('throttles below the limit: with expiring slices most of the quota is never used', () => {
+  test('throttles below the limit: with expiring slices most of the quota is never used', () => {
     const usage = fibtest(64, 'expire');
     expect(total(usage)).toBeLessThan(0.25 * 500);
     expect(usage.throttledPeriods / usage.periods).toBeGreaterThan(0.9);
   });
 
-  it('never gives more than the quota, whatever the threads do', () => {
+  test('never gives more than the quota, whatever the threads do', () => {
     const dice = new Dice(7);
     for (let run = 0; run < 50; run++) {
       const quotaMs = 1 + dice.below(200);
@@ -56,7 +56,7 @@ describe('CPU bandwidth control', () => {
     }
   });
 
-  it('answers in its working time while the limit is far, and over several periods where it is near', () => {
+  test('answers in its working time while the limit is far, and over several periods where it is near', () => {
     const one = (limitMs: number): CfsUsage =>
       simulateCfs(
         { quotaMs: limitMs, periodMs: 100, slices: 'kept' },

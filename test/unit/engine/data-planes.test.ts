@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_CILIUM, DEFAULT_IPVS } from '../../../src/cluster/defaults.js';
 import type { DataplaneModel } from '../../../src/cluster/model.js';
 import { refusePlane } from '../../../src/cluster/refuse-plane.js';
@@ -70,7 +70,7 @@ const cilium = (change: Partial<typeof DEFAULT_CILIUM> = {}): Partial<DataplaneM
 });
 
 describe('a moved flow in the middle of its connection', () => {
-  it.each(['iptables', 'nftables'] as const)('(a) %s: is reset by the pod that is drawn anew', (proxy) => {
+  test.each(['iptables', 'nftables'] as const)('(a) %s: is reset by the pod that is drawn anew', (proxy) => {
     const { tcp } = rehashed({ proxy });
     expect(tcp.length).toBeGreaterThan(50);
     expect(tcp.filter(({ fate }) => fate === 'reset').length).toBeGreaterThan(0.8 * tcp.length);
@@ -78,14 +78,14 @@ describe('a moved flow in the middle of its connection', () => {
     expect(reset.chain.join(' ')).toMatch(/does not know it and answered with a RST/);
   });
 
-  it.each(['iptables', 'nftables'] as const)('(b) %s without tcp_loose: hangs', (proxy) => {
+  test.each(['iptables', 'nftables'] as const)('(b) %s without tcp_loose: hangs', (proxy) => {
     const conntrack = { ...smallCluster().dataplane.conntrack, tcpLoose: false };
     const { tcp } = rehashed({ proxy, conntrack });
     expect(fates(tcp)).not.toContain('reset');
     expect(tcp.filter(({ fate }) => fate === 'timeout').length).toBeGreaterThan(0.8 * tcp.length);
   });
 
-  it("(c) ipvs: is reset by the node's own stack, whatever the scheduler", () => {
+  test("(c) ipvs: is reset by the node's own stack, whatever the scheduler", () => {
     for (const scheduler of ['rr', 'lc', 'sh', 'mh'] as const) {
       const { tcp } = rehashed(ipvs({ scheduler }));
       expect(fates(tcp)).toEqual(['reset']);
@@ -93,13 +93,13 @@ describe('a moved flow in the middle of its connection', () => {
     }
   });
 
-  it('(c) ipvs with sloppy_tcp: is scheduled; masquerade breaks it even where mh finds the same endpoint', () => {
+  test('(c) ipvs with sloppy_tcp: is scheduled; masquerade breaks it even where mh finds the same endpoint', () => {
     const { tcp } = rehashed(ipvs({ scheduler: 'mh', sloppyTcp: true }));
     expect(fates(tcp)).toEqual(['reset']);
     expect(tcp[0]!.chain.join(' ')).not.toContain('the VIP as its own');
   });
 
-  it("(d) cilium dsr with random choice: the reset has the pod's address, is ignored, and the flow hangs", () => {
+  test("(d) cilium dsr with random choice: the reset has the pod's address, is ignored, and the flow hangs", () => {
     const { tcp, notes } = rehashed(cilium({ mode: 'dsr' }));
     const hung = tcp.filter(({ fate }) => fate === 'timeout');
     // a quarter draws the same pod and lives; of the rest, pods on the new node itself are reset as the VIP
@@ -108,7 +108,7 @@ describe('a moved flow in the middle of its connection', () => {
     expect(notes.join(' ')).toMatch(/data plane cilium: modelled from documentation/);
   });
 
-  it('(e) cilium dsr with Maglev, and Calico eBPF likewise: lives on at the same pod', () => {
+  test('(e) cilium dsr with Maglev, and Calico eBPF likewise: lives on at the same pod', () => {
     const calico = { mode: 'dsr', maglev: true } as const;
     const planes = [
       cilium({ mode: 'dsr', algorithm: 'maglev' }),
@@ -121,17 +121,17 @@ describe('a moved flow in the middle of its connection', () => {
     }
   });
 
-  it('(e) cilium snat with Maglev: the same pod, but another source, so a reset', () => {
+  test('(e) cilium snat with Maglev: the same pod, but another source, so a reset', () => {
     expect(fates(rehashed(cilium({ algorithm: 'maglev' })).tcp)).toEqual(['reset']);
   });
 
-  it('calico-ebpf without Maglev: is dropped, and hangs', () => {
+  test('calico-ebpf without Maglev: is dropped, and hangs', () => {
     const { tcp } = rehashed({ proxy: 'calico-ebpf' });
     expect(fates(tcp)).toEqual(['timeout']);
     expect(tcp[0]!.chain.join(' ')).toContain('drops the middle of a connection');
   });
 
-  it('(f) UDP: goes to another endpoint in silence, but with Maglev to the same', () => {
+  test('(f) UDP: goes to another endpoint in silence, but with Maglev to the same', () => {
     const { udp } = rehashed({ proxy: 'iptables' });
     expect(udp.length).toBeGreaterThan(5);
     expect(udp.map(({ fate }) => fate)).toContain('misdelivered');
@@ -145,7 +145,7 @@ describe('the source that endpoints see', () => {
     return sourcePreserved.yes / (sourcePreserved.yes + sourcePreserved.no);
   };
 
-  it('is kept by dsr and by Calico eBPF, by cilium snat towards local pods only, and by nobody of kube-proxy', () => {
+  test('is kept by dsr and by Calico eBPF, by cilium snat towards local pods only, and by nobody of kube-proxy', () => {
     expect(preserved(cilium({ mode: 'dsr' }))).toBe(1);
     expect(preserved({ proxy: 'calico-ebpf' })).toBe(1);
     expect(preserved(cilium())).toBeGreaterThan(0.1);
@@ -156,7 +156,7 @@ describe('the source that endpoints see', () => {
     }
   });
 
-  it('is kept by cilium hybrid for TCP alone, whose connections go as under dsr', () => {
+  test('is kept by cilium hybrid for TCP alone, whose connections go as under dsr', () => {
     const hybrid = rehashed(cilium({ mode: 'hybrid' }));
     const dsr = rehashed(cilium({ mode: 'dsr' }));
     const snat = rehashed(cilium());
@@ -167,7 +167,7 @@ describe('the source that endpoints see', () => {
     expect(kept(hybrid.udp)).toContain(false);
   });
 
-  it("is the tunnel's address towards pods of other nodes, where an overlay carries them", () => {
+  test("is the tunnel's address towards pods of other nodes, where an overlay carries them", () => {
     for (const overlay of ['ipip', 'vxlan'] as const) {
       const { flows } = rehashed({ overlay });
       const steps = flows.flatMap(({ source }) => source?.steps ?? []);
@@ -181,7 +181,7 @@ describe('the source that endpoints see', () => {
 });
 
 describe('settings', () => {
-  it.each([
+  test.each([
     [{ proxy: 'cilium', overlay: 'ipip' }, /has no overlay ipip/],
     [{ proxy: 'cilium', overlay: 'vxlan', cilium: { ...DEFAULT_CILIUM, mode: 'dsr' } }, /native routing/],
     [
@@ -193,7 +193,7 @@ describe('settings', () => {
     expect(refusePlane({ ...smallCluster().dataplane, ...chosen }, [])).toMatch(sentence);
   });
 
-  it('are knobs of a comparison, whose rows say what is not verified and what cannot be', async () => {
+  test('are knobs of a comparison, whose rows say what is not verified and what cannot be', async () => {
     const variations = ['proxy=iptables,ipvs,cilium', 'overlay=none,ipip'].map(parseVariation);
     const { rows } = await compare(index, smallCluster(), variations, { seeds: 1, threads: 0 });
     const of = (text: string) =>

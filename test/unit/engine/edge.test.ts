@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EdgeModel, EdgePool } from '../../../src/cluster/edge-model.js';
 import type { ClusterModel, TimelineEvent } from '../../../src/cluster/model.js';
 import type { CaptureIndex } from '../../../src/flow/flow-columns.js';
@@ -74,7 +74,7 @@ function integral(f: (t: number) => number, toS: number): number {
 }
 
 describe('a node without a pod joins the pool', () => {
-  it.each([
+  test.each([
     [16, 0],
     [8, 0],
     [16, 10],
@@ -93,7 +93,7 @@ describe('a node without a pod joins the pool', () => {
     },
   );
 
-  it('names the load balancer, the event and what the client was left with', () => {
+  test('names the load balancer, the event and what the client was left with', () => {
     const broken = verdicts(replay(index, behind(four()))).filter(({ fate }) => fate !== 'delivered');
     expect(broken.length).toBeGreaterThan(100);
     for (const { fate, unanswered, cause, brokenAt, chain, path } of broken) {
@@ -109,7 +109,7 @@ describe('a node without a pod joins the pool', () => {
     }
   });
 
-  it('loses nothing under policy Cluster, added disabled, or where it never joins', () => {
+  test('loses nothing under policy Cluster, added disabled, or where it never joins', () => {
     const model = behind(four({ slowRampS: 0 }));
     const [web] = model.services;
     const cluster = { ...model, services: [{ ...web!, externalTrafficPolicy: 'Cluster' as const }] };
@@ -119,7 +119,7 @@ describe('a node without a pod joins the pool', () => {
     }
   });
 
-  it('serves its share from then on where it is healthy, up at its first check', () => {
+  test('serves its share from then on where it is healthy, up at its first check', () => {
     const model = behind(smallEdge([0, 1, 2], { slowRampS: 0 }), [
       { at: JOINS_S, kind: 'poolMember', pool: 0, action: 'add', member: nodeMember(3) },
     ]);
@@ -144,7 +144,7 @@ describe('a member that stops answering', () => {
     return counts;
   };
 
-  it('gets connections until 16 s after its last good check, and with action none they hang', () => {
+  test('gets connections until 16 s after its last good check, and with action none they hang', () => {
     const broken = brokenWith('none');
     expect(Object.keys(counted(broken))).toEqual(['timeout node-down']);
     const syns = broken.filter(({ unanswered }) => unanswered === 'SYN').map(({ brokenAt }) => brokenAt!);
@@ -153,7 +153,7 @@ describe('a member that stops answering', () => {
     expect(Math.max(...syns)).toBeGreaterThan(6.25 + 16 - 0.5);
   });
 
-  it('has its connections reset at once with action reset, all at the moment it is given up', () => {
+  test('has its connections reset at once with action reset, all at the moment it is given up', () => {
     const reset = brokenWith('reset').filter(({ fate }) => fate === 'reset');
     expect(reset.length).toBeGreaterThan(3);
     for (const { brokenAt, cause } of reset) {
@@ -162,13 +162,13 @@ describe('a member that stops answering', () => {
     }
   });
 
-  it('gives them to another member with action reselect, whose pod resets what it does not know', () => {
+  test('gives them to another member with action reselect, whose pod resets what it does not know', () => {
     const moved = brokenWith('reselect').filter(({ cause }) => cause!.reason === 'member-down');
     expect(moved.length).toBeGreaterThan(3);
     for (const { fate, path } of moved) expect([fate, path.length]).toEqual(['reset', 2]);
   });
 
-  it('has them end in silence with action drop', () => {
+  test('has them end in silence with action drop', () => {
     expect(brokenWith('drop').every(({ fate }) => fate === 'timeout')).toBe(true);
   });
 });
@@ -180,7 +180,7 @@ describe('the source', () => {
     return replay(index, { ...model, services }).flowVerdict(0).source;
   };
 
-  it('is the load balancer’s with automap, and a step of its own', () => {
+  test('is the load balancer’s with automap, and a step of its own', () => {
     const source = seen({}, 'Local')!;
     expect(source).toMatchObject({ atEndpoint: '10.0.0.250', preserved: false });
     expect(source.steps).toEqual([
@@ -193,7 +193,7 @@ describe('the source', () => {
     ]);
   });
 
-  it('is masqueraded once more under policy Cluster, and preserved with neither', () => {
+  test('is masqueraded once more under policy Cluster, and preserved with neither', () => {
     const twice = seen({}, 'Cluster')!;
     expect(twice.steps.map(({ mechanism }) => mechanism)).toEqual(['snat-automap', 'masquerade']);
     expect(twice.steps[1]!.from).toBe('10.0.0.250:32768');
@@ -202,7 +202,7 @@ describe('the source', () => {
   });
 });
 
-it('pods as members over an overlay do not care which node joins, and no node masquerades', () => {
+test('pods as members over an overlay do not care which node joins, and no node masquerades', () => {
   const members = [0, 1, 2, 3].map((node) => ({ ...nodeMember(node), pod: `n${node + 1}-p0` }));
   const edge = smallEdge([], { target: 'pod', members });
   const model = behind(edge, [{ at: 5, kind: 'nodeDown', node: 4 }]);

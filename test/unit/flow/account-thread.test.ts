@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { accountProgram } from '../../../src/flow/account-thread.js';
 import type { CaptureIndex } from '../../../src/flow/flow-columns.js';
 import { type ReadCaptureOptions, readCapture } from '../../../src/flow/read-capture.js';
@@ -27,7 +27,7 @@ function content({ flows, packets, summary }: CaptureIndex): unknown {
 }
 
 describe('accounting in a thread of its own', () => {
-  it('has a program, since the tests run on a build', () => {
+  test('has a program, since the tests run on a build', () => {
     expect(accountProgram()).not.toBeNull();
   });
 
@@ -37,7 +37,7 @@ describe('accounting in a thread of its own', () => {
     { level: 'inner' },
     { decoder: 'typescript' },
   ];
-  it.each(captures.flatMap((path) => variants.map((options) => [path, options] as const)))(
+  test.each(captures.flatMap((path) => variants.map((options) => [path, options] as const)))(
     '%s %j gives the same index as in one thread',
     (path, options) => {
       const here = content(readCapture(path, { ...options, accounting: 'here' }));
@@ -45,14 +45,14 @@ describe('accounting in a thread of its own', () => {
     },
   );
 
-  it('takes a capture without a single packet', () => {
+  test('takes a capture without a single packet', () => {
     withFile(pcapFile([]), (path) => {
       const index = readCapture(path, { accounting: 'thread' });
       expect([index.summary.packets, index.flows.count, index.packets.count]).toEqual([0, 0, 0]);
     });
   });
 
-  it('keeps many more flows apart than the table begins with, through a ring that is always full', () => {
+  test('keeps many more flows apart than the table begins with, through a ring that is always full', () => {
     const frames = Array.from({ length: 70_000 }, (_, i) => ({
       frame: ethernetFrame(
         0x0800,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { flowRow } from '../../../src/flow/flow-rows.js';
 import {
   META_FLAGS_CUT,
@@ -28,7 +28,7 @@ const read = (records: readonly Recorded[], options: ReadCaptureOptions = {}, li
   withFile(pcapFile(records, linkType), (path) => readCapture(path, options));
 
 describe('readCapture', () => {
-  it('puts both directions in one flow whose a side sent first', () => {
+  test('puts both directions in one flow whose a side sent first', () => {
     const { flows, packets } = read([
       { frame: ip(ipv4Packet(6, tcpSegment(1000, 80, SYN))), timeUs: 0 },
       { frame: ip(ipv4Packet(6, tcpSegment(80, 1000, SYN | ACK), { src: B, dst: A })), timeUs: 1500 },
@@ -58,7 +58,7 @@ describe('readCapture', () => {
     ]);
   });
 
-  it('takes the answered side for the client where the capture begins with a SYN+ACK', () => {
+  test('takes the answered side for the client where the capture begins with a SYN+ACK', () => {
     const { flows } = read([
       { frame: ip(ipv4Packet(6, tcpSegment(80, 1000, SYN | ACK), { src: B, dst: A })), timeUs: 0 },
       { frame: ip(ipv4Packet(6, tcpSegment(1000, 80, ACK))), timeUs: 1 },
@@ -67,7 +67,7 @@ describe('readCapture', () => {
     expect(flowRow(flows, 0, 'a')).toMatchObject({ src: '10.0.0.2', srcPort: 80 });
   });
 
-  it('gives first fragments to their flow, marked, and later ones to none', () => {
+  test('gives first fragments to their flow, marked, and later ones to none', () => {
     const datagram = udpDatagram(5000, 53, new Array(24).fill(7));
     const { flows, packets } = read([
       { frame: ip(ipv4Packet(17, datagram.slice(0, 16), { moreFragments: true })), timeUs: 0 },
@@ -77,7 +77,7 @@ describe('readCapture', () => {
     expect(packets.segments[0]!.meta[0]! & META_FRAGMENT).toBe(META_FRAGMENT);
   });
 
-  it('keeps a segment whose flags were not captured and says so', () => {
+  test('keeps a segment whose flags were not captured and says so', () => {
     const frame = ip(ipv4Packet(6, tcpSegment(1000, 80, SYN)));
     const { flows, packets, summary } = read([{ frame, capLen: 14 + 20 + 8, timeUs: 0 }]);
     expect([flows.count, flows.marks[0]]).toEqual([1, 0]);
@@ -85,7 +85,7 @@ describe('readCapture', () => {
     expect(summary.decodeFaults).toEqual({});
   });
 
-  it('counts what it does not understand by kind', () => {
+  test('counts what it does not understand by kind', () => {
     const whole = ip(ipv4Packet(17, udpDatagram(1, 2)));
     const { flows, summary } = read([
       { frame: whole, capLen: 10, timeUs: 0 },
@@ -103,13 +103,13 @@ describe('readCapture', () => {
     });
   });
 
-  it('counts frames of a link type that nobody reads by its number', () => {
+  test('counts frames of a link type that nobody reads by its number', () => {
     expect(read([{ frame: [1, 2, 3], timeUs: 0 }], {}, 147).summary.decodeFaults).toEqual({
       'link-type-147': 1,
     });
   });
 
-  it('looks into a tunnel at level inner only', () => {
+  test('looks into a tunnel at level inner only', () => {
     const inside = ethernetFrame(0x86dd, ipv6Packet(6, tcpSegment(7, 8, SYN), 1, 2, 0x12345));
     const frame = ip(ipv4Packet(17, udpDatagram(60000, 4789, [8, 0, 0, 0, 0, 0, 42, 0, ...inside])));
     expect(flowRow(read([{ frame, timeUs: 0 }]).flows, 0, null)).toMatchObject({
@@ -121,7 +121,7 @@ describe('readCapture', () => {
     expect(flows.labelOut[0]).toBe(0x12345);
   });
 
-  it('leaves the packet index empty on request', () => {
+  test('leaves the packet index empty on request', () => {
     const records = [{ frame: ip(ipv4Packet(17, udpDatagram(1, 2))), timeUs: 0 }];
     const { flows, packets } = read(records, { index: 'flows' });
     expect([flows.count, packets.count, packets.segments.length]).toEqual([1, 0, 0]);

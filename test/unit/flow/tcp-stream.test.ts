@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { TcpStream } from '../../../src/flow/tcp-stream.js';
 
 function record(): { stream: TcpStream; got: string[] } {
@@ -13,7 +13,7 @@ function record(): { stream: TcpStream; got: string[] } {
 const octets = (text: string) => Buffer.from(text);
 
 describe('TcpStream', () => {
-  it('drops what was sent before and waits for what is missing', () => {
+  test('drops what was sent before and waits for what is missing', () => {
     const { stream, got } = record();
     stream.syn(99);
     stream.syn(99);
@@ -25,7 +25,7 @@ describe('TcpStream', () => {
     expect(got).toEqual(['abc', 'def', 'ghi', 'j']);
   });
 
-  it('passes sequence number 0', () => {
+  test('passes sequence number 0', () => {
     const { stream, got } = record();
     stream.syn(0xfffffffd);
     stream.segment(0, octets('cd'));
@@ -33,13 +33,13 @@ describe('TcpStream', () => {
     expect(got).toEqual(['ab', 'cd']);
   });
 
-  it('begins after a gap where the SYN is not in the capture', () => {
+  test('begins after a gap where the SYN is not in the capture', () => {
     const { stream, got } = record();
     stream.segment(5, octets('x'));
     expect(got).toEqual(['<gap>', 'x']);
   });
 
-  it('gives a hole up at the end, or once a megabyte waits behind it', () => {
+  test('gives a hole up at the end, or once a megabyte waits behind it', () => {
     const { stream, got } = record();
     stream.syn(0);
     stream.segment(10, octets('late'));

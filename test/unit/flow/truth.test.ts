@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress, ipv4, ipv6, parseAddress } from '../../../src/addr/address.js';
 import { openByteSource } from '../../../src/capture/byte-source.js';
 import { openCapture } from '../../../src/capture/capture-reader.js';
@@ -39,7 +39,7 @@ const DECODED_DIFFERENTLY: Readonly<Record<string, readonly number[]>> = {
 
 describe.skipIf(!hasShared)('shared captures (skipped where they are not beside this checkout)', () => {
   describe.each(sharedCaptures())('$name', (capture) => {
-    it.each(['outer', 'inner'] as const)('has the flows that tshark sees at level %s', (level) => {
+    test.each(['outer', 'inner'] as const)('has the flows that tshark sees at level %s', (level) => {
       const seen = indexFlows(readCapture(capture.path, { level }));
       const truth = truthFlows(capture, level);
       if (capture.name in TIMES_NOT_COMPARED) expect(withoutTimes(seen)).toEqual(withoutTimes(truth));
@@ -47,7 +47,7 @@ describe.skipIf(!hasShared)('shared captures (skipped where they are not beside 
     });
 
     if (capture.name === BLOCKS_COUNTED) return;
-    it('has the packets and octets that tshark counts', () => {
+    test('has the packets and octets that tshark counts', () => {
       const { summary } = readCapture(capture.path, { index: 'flows' });
       const totals = truthTotals(capture);
       expect([summary.packets, summary.bytes]).toEqual([totals.packets, totals.wire_bytes]);
@@ -56,7 +56,7 @@ describe.skipIf(!hasShared)('shared captures (skipped where they are not beside 
     });
 
     if (truthTotals(capture).packets > MOST_PACKETS) return;
-    it('is decoded as by tshark, packet by packet: outer, inner and quoted', () => {
+    test('is decoded as by tshark, packet by packet: outer, inner and quoted', () => {
       const truth = truthPackets(capture);
       const differs = DECODED_DIFFERENTLY[capture.name] ?? [];
       const rest = (lines: readonly string[]): string[] => lines.filter((_, i) => !differs.includes(i + 1));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ipv4, ipv6 } from '../../../src/addr/address.js';
 import { Tuple } from '../../../src/conntrack/tuple.js';
 import { PacketDecoder } from '../../../src/flow/packet-decoder.js';
@@ -30,7 +30,7 @@ function decoded(overlay: Overlay): PacketDecoder {
 }
 
 describe('an overlay on bytes', () => {
-  it.each([
+  test.each([
     ['ipip', 4, 20],
     ['vxlan', 4, 50],
     ['vxlan', 6, 50],
@@ -52,7 +52,7 @@ describe('an overlay on bytes', () => {
     },
   );
 
-  it('carries nothing to a pod of the same node, and IPv6 in no IPIP', () => {
+  test('carries nothing to a pod of the same node, and IPv6 in no IPIP', () => {
     const overlay = new Overlay(smallCluster({ dataplane: { overlay: 'ipip' } }));
     expect(overlay.carry(clientPacket(4).packet, 1, 1)).toBe(false);
     expect(overlay.carry(clientPacket(6).packet, 0, 1)).toBe(false);

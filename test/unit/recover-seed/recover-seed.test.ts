@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ipv4, ipv6, parseAddress } from '../../../src/addr/address.js';
 import { createFlowHash } from '../../../src/hash/flow-hash.js';
 import {
@@ -53,7 +53,7 @@ const WEIGHTED: ObservedGroup = { kind: 'hash-threshold', weights: [1, 2, 1] };
 const BUCKETS: ObservedGroup = { kind: 'table', table: Int32Array.of(4, 4, 4, 3, 3, 3, 2, 2, 2, 1, 1, 1) };
 
 describe('recoverSeed', () => {
-  it.each([
+  test.each([
     ['linux-l3', 7],
     ['linux-l4', 7],
     ['linux-inner', 7],
@@ -72,7 +72,7 @@ describe('recoverSeed', () => {
     },
   );
 
-  it('says so where no seed fits', async () => {
+  test('says so where no seed fits', async () => {
     const settings = { hash: 'linux-l4', fields: 7, groups: [WEIGHTED] } as const;
     const wrong = observe(SEED, 60, { ...settings, hash: 'linux-custom', fields: 0x30 });
     const result = await recoverSeed(wrong, { ...settings, ...RANGE });
@@ -81,7 +81,7 @@ describe('recoverSeed', () => {
     expect(result.verdict).toMatch(/fits\. Either the router .*NIC.*6\.11.*order or weights/);
   });
 
-  it('sees that a policy is too coarse without any search', async () => {
+  test('sees that a policy is too coarse without any search', async () => {
     const seen = observe(SEED, 60, { hash: 'linux-l4', fields: 7, groups: [WEIGHTED] });
     const oneClient = seen.map((o) => ({ ...o, src: ipv4(0x0a000001), dst: ipv4(0xcb00710a) }));
     const result = await recoverSeed(oneClient, {
@@ -94,7 +94,7 @@ describe('recoverSeed', () => {
     expect(result.verdict).toContain('cannot tell apart');
   });
 
-  it('says how many flows it takes where there are too few', async () => {
+  test('says how many flows it takes where there are too few', async () => {
     const settings = {
       hash: 'linux-l4',
       fields: 7,
@@ -106,7 +106,7 @@ describe('recoverSeed', () => {
     );
   });
 
-  it('tolerates a few wrong observations among those that verify, and none that no group has', async () => {
+  test('tolerates a few wrong observations among those that verify, and none that no group has', async () => {
     const settings = {
       hash: 'linux-l4',
       fields: 7,
@@ -123,7 +123,7 @@ describe('recoverSeed', () => {
     );
   });
 
-  it.skipIf(!hasShared).each([
+  test.skipIf(!hasShared).each([
     ['cluster-withdraw', 0x5eedc0de],
     ['cluster-resilient-withdraw-readd', 0x12345678],
   ])(

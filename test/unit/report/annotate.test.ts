@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openByteSource } from '../../../src/capture/byte-source.js';
 import { openCapture } from '../../../src/capture/capture-reader.js';
 import { createRecordBatch } from '../../../src/capture/record-batch.js';
@@ -80,7 +80,7 @@ function readAll(path: string): Read {
 }
 
 describe.skipIf(!hasShared)('annotateCapture()', () => {
-  it('copies every packet and comments the one where the flow moved and broke', () =>
+  test('copies every packet and comments the one where the flow moved and broke', () =>
     inFolder((folder) => {
       const path = sharedPath('lab', 'runs', 'local-add', 'capture.pcap');
       const copy = join(folder, 'copy.pcapng');

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { FlowfateError } from '../../../src/errors.js';
 import { exceeded, parseBudget } from '../../../src/report/budget.js';
 import { madeResult } from './made-result.js';
@@ -33,26 +33,33 @@ const HOLDS: readonly [string, boolean][] = [
 ];
 
 describe('exceeded()', () => {
-  it.each(HOLDS)('finds that "%s" holds: %s', (text, holds) => {
+  test.each(HOLDS)('finds that "%s" holds: %s', (text, holds) => {
     expect(exceeded(parseBudget(text), madeResult()) !== null).toBe(holds);
   });
 
-  it('says the budget and the figure in one sentence', () => {
+  test('says the budget and the figure in one sentence', () => {
     expect(exceeded(parseBudget('broken>1%'), madeResult())).toBe(
       'the budget "broken>1%" is exceeded: broken is 4 (36.4 % of 11 judged connections)',
     );
   });
 
-  it('takes a share of no flows as zero', () => {
+  test('takes a share of no flows as zero', () => {
     expect(exceeded(parseBudget('broken>0%'), madeResult([]))).toBeNull();
   });
 });
 
 describe('parseBudget()', () => {
-  it.each(['', 'broken', 'broken>', '>3', 'broken>many', 'broken >> 3', 'brokn>0', 'flows>50%', 'broken>-1'])(
-    'refuses "%s" with a usage error',
-    (text) => {
-      expect(() => parseBudget(text)).toThrow(FlowfateError);
-    },
-  );
+  test.each([
+    '',
+    'broken',
+    'broken>',
+    '>3',
+    'broken>many',
+    'broken >> 3',
+    'brokn>0',
+    'flows>50%',
+    'broken>-1',
+  ])('refuses "%s" with a usage error', (text) => {
+    expect(() => parseBudget(text)).toThrow(FlowfateError);
+  });
 });

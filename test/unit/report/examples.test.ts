@@ -1,22 +1,22 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { chooseExamples } from '../../../src/report/examples.js';
 import { MADE_VERDICTS, madeResult } from './made-result.js';
 
 describe('chooseExamples()', () => {
-  it('covers every cause before it repeats one', () => {
+  test('covers every cause before it repeats one', () => {
     const examples = chooseExamples(madeResult(), 4);
     expect(examples.map(({ cause }) => cause?.reason)).toEqual(['ecmp-rehash', 'invalid-dropped']);
   });
 
-  it('takes the busiest flow of a cause', () => {
+  test('takes the busiest flow of a cause', () => {
     expect(chooseExamples(madeResult(), 4)[0]?.id).toBe(8);
   });
 
-  it('chooses none where nothing broke', () => {
+  test('chooses none where nothing broke', () => {
     expect(chooseExamples(madeResult(MADE_VERDICTS.slice(0, 6)), 4)).toEqual([]);
   });
 
-  it('finds a rare cause behind a thousand busier flows of the same fate', () => {
+  test('finds a rare cause behind a thousand busier flows of the same fate', () => {
     const common = Array.from({ length: 1000 }, (_, id) => ({ ...MADE_VERDICTS[6]!, id }));
     const rare = {
       ...MADE_VERDICTS[6]!,

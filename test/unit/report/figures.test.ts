@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   addressPort,
   bytes,
@@ -11,19 +11,19 @@ import {
 } from '../../../src/report/figures.js';
 
 describe('figures', () => {
-  it.each([
+  test.each([
     [0, '0'],
     [999, '999'],
     [1000, '1,000'],
     [1234567, '1,234,567'],
   ])('count(%d) is %s', (n, text) => expect(count(n)).toBe(text));
 
-  it('counted() has a singular', () => {
+  test('counted() has a singular', () => {
     expect(counted(1, 'flow')).toBe('1 flow');
     expect(counted(0, 'flow')).toBe('0 flows');
   });
 
-  it.each([
+  test.each([
     [0, '0 B'],
     [999, '999 B'],
     [1000, '1.00 kB'],
@@ -34,7 +34,7 @@ describe('figures', () => {
     [5e18, '5000 PB'],
   ])('bytes(%d) is %s', (n, text) => expect(bytes(n)).toBe(text));
 
-  it.each([
+  test.each([
     [1, 3, '33.3 %'],
     [1, 4, '25 %'],
     [0, 4, '0 %'],
@@ -44,7 +44,7 @@ describe('figures', () => {
     [999_999, 1_000_000, '> 99.9 %'],
   ])('percent(%d, %d) is %s', (part, whole, text) => expect(percent(part, whole)).toBe(text));
 
-  it.each([
+  test.each([
     [0, '0 s'],
     [0.0001, '< 1 ms'],
     [0.25, '250 ms'],
@@ -56,14 +56,14 @@ describe('figures', () => {
     [187_200, '2 d 4 h'],
   ])('duration(%d) is %s', (seconds, text) => expect(duration(seconds)).toBe(text));
 
-  it('moment() keeps milliseconds', () => expect(moment(5.0048)).toBe('5.005 s'));
+  test('moment() keeps milliseconds', () => expect(moment(5.0048)).toBe('5.005 s'));
 
-  it('utc() says a date, and a number of seconds where there is no date', () => {
+  test('utc() says a date, and a number of seconds where there is no date', () => {
     expect(utc(1795391995.741888)).toBe('2026-11-22 23:59:55 UTC');
     expect(utc(1e15)).toBe('1000000000000000 s since 1970');
   });
 
-  it('addressPort() brackets IPv6', () => {
+  test('addressPort() brackets IPv6', () => {
     expect(addressPort('203.0.113.10', 80)).toBe('203.0.113.10:80');
     expect(addressPort('2001:db8::1', 80)).toBe('[2001:db8::1]:80');
   });

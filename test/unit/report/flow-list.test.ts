@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { tallyServers } from '../../../src/flow/server-tally.js';
 import { writeFlowsNdjson, writeFlowsText } from '../../../src/report/flow-list.js';
 import { summariseFlows, writeFlowSummaryText } from '../../../src/report/flow-summary.js';
@@ -24,25 +24,25 @@ describe('writeFlowsText()', () => {
     .trimEnd()
     .split('\n');
 
-  it('prints a head and a line for each flow, in the order of the capture', () => {
+  test('prints a head and a line for each flow, in the order of the capture', () => {
     expect(lines).toHaveLength(1 + MADE_VERDICTS.length);
     expect(lines.slice(1).map((line) => Number.parseInt(line.trim(), 10))).toEqual(
       MADE_VERDICTS.map(({ id }) => id),
     );
   });
 
-  it('aligns its columns', () => {
+  test('aligns its columns', () => {
     const starts = new Set(lines.map((line) => line.search(/server|203\.0\.113\.10|\[2001:db8:113::10\]/)));
     expect(starts.size).toBe(1);
   });
 
-  it('says that there is none', () => {
+  test('says that there is none', () => {
     expect(collect((sink) => writeFlowsText(0, rowOf, sink, PLAIN))).toBe('The capture holds no flow.\n');
   });
 });
 
 describe('writeFlowsNdjson()', () => {
-  it('writes the capture and a flow a line', () => {
+  test('writes the capture and a flow a line', () => {
     const lines = collect((sink) => writeFlowsNdjson({ file: 'c.pcap' }, 3, rowOf, sink))
       .trimEnd()
       .split('\n')
@@ -53,7 +53,7 @@ describe('writeFlowsNdjson()', () => {
 });
 
 describe('tallyServers()', () => {
-  it('adds up flows, packets and bytes as a Map of strings does', () => {
+  test('adds up flows, packets and bytes as a Map of strings does', () => {
     const { flows } = madeResult().index;
     // Three servers: ports 80, 443 over IPv4, and 80 over IPv6, spread over the rows.
     for (let f = 0; f < flows.count; f++) {
@@ -80,25 +80,25 @@ describe('summariseFlows()', () => {
   const { index } = madeResult();
   const summary = summariseFlows(index.flows, rowOf);
 
-  it('counts every flow once by protocol and family', () => {
+  test('counts every flow once by protocol and family', () => {
     expect(summary.byProtocol.map(({ proto, family, flows }) => [proto, family, flows])).toEqual([
       ['tcp', 4, 8],
       ['tcp', 6, 4],
     ]);
   });
 
-  it('counts the packets that belong to flows', () => {
+  test('counts the packets that belong to flows', () => {
     const packets = MADE_VERDICTS.reduce((sum, verdict) => sum + verdict.packets.out + verdict.packets.in, 0);
     expect(summary.packetsInFlows).toBe(packets);
   });
 
-  it('lists the busiest flows first', () => {
+  test('lists the busiest flows first', () => {
     const sizes = summary.busiestFlows.map(({ bytes }) => bytes);
     expect(sizes).toEqual([...sizes].sort((x, y) => y - x));
     expect(summary.busiestFlows[0]?.flow.id).toBe(11);
   });
 
-  it('reads well as text', () => {
+  test('reads well as text', () => {
     const text = collect((sink) => writeFlowSummaryText(index, rowOf, sink, PLAIN));
     expect(text).toContain('12 flows, 294 packets in them');
     expect(text).toContain('tcp over IPv4');

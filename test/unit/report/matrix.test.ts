@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { costOf, writeMatrixCsv, writeMatrixJson, writeMatrixText } from '../../../src/report/matrix.js';
 import { PLAIN, widthOf } from '../../../src/report/terminal.js';
 import type { Matrix, MatrixRow, Spread } from '../../../src/what-if/compare.js';
@@ -62,7 +62,7 @@ function collect(write: (sink: (text: string) => void) => void): string {
 }
 
 describe('the survival matrix', () => {
-  it('as text ranks, with interval and share, and says what cannot be', () => {
+  test('as text ranks, with interval and share, and says what cannot be', () => {
     const view = { file: 'c.pcap', scenario: 's', palette: PLAIN, columns: 80 };
     const text = collect((sink) => writeMatrixText(MATRIX, sink, view));
     expect(text).toMatch(/1 {2}select=resilient policy=Local {2}█+▏?\s+100 ± 2\.3 broke +16\.7 %/);
@@ -71,7 +71,7 @@ describe('the survival matrix', () => {
     expect(text.split('\n').filter((line) => widthOf(line) > 80)).toEqual([]);
   });
 
-  it('as json has a row a line with settings and figures', () => {
+  test('as json has a row a line with settings and figures', () => {
     const report = JSON.parse(collect((sink) => writeMatrixJson(MATRIX, madeResult([]).capture, sink)));
     expect(report.seeds).toBe(20);
     expect(report.rows).toHaveLength(3);
@@ -81,7 +81,7 @@ describe('the survival matrix', () => {
     expect(report.rows[0].brokenShare).toBeCloseTo(1 / 6);
   });
 
-  it('as csv quotes what needs it', () => {
+  test('as csv quotes what needs it', () => {
     const lines = collect((sink) => writeMatrixCsv(MATRIX, sink))
       .trimEnd()
       .split('\n');
@@ -91,7 +91,7 @@ describe('the survival matrix', () => {
     expect(lines[3]).toMatch(/,"the table, with 3 buckets, is smaller than ""4 next hops""",$/);
   });
 
-  it('says what a combination costs', () => {
+  test('says what a combination costs', () => {
     expect(costOf(MATRIX.rows[1]!)).toBe(
       '450 reset; 12.5 more would break at their next packet; the busiest node carries 1.50 times the mean; endpoints do not see the client address',
     );

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { writeJson } from '../../../src/report/json.js';
 import { writeNdjson } from '../../../src/report/ndjson.js';
 import type { ReplayResult } from '../../../src/verdict/verdict.js';
@@ -13,7 +13,7 @@ function collect(write: (sink: (text: string) => void) => void): string {
 }
 
 describe('writeJson()', () => {
-  it('writes one JSON object with schema, capture, events, flows and summary in this order', () => {
+  test('writes one JSON object with schema, capture, events, flows and summary in this order', () => {
     const result = madeResult();
     const report = JSON.parse(collect((sink) => writeJson(result, sink)));
     expect(Object.keys(report)).toEqual(['schema', 'capture', 'events', 'flows', 'summary']);
@@ -24,20 +24,20 @@ describe('writeJson()', () => {
     expect(report.summary).toEqual(result.summary);
   });
 
-  it('writes valid JSON where there is neither event nor flow', () => {
+  test('writes valid JSON where there is neither event nor flow', () => {
     const empty: ReplayResult = { ...madeResult([]), events: [] };
     const report = JSON.parse(collect((sink) => writeJson(empty, sink)));
     expect(report.events).toEqual([]);
     expect(report.flows).toEqual([]);
   });
 
-  it('gives the same bytes for the same result', () => {
+  test('gives the same bytes for the same result', () => {
     const once = collect((sink) => writeJson(madeResult(), sink));
     const twice = collect((sink) => writeJson(madeResult(), sink));
     expect(twice).toBe(once);
   });
 
-  it('adds wall time and rate to the summary only where asked', () => {
+  test('adds wall time and rate to the summary only where asked', () => {
     const timing = { wallS: 0.5, packetsPerS: 4690 };
     const timed = JSON.parse(collect((sink) => writeJson(madeResult(), sink, timing)));
     expect(timed.summary.timing).toEqual(timing);
@@ -45,7 +45,7 @@ describe('writeJson()', () => {
     expect(untimed.summary).not.toHaveProperty('timing');
   });
 
-  it('hands a large report on in pieces', () => {
+  test('hands a large report on in pieces', () => {
     const many = Array.from({ length: 5000 }, (_, id) => ({ ...MADE_VERDICTS[6]!, id }));
     const pieces: number[] = [];
     writeJson(madeResult(many), (piece) => pieces.push(piece.length));
@@ -60,16 +60,16 @@ describe('writeNdjson()', () => {
     .split('\n')
     .map((line) => JSON.parse(line));
 
-  it('writes capture, events, flows and summary as a line each, in this order', () => {
+  test('writes capture, events, flows and summary as a line each, in this order', () => {
     const kinds = lines.map(({ record }) => record);
     expect(kinds).toEqual(['capture', 'event', 'event', ...MADE_VERDICTS.map(() => 'flow'), 'summary']);
   });
 
-  it('names the schema in its first line', () => {
+  test('names the schema in its first line', () => {
     expect(lines[0].schema).toBe('flowfate/report/1');
   });
 
-  it('writes each flow with exactly the fields of its verdict', () => {
+  test('writes each flow with exactly the fields of its verdict', () => {
     const flows = lines.filter(({ record }) => record === 'flow').map(({ record: _, ...flow }) => flow);
     expect(flows).toEqual(MADE_VERDICTS);
   });

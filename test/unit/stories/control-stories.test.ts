@@ -1,6 +1,6 @@
 /** The stories of what Kubernetes itself does wrong: probes, limits, rules that are late, placement. */
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readCapture } from '../../../src/flow/read-capture.js';
 import { findStory, runStory } from '../../../src/stories/run-story.js';
 import type { StoryFigures } from '../../../src/stories/story-figures.js';
@@ -17,21 +17,21 @@ function told(name: string): (run: string) => StoryFigures {
 describe('cpu-throttling', () => {
   const run = told('cpu-throttling');
 
-  it('takes the pod out below its limit where slices expire, and resets flows of others', () => {
+  test('takes the pod out below its limit where slices expire, and resets flows of others', () => {
     const { broken, byFate, measures } = run('failure');
     expect(measures.leftEndpoints).toBeGreaterThanOrEqual(1);
     // the others closed first: their FIN is INVALID at a node that does not know them
     expect(byFate.reset / broken.mean).toBeGreaterThan(0.7);
   });
 
-  it.each(['slices-kept', 'fewer-threads', 'higher-limit', 'patient-probe'])(
+  test.each(['slices-kept', 'fewer-threads', 'higher-limit', 'patient-probe'])(
     'breaks nothing with %s',
     (name) => {
       expect([run(name).measures.leftEndpoints, run(name).broken.mean]).toEqual([0, 0]);
     },
   );
 
-  it('closes connections that still worked where a liveness probe asks the same', () => {
+  test('closes connections that still worked where a liveness probe asks the same', () => {
     expect(run('failure').byFate['endpoint-closed']).toBe(0);
     expect(run('liveness-as-readiness').byFate['endpoint-closed']).toBeGreaterThan(0);
   });
@@ -41,17 +41,17 @@ describe('stale-rules', () => {
   const run = told('stale-rules');
   const stale = (name: string): number => run(name).measures.staleSyns!;
 
-  it('breaks connections towards pods that are gone until the rules are written, more the longer that takes', () => {
+  test('breaks connections towards pods that are gone until the rules are written, more the longer that takes', () => {
     expect(stale('failure')).toBeGreaterThan(stale('no-crash-loop'));
     expect(stale('no-crash-loop')).toBeGreaterThan(stale('quick-rules'));
     expect(stale('quick-rules')).toBeLessThan(1);
   });
 
-  it('breaks none where pods serve on for two rounds', () => {
+  test('breaks none where pods serve on for two rounds', () => {
     expect(stale('pre-stop-wait')).toBe(0);
   });
 
-  it('drops at a node that announces before its rules know a pod', () => {
+  test('drops at a node that announces before its rules know a pod', () => {
     expect(run('policy-local').byCause['no-local-endpoint']).toBeGreaterThan(0);
     expect(run('failure').byCause['no-local-endpoint']).toBeUndefined();
   });
@@ -61,13 +61,13 @@ describe('lost-rack', () => {
   const run = told('lost-rack');
   const broken = (name: string): number => run(name).broken.mean;
 
-  it('loses the whole service with one rack, and its share where replicas are spread', () => {
+  test('loses the whole service with one rack, and its share where replicas are spread', () => {
     expect(broken('failure') / run('failure').judged).toBeGreaterThan(0.6);
     expect(broken('spread-over-racks')).toBeLessThan(broken('spread-over-rooms'));
     expect(broken('spread-over-rooms')).toBeLessThan(broken('failure') / 3);
   });
 
-  it('times out for as long as detection takes: BFD before hold time, hold time before the node grace period', () => {
+  test('times out for as long as detection takes: BFD before hold time, hold time before the node grace period', () => {
     const silent = (name: string): number => run(name).byFate.timeout;
     expect(silent('spread-and-bfd')).toBeLessThan(silent('spread-over-racks'));
     expect(silent('spread-over-racks')).toBeLessThan(silent('spread-under-cluster'));
@@ -78,19 +78,19 @@ describe('lost-rack', () => {
 describe('probes', () => {
   const run = told('probes');
 
-  it('breaks flows for a dependency’s sake only where the probe asks it', () => {
+  test('breaks flows for a dependency’s sake only where the probe asks it', () => {
     expect(run('failure').broken.mean).toBeGreaterThan(50);
     expect(run('own-health-only').broken.mean).toBe(0);
     expect(run('patient-readiness').broken.mean).toBe(0);
   });
 
-  it('kills every pod where the liveness probe asks too', () => {
+  test('kills every pod where the liveness probe asks too', () => {
     expect(run('failure').measures.restarts).toBe(0);
     expect(run('liveness-asks-too').measures.restarts).toBeGreaterThanOrEqual(4);
     expect(run('liveness-asks-too').broken.mean).toBeGreaterThan(run('failure').broken.mean);
   });
 
-  it('takes out the one pod that is in trouble, and under Cluster nothing else notices', () => {
+  test('takes out the one pod that is in trouble, and under Cluster nothing else notices', () => {
     expect(run('one-pod-in-trouble').broken.mean).toBeLessThan(run('failure').broken.mean);
     expect(run('one-pod-and-cluster').byFate.reset).toBe(0);
   });

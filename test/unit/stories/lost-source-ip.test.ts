@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readCapture } from '../../../src/flow/read-capture.js';
 import { failureFor, findStory, runStory } from '../../../src/stories/run-story.js';
 import { replay } from '../../../src/verdict/replay.js';
@@ -22,18 +22,18 @@ describe('lost-source-ip', () => {
   );
   const liars = (100 * lying.length) / index.flows.count;
 
-  it('finds the request of every connection, and some that lie', () => {
+  test('finds the request of every connection, and some that lie', () => {
     // one connection begins as the capture ends, and never gets to its request
     expect(heads.size).toBe(index.flows.count - 1);
     expect(lying.length).toBeGreaterThan(5);
   });
 
-  it('shows the application no client at all behind two translations, and none by policy Local alone', () => {
+  test('shows the application no client at all behind two translations, and none by policy Local alone', () => {
     expect(seen('failure')).toEqual([0, 0]);
     expect(seen('policy-local-alone')).toEqual([0, 0]);
   });
 
-  it.each([
+  test.each([
     'reset-at-the-first-hop',
     'append-and-rightmost-untrusted',
     'forwarded-rfc-7239',
@@ -45,17 +45,17 @@ describe('lost-source-ip', () => {
     expect(seen(name)).toEqual([100, 0]);
   });
 
-  it('lets exactly the liars win where what they send is believed', () => {
+  test('lets exactly the liars win where what they send is believed', () => {
     expect(seen('trust-everybody')).toEqual([0, liars]);
     expect(seen('append-at-the-first-hop')[1]).toBe(liars);
     expect(seen('append-at-the-first-hop')[0]).toBeCloseTo(100 - liars, 9);
   });
 
-  it('shows nothing where a PROXY header meets a proxy that was not told', () => {
+  test('shows nothing where a PROXY header meets a proxy that was not told', () => {
     expect(seen('proxy-protocol-unexpected')).toEqual([0, 0]);
   });
 
-  it('names the settings that restore the address, each of which does', () => {
+  test('names the settings that restore the address, each of which does', () => {
     const model = failureFor(story, index).model;
     const verdict = replay(index, model, { heads }).flowVerdict(0);
     const { restoredBy } = verdict.source!.application!;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loadScenario } from '../../../src/cluster/scenario/load-scenario.js';
 import { printScenario } from '../../../src/cluster/scenario/print-scenario.js';
 import type { CaptureIndex } from '../../../src/flow/flow-columns.js';
@@ -39,12 +39,12 @@ function rowsOf(name: string, seeds: number): (row: string) => StoryFigures {
 }
 
 describe('the captures of the stories', () => {
-  it.each(Object.entries(MADE_CAPTURES))('%s is what its plan makes, octet by octet', (name, plan) => {
+  test.each(Object.entries(MADE_CAPTURES))('%s is what its plan makes, octet by octet', (name, plan) => {
     const file = gunzipSync(readFileSync(shipped(name)));
     expect(Buffer.compare(file, makeTraffic(plan))).toBe(0);
   });
 
-  it.each(Object.keys(MADE_CAPTURES))(
+  test.each(Object.keys(MADE_CAPTURES))(
     '%s decodes without a fault, every connection from its SYN on',
     (name) => {
       const index = captureOf(name);
@@ -63,14 +63,14 @@ describe.each(STORIES.map((story) => [story.name, story] as const))('the story %
   const failure = failureFor(story, index).model;
   const names = [FAILURE, ...story.variants.map(({ name }) => name)];
 
-  it.each(names)('prints the scenario of %s so that it loads as the same model', (name) => {
+  test.each(names)('prints the scenario of %s so that it loads as the same model', (name) => {
     const model = variantModel(story, name, failure, settingOf(index));
     const text = printScenario(model);
     const loaded = loadScenario([{ name: 'printed.yaml', text }]).model;
     expect({ ...loaded, assumed: undefined, unread: undefined }).toEqual({ ...model, assumed: undefined });
   });
 
-  it('comes out the same twice, and no run is refused', () => {
+  test('comes out the same twice, and no run is refused', () => {
     const told = (): string => {
       let text = '';
       const result = runStory(story, index, { seeds: 2, captureName: 'made' });
@@ -83,7 +83,7 @@ describe.each(STORIES.map((story) => [story.name, story] as const))('the story %
     expect(told()).toBe(told());
   });
 
-  it('names each run once, in kebab-case', () => {
+  test('names each run once, in kebab-case', () => {
     expect(new Set(names).size).toBe(names.length);
     for (const name of [story.name, ...names]) expect(name).toMatch(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/);
   });
@@ -94,7 +94,7 @@ describe('rehash-on-scale', () => {
   const index = captureOf(story.capture);
   const { model } = failureFor(story, index);
 
-  it('moves the share of flows that RFC 2992 says for a next hop appended to four and to five: half', () => {
+  test('moves the share of flows that RFC 2992 says for a next hop appended to four and to five: half', () => {
     const adds = [
       ...new Set(model.timeline.filter(({ kind }) => kind === 'endpointReady').map(({ at }) => at)),
     ];
@@ -112,7 +112,7 @@ describe('rehash-on-scale', () => {
     }
   });
 
-  it('breaks nothing where the set of speakers stays, and less the less a newcomer gets', () => {
+  test('breaks nothing where the set of speakers stays, and less the less a newcomer gets', () => {
     const row = rowsOf('rehash-on-scale', 6);
     expect(row('proxy-per-speaker').broken.mean).toBe(0);
     expect(row('fewer-speakers').broken.mean).toBe(0);
@@ -130,26 +130,26 @@ describe('rehash-on-redeploy', () => {
   const row = rowsOf('rehash-on-redeploy', 6);
   const fate = (name: string, kind: keyof StoryFigures['byFate']): number => row(name).byFate[kind];
 
-  it('has two kinds of breaks, and each remedy helps one of them', () => {
+  test('has two kinds of breaks, and each remedy helps one of them', () => {
     expect(fate('failure', 'reset')).toBeGreaterThan(fate('failure', 'endpoint-closed'));
     expect(fate('consistent-hashing', 'reset')).toBeLessThan(0.75 * fate('failure', 'reset'));
     expect(fate('pre-stop-wait', 'endpoint-closed')).toBeLessThan(0.75 * fate('failure', 'endpoint-closed'));
     expect(row('hashing-and-wait').broken.mean).toBeLessThan(row('failure').broken.mean);
   });
 
-  it('resets next to nothing where nodes agree on the pod (DSR with Maglev), and shows the client', () => {
+  test('resets next to nothing where nodes agree on the pod (DSR with Maglev), and shows the client', () => {
     expect(fate('dsr-with-maglev', 'reset')).toBeLessThan(0.1 * fate('failure', 'reset'));
     expect(row('dsr-with-maglev').source.preserved).toBe(1);
   });
 
-  it('shows that a fresh resilient group and the label alone do not help', () => {
+  test('shows that a fresh resilient group and the label alone do not help', () => {
     const near = (name: string): number => row(name).broken.mean / row('failure').broken.mean;
     expect(near('resilient-fresh')).toBeGreaterThan(0.85);
     expect(near('label-and-wait')).toBeGreaterThan(0.85);
     expect(near('resilient')).toBeLessThan(0.85);
   });
 
-  it('hangs flows where the router keeps the route of a node that is gone', () => {
+  test('hangs flows where the router keeps the route of a node that is gone', () => {
     // a FIN at a node that does not know the flow is INVALID, and the answer to the server's FIN is never sent
     expect(fate('failure', 'timeout')).toBeLessThan(0.3 * fate('failure', 'reset'));
     expect(fate('graceful-restart', 'timeout')).toBeGreaterThan(5);
@@ -162,7 +162,7 @@ describe('uneven-load', () => {
   const row = rowsOf('uneven-load', 10);
   const ratio = (name: string): number => row(name).measures.podLoadRatio!;
 
-  it('gives the lonely pod about five times the load, and about the same with every remedy', () => {
+  test('gives the lonely pod about five times the load, and about the same with every remedy', () => {
     expect(ratio('failure')).toBeGreaterThan(4);
     expect(ratio('failure')).toBeLessThan(6);
     for (const name of ['weights', 'one-proxy-a-speaker', 'spread', 'policy-cluster']) {
@@ -170,7 +170,7 @@ describe('uneven-load', () => {
     }
   });
 
-  it('breaks no flow', () => {
+  test('breaks no flow', () => {
     expect(row('failure').broken.max).toBe(0);
   });
 });
@@ -179,7 +179,7 @@ describe('unknown-member', () => {
   const row = rowsOf('unknown-member', 2);
   const plan = MADE_CAPTURES.arrivals;
 
-  it.each(['failure', 'slow-ramp', 'slow-ramp-longer', 'faster-checks', 'no-monitor'])(
+  test.each(['failure', 'slow-ramp', 'slow-ramp-longer', 'faster-checks', 'no-monitor'])(
     'loses in %s what the closed form says, within two connections',
     (name) => {
       const { broken, byFate, measures, byCause } = row(name);
@@ -189,7 +189,7 @@ describe('unknown-member', () => {
     },
   );
 
-  it('predicts r·T/(n+1) for the failure, and its integral for the ramp', () => {
+  test('predicts r·T/(n+1) for the failure, and its integral for the ramp', () => {
     const r = plan.perSecond;
     expect(Math.abs(row('failure').measures.predictedLost! - (r * 16) / 5)).toBeLessThan(0.5);
     // ∫ (t/10)/(4+t/10) dt over 0 … 10 is 10 - 40·ln(5/4); then 6 s of a fifth
@@ -197,7 +197,7 @@ describe('unknown-member', () => {
     expect(Math.abs(row('slow-ramp').measures.predictedLost! - ramped)).toBeLessThan(0.5);
   });
 
-  it('loses nothing where the unknown is kept out, and hides the client everywhere', () => {
+  test('loses nothing where the unknown is kept out, and hides the client everywhere', () => {
     for (const name of ['join-disabled', 'node-per-rack', 'pods-as-members', 'policy-cluster']) {
       expect([name, row(name).broken.max]).toEqual([name, 0]);
     }
@@ -206,7 +206,7 @@ describe('unknown-member', () => {
     expect(row('faster-checks').measures.checksPerS).toBe(5 * row('failure').measures.checksPerS!);
   });
 
-  it('asks the healthCheckNodePort a better question as slowly', () => {
+  test('asks the healthCheckNodePort a better question as slowly', () => {
     expect(row('health-check-port').broken.mean).toBe(row('failure').broken.mean);
   });
 });

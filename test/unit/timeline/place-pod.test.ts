@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress, ipv4 } from '../../../src/addr/address.js';
 import { ClusterState } from '../../../src/state/cluster-state.js';
 import { placeNewPod } from '../../../src/timeline/place-pod.js';
 import { smallCluster } from '../../support/small-cluster.js';
 
 describe('placeNewPod()', () => {
-  it('goes to the node with the fewest pods, and past one whose block is full', () => {
+  test('goes to the node with the fewest pods, and past one whose block is full', () => {
     const model = smallCluster({ pods: [0, 0] });
     const small = { address: ipv4(0x0af40100), length: 30 };
     const nodes = model.nodes.map((node, row) => (row === 0 ? { ...node, podCidrs: [small] } : node));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress, parseAddress } from '../../../src/addr/address.js';
 import { parsePrefix } from '../../../src/addr/prefix.js';
 import type { L7ProxyModel } from '../../../src/cluster/l7-model.js';
@@ -40,19 +40,19 @@ const sees = (given: AddressPath): string | null => {
 const forged = { fields: [{ name: 'X-Forwarded-For', value: '198.18.0.7' }] };
 
 describe('the application behind a proxy', () => {
-  it('sees the node where the node masquerades, and the client where it does not', () => {
+  test('sees the node where the node masquerades, and the client where it does not', () => {
     expect(sees(path({}, { masquerade: NODE }))).toBe('10.0.0.1');
     expect(sees(path({}))).toBe('198.51.100.7');
   });
 
-  it('does not see what the client made up unless the proxy believes it', () => {
+  test('does not see what the client made up unless the proxy believes it', () => {
     expect(sees(path({}, forged))).toBe('198.51.100.7');
     expect(sees(path({ insecure: true }, forged))).toBe('198.18.0.7');
     expect(sees(path({ trusted: [parsePrefix('198.51.100.0/24')!] }, forged))).toBe('198.18.0.7');
     expect(sees(path({ kind: 'nginx', forward: 'append' }, forged))).toBe('198.18.0.7');
   });
 
-  it('sees the last entry, or the last that is nobody it trusts, where it looks there', () => {
+  test('sees the last entry, or the last that is nobody it trusts, where it looks there', () => {
     const application = { ...TRAEFIK.application, take: 'last' as const };
     expect(sees(path({ forward: 'append', application }, forged))).toBe('198.51.100.7');
     const trusting = {
@@ -67,7 +67,7 @@ describe('the application behind a proxy', () => {
     expect(sees(path({ forward: 'append', application: trusting }, behindAnother))).toBe('203.0.113.9');
   });
 
-  it('sees nothing where the proxy waits for a PROXY header, or gets one that it does not expect', () => {
+  test('sees nothing where the proxy waits for a PROXY header, or gets one that it does not expect', () => {
     expect(viewOf(path({ acceptProxy: 'required' })).fault).toBe('proxy-header-missing');
     expect(viewOf(path({}, { announced: CLIENT })).fault).toBe('proxy-header-unexpected');
     expect(sees(path({ acceptProxy: 'required' }))).toBeNull();
@@ -75,21 +75,21 @@ describe('the application behind a proxy', () => {
 });
 
 describe('the settings that restore the client', () => {
-  it('are the policy where the node masquerades', () => {
+  test('are the policy where the node masquerades', () => {
     expect(restoringSettings(path({}, { masquerade: NODE }))).toEqual(['externalTrafficPolicy: Local']);
   });
 
-  it('are none where the application sees it already, whatever clients claim', () => {
+  test('are none where the application sees it already, whatever clients claim', () => {
     expect(restoringSettings(path({}))).toEqual([]);
   });
 
-  it('are named for honest clients too where a lie would win', () => {
+  test('are named for honest clients too where a lie would win', () => {
     const settings = restoringSettings(path({ kind: 'nginx', forward: 'append' }));
     expect(settings).toContain('l7Proxy.forward: replace');
     expect(settings).toContain('l7Proxy.application.take: last');
   });
 
-  it('are two where no single one helps', () => {
+  test('are two where no single one helps', () => {
     const off = path({ kind: 'nginx', forward: 'off' }, { masquerade: NODE });
     expect(restoringSettings(off)).toContain('externalTrafficPolicy: Local and l7Proxy.forward: replace');
   });

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress } from '../../../src/addr/address.js';
 import type { L7ProxyModel } from '../../../src/cluster/l7-model.js';
 import { readCapture } from '../../../src/flow/read-capture.js';
@@ -33,7 +33,7 @@ function payloadOf(packet: Uint8Array): Uint8Array {
 }
 
 describe('a rewritten request', () => {
-  it('is the client’s own, with the field that the proxy writes', () => {
+  test('is the client’s own, with the field that the proxy writes', () => {
     const result = resultOf('append-at-the-first-hop');
     for (let row = 0; row < index.flows.count; row++) {
       const request = result.rewrittenRequest(row);
@@ -52,7 +52,7 @@ describe('a rewritten request', () => {
     }
   });
 
-  it('has a PROXY header before it where the proxy sends one', () => {
+  test('has a PROXY header before it where the proxy sends one', () => {
     const sends = (proxy: L7ProxyModel): L7ProxyModel => ({ ...proxy, sendProxy: 2 });
     const result = resultOf('proxy-protocol', sends);
     const octets = payloadOf(result.rewrittenRequest(0)!.ipPacket);
@@ -63,7 +63,7 @@ describe('a rewritten request', () => {
     expect(parseRequestHead(octets, header.end, octets.length)?.isWhole).toBe(true);
   });
 
-  it('stands in the written capture, with right checksums, as tshark reads it', (ctx) => {
+  test('stands in the written capture, with right checksums, as tshark reads it', (ctx) => {
     if (!hasTshark) return ctx.skip('tshark is not installed');
     return inFolder((folder) => {
       const path = join(folder, 'written.pcapng');

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { adjustChecksum16, adjustChecksum32, foldChecksum, sumWords } from '../../../src/wire/checksum.js';
 
 const octets = fc.uint8Array({ minLength: 8, maxLength: 64 });
@@ -18,11 +18,11 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
 const checksumOf = (bytes: Uint8Array): number => foldChecksum(sumWords(viewOf(bytes), 0, bytes.length));
 
 describe('the Internet checksum', () => {
-  it('of the example in RFC 1071 section 3 is the complement of ddf2', () => {
+  test('of the example in RFC 1071 section 3 is the complement of ddf2', () => {
     expect(checksumOf(Uint8Array.of(0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7))).toBe(0xffff - 0xddf2);
   });
 
-  it('equals the definition on any octets, odd lengths too', () => {
+  test('equals the definition on any octets, odd lengths too', () => {
     fc.assert(
       fc.property(octets, (bytes) => {
         expect(checksumOf(bytes)).toBe(oracle(bytes));
@@ -30,7 +30,7 @@ describe('the Internet checksum', () => {
     );
   });
 
-  it('after a changed 16-bit word is the same as computed anew', () => {
+  test('after a changed 16-bit word is the same as computed anew', () => {
     fc.assert(
       fc.property(octets, fc.nat(0xffff), (bytes, after) => {
         const before = viewOf(bytes).getUint16(2);
@@ -43,7 +43,7 @@ describe('the Internet checksum', () => {
     );
   });
 
-  it('after a changed 32-bit word is the same as computed anew', () => {
+  test('after a changed 32-bit word is the same as computed anew', () => {
     fc.assert(
       fc.property(octets, fc.nat(0xffffffff), (bytes, after) => {
         const before = viewOf(bytes).getUint32(4);
@@ -55,7 +55,7 @@ describe('the Internet checksum', () => {
     );
   });
 
-  it('follows the example of RFC 1624 section 4, where the older formula goes wrong', () => {
+  test('follows the example of RFC 1624 section 4, where the older formula goes wrong', () => {
     expect(adjustChecksum16(0xdd2f, 0x5555, 0x3285)).toBe(0x0000);
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import * as erspan from '../../../src/wire/erspan.js';
 import * as geneve from '../../../src/wire/geneve.js';
 import * as gre from '../../../src/wire/gre.js';
@@ -18,7 +18,7 @@ import { ipv4Packet, ipv6Packet, tcpSegment } from '../../support/frames.js';
 const viewOf = (...octets: number[]): DataView => new DataView(Uint8Array.from(octets).buffer);
 
 describe('checks', () => {
-  it('accept a header that ends with the captured octets and reject one octet less', () => {
+  test('accept a header that ends with the captured octets and reject one octet less', () => {
     for (const [header, bytes] of [
       [ipv4, 20],
       [ipv6, 40],
@@ -35,7 +35,7 @@ describe('checks', () => {
 });
 
 describe('IPv4', () => {
-  it('is read field by field', () => {
+  test('is read field by field', () => {
     const packet = ipv4Packet(17, [1, 2, 3, 4], {
       fragmentOffset: 1480,
       moreFragments: true,
@@ -48,7 +48,7 @@ describe('IPv4', () => {
     expect([ipv4.src(view, 0), ipv4.dst(view, 0)]).toEqual([0x0a000001, 0x0a000002]);
   });
 
-  it('reads back what was written', () => {
+  test('reads back what was written', () => {
     const view = viewOf(...ipv4Packet(6, []));
     ipv4.setSrc(view, 0, 0xc0000201);
     ipv4.setDst(view, 0, 0xfffffffe);
@@ -58,7 +58,7 @@ describe('IPv4', () => {
 });
 
 describe('IPv6 and TCP', () => {
-  it('are read field by field', () => {
+  test('are read field by field', () => {
     const view = viewOf(...ipv6Packet(6, tcpSegment(50000, 443, tcp.TCP_SYN | tcp.TCP_ACK), 1, 2, 0xabcde));
     expect([ipv6.flowLabel(view, 0), ipv6.nextHeader(view, 0), ipv6.payloadBytes(view, 0)]).toEqual([
       0xabcde, 6, 20,
@@ -70,7 +70,7 @@ describe('IPv6 and TCP', () => {
     ]);
   });
 
-  it('knows the fragment header', () => {
+  test('knows the fragment header', () => {
     const view = viewOf(17, 0, 0x05, 0xa9, 0, 0, 0, 9);
     expect([extension.fragmentOffset(view, 0), extension.moreFragments(view, 0)]).toEqual([1448, true]);
     expect(extension.fragmentId(view, 0)).toBe(9);
@@ -78,17 +78,17 @@ describe('IPv6 and TCP', () => {
 });
 
 describe('what stands between link layer and IP', () => {
-  it('MPLS: label, bottom of stack and TTL', () => {
+  test('MPLS: label, bottom of stack and TTL', () => {
     const view = viewOf(0x00, 0x01, 0x31, 0xff);
     expect([mpls.label(view, 0), mpls.isBottom(view, 0), mpls.ttl(view, 0)]).toEqual([19, true, 255]);
   });
 
-  it('BSD loopback: the family in either byte order', () => {
+  test('BSD loopback: the family in either byte order', () => {
     expect(nullLoop.family(viewOf(2, 0, 0, 0), 0)).toBe(2);
     expect(nullLoop.family(viewOf(0, 0, 0, 30), 0)).toBe(30);
   });
 
-  it('PPP: with and without address and control, protocol compressed or not', () => {
+  test('PPP: with and without address and control, protocol compressed or not', () => {
     expect(ppp.addressControlBytes(viewOf(0xff, 3, 0, 0x21), 0, 4)).toBe(2);
     expect(ppp.protocolBytes(viewOf(0x21), 0, 1)).toBe(1);
     expect(ppp.protocolBytes(viewOf(0x00, 0x57), 0, 2)).toBe(2);
@@ -97,13 +97,13 @@ describe('what stands between link layer and IP', () => {
 });
 
 describe('tunnel headers', () => {
-  it('GRE grows by what its flags announce', () => {
+  test('GRE grows by what its flags announce', () => {
     expect(gre.headerBytes(viewOf(0x00, 0, 8, 0), 0)).toBe(4);
     expect(gre.headerBytes(viewOf(0xb0, 0, 8, 0), 0)).toBe(16);
     expect(gre.headerBytes(viewOf(0x30, 0x81, 0x88, 0x0b), 0)).toBe(16);
   });
 
-  it('ERSPAN has no header in type I, 8 octets in II, 12 or 20 in III', () => {
+  test('ERSPAN has no header in type I, 8 octets in II, 12 or 20 in III', () => {
     const type3 = (last: number): DataView =>
       viewOf(0x10, 0, 0x22, 0xeb, ...new Array(11).fill(0), last, ...new Array(8).fill(0));
     expect(erspan.headerBytes(viewOf(0, 0, 0x88, 0xbe), 0, 0x88be, 4, 4)).toBe(0);
@@ -113,14 +113,14 @@ describe('tunnel headers', () => {
     expect(erspan.headerBytes(type3(1), 0, 0x22eb, 4, 20)).toBe(-1);
   });
 
-  it('GTP-U passes its extension headers and refuses an empty one', () => {
+  test('GTP-U passes its extension headers and refuses an empty one', () => {
     const head = [0x34, 255, 0, 0, 0, 0, 0, 1, 0, 0, 0];
     expect(gtpU.headerBytes(viewOf(...head, 0x85, 1, 0, 0, 0), 0, 16)).toBe(16);
     expect(gtpU.headerBytes(viewOf(...head, 0x85, 0, 0, 0, 0), 0, 16)).toBe(-1);
     expect(gtpU.headerBytes(viewOf(...head, 0x85, 9, 0, 0, 0), 0, 16)).toBe(-1);
   });
 
-  it('Teredo passes authentication and origin', () => {
+  test('Teredo passes authentication and origin', () => {
     const authentication = [0, 1, 0, 0, ...new Array(9).fill(0)];
     const origin = [0, 0, ...new Array(6).fill(0)];
     expect(teredo.payloadAt(viewOf(0x60, 0), 0, 2)).toBe(0);
@@ -128,13 +128,13 @@ describe('tunnel headers', () => {
     expect(teredo.payloadAt(viewOf(...origin), 0, 8)).toBe(-1);
   });
 
-  it('L2TP passes length, sequence and padding', () => {
+  test('L2TP passes length, sequence and padding', () => {
     expect(l2tp.headerBytes(viewOf(0, 2, 0, 1, 0, 1), 0, 6)).toBe(6);
     expect(l2tp.headerBytes(viewOf(0x4a, 2, 0, 20, 0, 1, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0), 0, 16)).toBe(16);
     expect(l2tp.headerBytes(viewOf(0x02, 2, 0, 1, 0, 1, 0, 9), 0, 8)).toBe(-1);
   });
 
-  it('Geneve counts its options in words', () => {
+  test('Geneve counts its options in words', () => {
     expect(geneve.headerBytes(viewOf(0x02, 0, 0x65, 0x58, 0, 0, 7, 0), 0)).toBe(16);
   });
 });

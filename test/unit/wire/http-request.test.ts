@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   MAX_HEAD_BYTES,
   mayBeRequest,
@@ -11,7 +11,7 @@ const octets = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.char
 const parse = (text: string) => parseRequestHead(octets(text), 0, text.length);
 
 describe('a request head', () => {
-  it('is method, target, version and fields, up to the empty line', () => {
+  test('is method, target, version and fields, up to the empty line', () => {
     const text = 'GET /a?b=c HTTP/1.1\r\nHost: x\r\nX-Forwarded-For:  1.2.3.4 \t\r\n\r\nbody';
     expect(parse(text)).toEqual({
       method: 'GET',
@@ -26,16 +26,16 @@ describe('a request head', () => {
     });
   });
 
-  it('may end its lines in a bare LF', () => {
+  test('may end its lines in a bare LF', () => {
     expect(parse('GET / HTTP/1.0\nHost: x\n\n')?.fields).toEqual([{ name: 'Host', value: 'x' }]);
   });
 
-  it('that is cut short has the fields of its whole lines', () => {
+  test('that is cut short has the fields of its whole lines', () => {
     const head = parse('GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.2.');
     expect([head?.isWhole, head?.fields.length]).toEqual([false, 1]);
   });
 
-  it.each([
+  test.each([
     'GET / HTTP/2.0\r\n\r\n',
     'GET  / HTTP/1.1\r\n\r\n',
     'GET / HTTP/1.1\r\nHost : x\r\n\r\n',
@@ -47,23 +47,23 @@ describe('a request head', () => {
     expect(parse(text)).toBeNull();
   });
 
-  it('longer than any proxy takes is none', () => {
+  test('longer than any proxy takes is none', () => {
     expect(parse(`GET / HTTP/1.1\r\nA: ${'x'.repeat(MAX_HEAD_BYTES)}\r\n\r\n`)).toBeNull();
   });
 
-  it('is written as it was read', () => {
+  test('is written as it was read', () => {
     const text = 'POST /x HTTP/1.1\r\nHost: x\r\nA: b\r\n\r\n';
     const head = parse(text)!;
     expect(String.fromCharCode(...writeRequestHead(head, head.fields))).toBe(text);
   });
 
-  it('has fields of one name in any case, in order', () => {
+  test('has fields of one name in any case, in order', () => {
     const head = parse('GET / HTTP/1.1\r\nX-A: 1\r\nx-a: 2\r\n\r\n')!;
     expect(valuesOf(head.fields, 'X-a')).toEqual(['1', '2']);
   });
 });
 
-it('`mayBeRequest` waits for more of a request and gives up on TLS and SSH', () => {
+test('`mayBeRequest` waits for more of a request and gives up on TLS and SSH', () => {
   const may = (text: string): boolean => mayBeRequest(octets(text), 0, text.length);
   expect(['', 'GE', 'GET', 'GET /long', 'OPTIONS * HT', 'PROXY TCP4 1'].map(may)).toEqual(
     Array(6).fill(true),

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ipv4, ipv6, parseAddress } from '../../../src/addr/address.js';
 import { parseProxyHeader, writeProxyHeader } from '../../../src/wire/proxy-protocol.js';
 
@@ -14,7 +14,7 @@ const ends = fc.oneof(
 );
 
 describe('a PROXY header', () => {
-  it('reads back as it was written, in both versions', () => {
+  test('reads back as it was written, in both versions', () => {
     fc.assert(
       fc.property(ends, port, port, fc.constantFrom(1 as const, 2 as const), ([a, b], p, q, version) => {
         const source = { address: a, port: p };
@@ -25,7 +25,7 @@ describe('a PROXY header', () => {
     );
   });
 
-  it('of version 1 is at most 107 octets and ends in CR LF', () => {
+  test('of version 1 is at most 107 octets and ends in CR LF', () => {
     expect(parse(octets('PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET'))?.end).toBe(36);
     expect(parse(octets('PROXY UNKNOWN ffff::1 whatever\r\n'))?.source).toBeNull();
     for (const text of [
@@ -39,7 +39,7 @@ describe('a PROXY header', () => {
     }
   });
 
-  it('of version 2 says LOCAL where the proxy asks for itself, and skips what it does not know by its length', () => {
+  test('of version 2 says LOCAL where the proxy asks for itself, and skips what it does not know by its length', () => {
     const address = parseAddress('192.0.2.1')!;
     const bytes = writeProxyHeader(2, { address, port: 1 }, { address, port: 2 });
     expect(parse(bytes.with(12, 0x20))).toMatchObject({ source: null, end: 28 });

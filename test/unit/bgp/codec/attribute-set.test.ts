@@ -1,5 +1,5 @@
 /** What a RIB interns and what a peer gets of it, with the AS number merging of RFC 6793. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type AsPathSegment, SEGMENT } from '../../../../src/bgp/attribute/002-as-path.js';
 import { mergeAs4Path } from '../../../../src/bgp/attribute/017-as4-path.js';
 import { AttributeSetCursor, writeAttributeSet } from '../../../../src/bgp/codec/attribute-set.js';
@@ -16,20 +16,20 @@ const set = (...asns: number[]): AsPathSegment => ({ type: SEGMENT.set, asns });
 const confed = (...asns: number[]): AsPathSegment => ({ type: SEGMENT.confedSequence, asns });
 
 describe('mergeAs4Path() (RFC 6793 4.2.3)', () => {
-  it('puts what only AS_PATH has before AS4_PATH', () => {
+  test('puts what only AS_PATH has before AS4_PATH', () => {
     expect(mergeAs4Path([seq(10, 23456, 23456)], [seq(70000, 80000)])).toEqual([seq(10, 70000, 80000)]);
     expect(mergeAs4Path([seq(10, 20), set(1, 2)], [set(70000)])).toEqual([seq(10, 20), set(70000)]);
   });
 
-  it('ignores an AS4_PATH that is longer than AS_PATH', () => {
+  test('ignores an AS4_PATH that is longer than AS_PATH', () => {
     expect(mergeAs4Path([seq(10)], [seq(70000, 80000)])).toEqual([seq(10)]);
   });
 
-  it('takes all of AS4_PATH where both are as long', () => {
+  test('takes all of AS4_PATH where both are as long', () => {
     expect(mergeAs4Path([seq(23456, 23456)], [seq(70000, 80000)])).toEqual([seq(70000, 80000)]);
   });
 
-  it('keeps leading confederation segments and drops those of AS4_PATH', () => {
+  test('keeps leading confederation segments and drops those of AS4_PATH', () => {
     const merged = mergeAs4Path([confed(65001), seq(10, 23456)], [confed(9), seq(70000)]);
     expect(merged).toEqual([confed(65001), seq(10, 70000)]);
   });
@@ -47,27 +47,27 @@ function setOf(attributesHex: string, context: CodecContext, field: 'nlri' | 're
 }
 
 describe('writeAttributeSet()', () => {
-  it('sorts by code, shortens lengths and clears stray flag bits', () => {
+  test('sorts by code, shortens lengths and clears stray flag bits', () => {
     const tidy = '400101004002004003040a000001';
     expect(setOf('4003040a0000015f01000100400200', OFFLINE)).toBe(tidy);
   });
 
-  it('sets Partial on what it passes on unrecognized, and drops what is not transitive', () => {
+  test('sets Partial on what it passes on unrecognized, and drops what is not transitive', () => {
     expect(setOf('c0f10155', OFFLINE)).toBe('e0f10155');
     expect(setOf('80f20155', OFFLINE)).toBe('');
   });
 
-  it('widens two-octet AS numbers and merges the AS4 attributes in', () => {
+  test('widens two-octet AS numbers and merges the AS4 attributes in', () => {
     const two = '4002060202000a5ba0' + 'c007065ba00a000001' + 'c01106020100011170' + 'c01208000111700a000002';
     expect(setOf(two, TWO_OCTET)).toBe('40020a02020000000a00011170' + 'c00708000111700a000002');
   });
 
-  it('ignores both AS4 attributes where AGGREGATOR was set by a two-octet speaker', () => {
+  test('ignores both AS4 attributes where AGGREGATOR was set by a two-octet speaker', () => {
     const two = '4002060202000a5ba0' + 'c007060bb80a000001' + 'c01106020100011170' + 'c01208000111700a000002';
     expect(setOf(two, TWO_OCTET)).toBe('40020a02020000000a00005ba0' + 'c0070800000bb80a000001');
   });
 
-  it('keeps of MP_REACH_NLRI the family and the next hop, in the set of its own routes only', () => {
+  test('keeps of MP_REACH_NLRI the family and the next hop, in the set of its own routes only', () => {
     const nextHop = 'fd770000000000000000000000000002';
     const reach = `800e1c00020110${nextHop}003020010db80077`;
     expect(setOf(`${reach}40010100`, OFFLINE, 'reach')).toBe(`40010100800e1500020110${nextHop}00`);
@@ -76,7 +76,7 @@ describe('writeAttributeSet()', () => {
 });
 
 describe('AttributeSetCursor', () => {
-  it('walks a set and finds a code in it', () => {
+  test('walks a set and finds a code in it', () => {
     const octets = fromHex('4001010040020602010000fc594003040a000001')!;
     const cursor = new AttributeSetCursor();
     cursor.reset(octets, 0, octets.length);
@@ -102,11 +102,11 @@ describe('writeEgressAttributes()', () => {
     return toHex(out.bytes());
   }
 
-  it('changes nothing where nothing is asked for', () => {
+  test('changes nothing where nothing is asked for', () => {
     expect(egress(SET, {})).toBe(SET);
   });
 
-  it('prepends our AS, replaces the next hop and drops what eBGP does not pass on', () => {
+  test('prepends our AS, replaces the next hop and drops what eBGP does not pass on', () => {
     const drop = new Uint8Array(256);
     drop[4] = 1;
     drop[5] = 1;
@@ -115,21 +115,21 @@ describe('writeEgressAttributes()', () => {
     );
   });
 
-  it('adds next hop and local preference in their places where the set has none', () => {
+  test('adds next hop and local preference in their places where the set has none', () => {
     expect(egress('40010100400200c00804fc5900aa', { nextHop: 0x0a000009, localPref: 100 })).toBe(
       '400101004002004003040a000009' + '40050400000064' + 'c00804fc5900aa',
     );
     expect(egress('', { localPref: 7 })).toBe('40050400000007');
   });
 
-  it('begins a new segment where the first is full or no sequence (RFC 4271 5.1.2)', () => {
+  test('begins a new segment where the first is full or no sequence (RFC 4271 5.1.2)', () => {
     expect(egress('40020601010000fc59', { prependAsn: 1 })).toBe('40020c' + '020100000001' + '01010000fc59');
     expect(egress('400200', { prependAsn: 1 })).toBe('400206020100000001');
     const full = `500203fe02ff${'0000fc59'.repeat(255)}`;
     expect(egress(full, { prependAsn: 1 }).slice(0, 22)).toBe('50020404' + '020100000001' + '02');
   });
 
-  it('writes AS_TRANS and the AS4 attributes for a two-octet peer (RFC 6793 4.2.2)', () => {
+  test('writes AS_TRANS and the AS4 attributes for a two-octet peer (RFC 6793 4.2.2)', () => {
     const wide = '40020a02020000000a00011170' + 'c00708000111700a000002';
     expect(egress(wide, { prependAsn: 65000 }, TWO_OCTET)).toBe(
       '4002080203fde8000a5ba0' +

@@ -3,7 +3,7 @@
  * subcode where a NOTIFICATION is due. What only a session or a RIB can decide is left to their tests.
  */
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { OUTCOME } from '../../../../src/bgp/attribute/descriptor.js';
 import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/codec/address-family.js';
 import { type CodecContext, OFFLINE } from '../../../../src/bgp/codec/codec-context.js';
@@ -44,7 +44,7 @@ const INTERNAL: CodecContext = { ...EXTERNAL, peering: 'internal', peerAsn: 6500
 
 describe.skipIf(!hasShared)('conformance cases (skipped where the shared collection is absent)', () => {
   const updates = cases.filter((c) => c.kind === 'update');
-  it.each(updates.map((c) => [c.name, c] as const))('%s comes out as its RFC says', (_, c) => {
+  test.each(updates.map((c) => [c.name, c] as const))('%s comes out as its RFC says', (_, c) => {
     const got = updateVerdict(c);
     const allowed = [c.expect, ...c.alt];
     if (allowed.includes('noadv')) allowed.push('accept');
@@ -60,7 +60,7 @@ describe.skipIf(!hasShared)('conformance cases (skipped where the shared collect
       c.steps[0]?.startsWith('RAW:') &&
       /^(open|hdr|update-len|notif|rr-len)/.test(c.name),
   );
-  it.each(opens.map((c) => [c.name, c] as const))('%s is accepted or refused as its RFC says', (_, c) => {
+  test.each(opens.map((c) => [c.name, c] as const))('%s is accepted or refused as its RFC says', (_, c) => {
     const fault = streamFault(c);
     if (c.name === 'notification-len-20') expect(fault).toMatchObject({ messageType: 3 });
     else if (c.name === 'open-bad-as') expect(fault).toBeNull();

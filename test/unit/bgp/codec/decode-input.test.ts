@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type CodecContext, OFFLINE } from '../../../../src/bgp/codec/codec-context.js';
 import {
   decodeBgpBytes,
@@ -20,7 +20,7 @@ const ADD_PATH = `${MARKER}003302000000144001010040020602010000fc594003040a4d000
 const jsonOf = (text: string) => [...decodeBgpHex(text)].map((m) => m.json);
 
 describe('decodeBgpHex()', () => {
-  it('prints an UPDATE with readable names', () => {
+  test('prints an UPDATE with readable names', () => {
     expect(jsonOf(UPDATE)).toEqual([
       {
         type: 'UPDATE',
@@ -30,18 +30,18 @@ describe('decodeBgpHex()', () => {
     ]);
   });
 
-  it('takes messages a line, comments, spaces, colons, and one dump over many lines', () => {
+  test('takes messages a line, comments, spaces, colons, and one dump over many lines', () => {
     const spaced = UPDATE.replace(/(..)/g, '$1 ').trim();
     expect(jsonOf(`# two\n${spaced}\n\n${toHex(KEEPALIVE_BYTES)} # the end\n`)).toHaveLength(2);
     const folded = UPDATE.replace(/(.{32})/g, '$1\n');
     expect(jsonOf(folded)).toEqual(jsonOf(UPDATE));
   });
 
-  it('takes a line without marker for the body of an UPDATE', () => {
+  test('takes a line without marker for the body of an UPDATE', () => {
     expect(jsonOf(UPDATE.slice(38))).toEqual(jsonOf(UPDATE));
   });
 
-  it('says what is no hexadecimal and what is cut short', () => {
+  test('says what is no hexadecimal and what is cut short', () => {
     expect(jsonOf('hello')).toEqual([
       { fault: expect.objectContaining({ reason: 'the text is not hexadecimal' }) },
     ]);
@@ -53,12 +53,12 @@ describe('decodeBgpHex()', () => {
 });
 
 describe('a stream without OPENs', () => {
-  it('is read with the AS width and the path identifiers that make sense', () => {
+  test('is read with the AS width and the path identifiers that make sense', () => {
     expect(jsonOf(TWO_OCTET)[0]).toMatchObject({ attributes: { asPath: [23456] } });
     expect(jsonOf(ADD_PATH)[0]).toMatchObject({ nlri: [{ prefix: '203.0.113.0/24', pathId: 7 }] });
   });
 
-  it('shows what RFC 7606 makes of a damaged message', () => {
+  test('shows what RFC 7606 makes of a damaged message', () => {
     const [json] = jsonOf(UPDATE.replace('40010100', '40010105'));
     expect(json).toMatchObject({
       outcome: 'treat-as-withdraw',
@@ -73,7 +73,7 @@ describe('a stream with OPENs', () => {
   ]);
   const opens = [asn4, { ...asn4, bgpIdentifier: 7 }].map((open) => encodeMessage(open, OFFLINE));
 
-  it('is read as they agree', () => {
+  test('is read as they agree', () => {
     const context: CodecContext = { ...OFFLINE, addPathSend: new Set([257]) };
     const nlri = [
       { prefix: { address: { family: 4 as const, w0: 0, w1: 0, w2: 0, w3: 0 }, length: 0 }, pathId: 0 },
@@ -86,7 +86,7 @@ describe('a stream with OPENs', () => {
 });
 
 describe('decodeBgpBytes()', () => {
-  it('prints what a peer says when it leaves', () => {
+  test('prints what a peer says when it leaves', () => {
     const bytes = encodeMessage(makeShutdown(2, 'maintenance'), OFFLINE);
     expect([...decodeBgpBytes(bytes)][0]?.json).toMatchObject({
       type: 'NOTIFICATION',
@@ -95,7 +95,7 @@ describe('decodeBgpBytes()', () => {
     });
   });
 
-  it('ends with the fault at octets that are no message', () => {
+  test('ends with the fault at octets that are no message', () => {
     const found = [...decodeBgpBytes(Buffer.concat([KEEPALIVE_BYTES, Buffer.alloc(19)]))];
     expect(found.map((m) => m.json)).toEqual([
       { type: 'KEEPALIVE' },
@@ -105,7 +105,7 @@ describe('decodeBgpBytes()', () => {
 });
 
 describe('looksLikeHex()', () => {
-  it('tells text from messages', () => {
+  test('tells text from messages', () => {
     expect(looksLikeHex(Buffer.from(UPDATE))).toBe(true);
     expect(looksLikeHex(KEEPALIVE_BYTES)).toBe(false);
     expect(looksLikeHex(new Uint8Array(0))).toBe(false);
@@ -125,7 +125,7 @@ describe('CaptureSessions', () => {
     return found;
   }
 
-  it('decodes both directions at the time of the segment that completes a message', () => {
+  test('decodes both directions at the time of the segment that completes a message', () => {
     const found = run((sessions) => {
       sessions.segment({ timeS: 0, ...ends, seq: 9, isSyn: true, isEnd: false, payload: new Uint8Array(0) });
       sessions.segment({ timeS: 0, ...back, seq: 99, isSyn: true, isEnd: false, payload: new Uint8Array(0) });
@@ -153,7 +153,7 @@ describe('CaptureSessions', () => {
     ]);
   });
 
-  it('finds its footing at the next marker where the capture begins or goes on in the middle', () => {
+  test('finds its footing at the next marker where the capture begins or goes on in the middle', () => {
     const found = run((sessions) => {
       const payloads = [open.subarray(7), KEEPALIVE_BYTES, Buffer.alloc(19), KEEPALIVE_BYTES];
       let seq = 5;
@@ -165,7 +165,7 @@ describe('CaptureSessions', () => {
     expect(found.map((m) => m.decoded?.json.type ?? m.fault?.subcode)).toEqual(['KEEPALIVE', 1, 'KEEPALIVE']);
   });
 
-  it('begins anew where a port is used again', () => {
+  test('begins anew where a port is used again', () => {
     const found = run((sessions) => {
       for (const seq of [100, 500_000]) {
         sessions.segment({ timeS: 0, ...ends, seq, isSyn: true, isEnd: false, payload: new Uint8Array(0) });

@@ -1,6 +1,6 @@
 /** Messages of ExaBGP's own test collection, held against the JSON that ExaBGP prints of each. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress, formatIpv4, parseAddress } from '../../../../src/addr/address.js';
 import { formatPrefix } from '../../../../src/addr/prefix.js';
 import type { AsPathSegment } from '../../../../src/bgp/attribute/002-as-path.js';
@@ -46,20 +46,20 @@ const WELL_KNOWN_TO_NOBODY = new Set(['conf-generic-attribute.ci 2', 'conf-gener
 const vectors = hasShared ? loadVectors() : [];
 
 describe.skipIf(!hasShared)('ExaBGP vectors (skipped where the shared collection is absent)', () => {
-  it('are there', () => expect(vectors.length).toBeGreaterThan(150));
+  test('are there', () => expect(vectors.length).toBeGreaterThan(150));
 
   const named = vectors.map((v) => [v.name, v] as const);
   const readable = named.filter(([name]) => !WELL_KNOWN_TO_NOBODY.has(name));
   const refused = named.filter(([name]) => WELL_KNOWN_TO_NOBODY.has(name));
 
-  it.each(readable)('%s decodes as ExaBGP decodes it', (_, { body, update }) => {
+  test.each(readable)('%s decodes as ExaBGP decodes it', (_, { body, update }) => {
     const got = decode(body, update);
     expect(attributesOf(got)).toEqual(expectedAttributes(update.attribute ?? {}));
     expect(announcedOf(got)).toEqual(expectedAnnouncements(update.announce ?? {}));
     expect(withdrawnOf(got)).toEqual(expectedWithdrawals(update.withdraw ?? {}));
   });
 
-  it.each(refused)(
+  test.each(refused)(
     '%s has a well-known attribute that nobody knows: refused, RFC 4271 6.3',
     (_, { body }) => {
       const read = new UpdateView();

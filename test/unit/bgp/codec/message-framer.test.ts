@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fromHex } from '../../../../src/bgp/codec/hex.js';
 import { KEEPALIVE_BYTES } from '../../../../src/bgp/codec/message-codec.js';
 import { MessageFramer } from '../../../../src/bgp/codec/message-framer.js';
@@ -24,14 +24,14 @@ function lengthsOf(framer: MessageFramer, chunks: Uint8Array[]): number[] {
 }
 
 describe('MessageFramer.push()', () => {
-  it('finds messages that share a chunk, and one that is split octet by octet', () => {
+  test('finds messages that share a chunk, and one that is split octet by octet', () => {
     const stream = Buffer.concat([KEEPALIVE_BYTES, update(40), KEEPALIVE_BYTES]);
     expect(lengthsOf(new MessageFramer(), [stream])).toEqual([19, 59, 19]);
     const octets = [...stream].map((octet) => Uint8Array.of(octet));
     expect(lengthsOf(new MessageFramer(), octets)).toEqual([19, 59, 19]);
   });
 
-  it('reads messages of 65,535 octets once they are allowed, over any cut', () => {
+  test('reads messages of 65,535 octets once they are allowed, over any cut', () => {
     const framer = new MessageFramer();
     framer.maxBytes = 65535;
     const stream = Buffer.concat([update(65516), update(30)]);
@@ -40,13 +40,13 @@ describe('MessageFramer.push()', () => {
     expect(framer.pendingBytes).toBe(0);
   });
 
-  it('refuses 4,097 octets before that with the length field as data (RFC 4271 6.1)', () => {
+  test('refuses 4,097 octets before that with the length field as data (RFC 4271 6.1)', () => {
     const fault = new MessageFramer().push(update(4078), () => true);
     expect(fault).toMatchObject({ code: 1, subcode: 2, messageType: 2 });
     expect(fault!.data).toEqual(Uint8Array.of(0x10, 0x01));
   });
 
-  it('hands on what came before a fault, and nothing after it', () => {
+  test('hands on what came before a fault, and nothing after it', () => {
     const framer = new MessageFramer();
     const bad = fromHex('fffffffffffffffffffffffffffffffe001304')!;
     let seen = 0;
@@ -59,7 +59,7 @@ describe('MessageFramer.push()', () => {
     expect(seen).toBe(1);
   });
 
-  it('stops where the visitor says so', () => {
+  test('stops where the visitor says so', () => {
     const framer = new MessageFramer();
     let seen = 0;
     const stop = () => {
@@ -71,7 +71,7 @@ describe('MessageFramer.push()', () => {
     expect(seen).toBe(1);
   });
 
-  it.each([
+  test.each([
     ['0013', '00', '1/3'],
     ['0013', '06', '1/3'],
     ['0014', '04', '1/2'],

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/codec/address-family.js';
 import type { Capability } from '../../../../src/bgp/codec/capability.js';
 import { OFFLINE } from '../../../../src/bgp/codec/codec-context.js';
@@ -13,12 +13,12 @@ function decode(hex: string) {
 }
 
 describe('decodeOpen()', () => {
-  it('takes the AS from capability 65 (RFC 6793)', () => {
+  test('takes the AS from capability 65 (RFC 6793)', () => {
     const open = decode('04 5ba0 005a 0a4d0002 08 0206 4104 00010000'.replace(/ /g, ''));
     expect(open.value).toMatchObject({ asn16: 23456, asn: 65536, holdTimeS: 90, bgpIdentifier: 0x0a4d0002 });
   });
 
-  it('reads the same capabilities from one parameter, from many, and from the extended form (RFC 9072)', () => {
+  test('reads the same capabilities from one parameter, from many, and from the extended form (RFC 9072)', () => {
     const [mp, as4] = ['010400010001', '41040000fc59'];
     const forms = [
       `04fc59005a0a4d0002 0e 020c ${mp}${as4}`,
@@ -34,12 +34,12 @@ describe('decodeOpen()', () => {
     for (const capabilities of found) expect(capabilities).toEqual(expected);
   });
 
-  it('carries a malformed graceful restart as octets: it has no effect (RFC 4724 3)', () => {
+  test('carries a malformed graceful restart as octets: it has no effect (RFC 4724 3)', () => {
     const open = decode('04fc59005a0a4d00020502034001ff');
     expect(open.value?.capabilities).toEqual([{ code: 64, kind: 'raw', bytes: Uint8Array.of(0xff) }]);
   });
 
-  it.each([
+  test.each([
     ['a parameter that exceeds the OPEN', '04fc59005a0a4d00020402200104', 0],
     ['an unknown parameter', '04fc59005a0a4d00020409020000', 4],
     ['a capability code without length', '04fc59005a0a4d000203020141', 0],
@@ -53,12 +53,12 @@ describe('decodeOpen()', () => {
 describe('checkOpen()', () => {
   const good = makeOpen(64512, 0x0a000001, 90, []);
 
-  it('accepts what a speaker sends, hold time 0 included', () => {
+  test('accepts what a speaker sends, hold time 0 included', () => {
     expect(checkOpen(good)).toBeNull();
     expect(checkOpen({ ...good, holdTimeS: 0 })).toBeNull();
   });
 
-  it.each([
+  test.each([
     [{ version: 3 }, 1],
     [{ asn: 0 }, 2],
     [{ asn16: 0 }, 2],
@@ -71,13 +71,13 @@ describe('checkOpen()', () => {
 });
 
 describe('makeOpen()', () => {
-  it('writes AS_TRANS for an AS that does not fit, and the capability once', () => {
+  test('writes AS_TRANS for an AS that does not fit, and the capability once', () => {
     const open = makeOpen(4200000001, 1, 90, [{ code: 65, kind: 'asn4', asn: 1 }]);
     expect(open).toMatchObject({ asn16: 23456, asn: 4200000001 });
     expect(open.capabilities).toEqual([{ code: 65, kind: 'asn4', asn: 4200000001 }]);
   });
 
-  it('goes the way of RFC 9072 where the capabilities need more than 255 octets', () => {
+  test('goes the way of RFC 9072 where the capabilities need more than 255 octets', () => {
     const many = Array.from(
       { length: 60 },
       (_, i): Capability => ({ code: 1, kind: 'multiprotocol', family: i }),
@@ -95,7 +95,7 @@ describe('negotiate()', () => {
     { code: 1, kind: 'multiprotocol', family: IPV6_UNICAST },
   ];
 
-  it('has what both sides announce', () => {
+  test('has what both sides announce', () => {
     const local = makeOpen(65000, 1, 90, [...families, { code: 6, kind: 'flag' }]);
     const remote = makeOpen(64601, 2, 90, [families[1]!, { code: 6, kind: 'flag' }]);
     expect(negotiate(local, remote)).toMatchObject({
@@ -113,7 +113,7 @@ describe('negotiate()', () => {
     expect(negotiate(local, makeOpen(65000, 2, 90, [])).peering).toBe('internal');
   });
 
-  it('receives path identifiers only where we receive and the peer sends (RFC 7911 4)', () => {
+  test('receives path identifiers only where we receive and the peer sends (RFC 7911 4)', () => {
     const addPath = (mode: number): Capability => ({
       code: 69,
       kind: 'add-path',
@@ -130,7 +130,7 @@ describe('negotiate()', () => {
     expect(between(3, 4)).toEqual([false, false]);
   });
 
-  it('allows IPv6 next hops for IPv4 only where both sides announce them (RFC 8950 4)', () => {
+  test('allows IPv6 next hops for IPv4 only where both sides announce them (RFC 8950 4)', () => {
     const v6: Capability = { code: 5, kind: 'extended-next-hop', entries: [{ family: 257, nextHopAfi: 2 }] };
     expect(negotiate(makeOpen(1, 1, 90, [v6]), makeOpen(2, 2, 90, [v6])).extendedNextHop).toEqual(
       new Set([257]),

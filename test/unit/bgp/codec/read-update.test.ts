@@ -1,5 +1,5 @@
 /** RFC 7606 and its relatives, one row a rule: what an UPDATE with this attribute comes to. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { OUTCOME_NAMES } from '../../../../src/bgp/attribute/descriptor.js';
 import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/codec/address-family.js';
 import { type CodecContext, OFFLINE } from '../../../../src/bgp/codec/codec-context.js';
@@ -51,7 +51,7 @@ function verdict(update: UpdateView, code: number): string {
 describe('an attribute beside a good route', () => {
   const base = ORIGIN + PATH + HOP;
 
-  it.each([
+  test.each([
     ['MED', '8004040000000a', 'accept'],
     ['MED that says transitive', 'c004040000000a', 'treat-as-withdraw'],
     ['MED of three octets', '800403000000', 'treat-as-withdraw'],
@@ -97,7 +97,7 @@ describe('an attribute beside a good route', () => {
     if (expected !== '3/2') expect(update.nlriCount).toBe(1);
   });
 
-  it.each([
+  test.each([
     ['LOCAL_PREF of three octets', '400503000000', 'treat-as-withdraw'],
     ['ORIGINATOR_ID of three octets', '4005040000006480090300000a', 'treat-as-withdraw'],
     ['CLUSTER_LIST without any', '40050400000064800a00', 'treat-as-withdraw'],
@@ -111,7 +111,7 @@ describe('an attribute beside a good route', () => {
 });
 
 describe('a mandatory attribute', () => {
-  it.each([
+  test.each([
     ['ORIGIN optional', `c0010100${PATH}${HOP}`],
     ['ORIGIN with Partial set', `60010100${PATH}${HOP}`],
     ['ORIGIN without value', `400100${PATH}${HOP}`],
@@ -133,7 +133,7 @@ describe('a mandatory attribute', () => {
     expect(verdict(read('', attributes, NLRI), 0)).toBe('treat-as-withdraw');
   });
 
-  it('counts in its first appearance only (RFC 7606 3 g)', () => {
+  test('counts in its first appearance only (RFC 7606 3 g)', () => {
     const update = read('', `${ORIGIN}40010102${PATH}${HOP}`, NLRI);
     expect(verdict(update, 1)).toBe('accept');
     expect(update.view.getUint8(update.valueAt[update.keptRow(1)]!)).toBe(0);
@@ -141,14 +141,14 @@ describe('a mandatory attribute', () => {
     expect(update.attributesAreCanonical).toBe(false);
   });
 
-  it('may stand in any order (RFC 4271 5)', () => {
+  test('may stand in any order (RFC 4271 5)', () => {
     const update = read('', HOP + PATH + ORIGIN, NLRI);
     expect(verdict(update, 1)).toBe('accept');
     expect(update.attributesAreCanonical).toBe(false);
     expect(read('', ORIGIN + PATH + HOP, NLRI).attributesAreCanonical).toBe(true);
   });
 
-  it('is read in the AS width of the session', () => {
+  test('is read in the AS width of the session', () => {
     const two = `${ORIGIN}4002040201fc59${HOP}`;
     expect(verdict(read('', two, NLRI, TWO_OCTET), 2)).toBe('accept');
     expect(verdict(read('', two, NLRI), 2)).toBe('treat-as-withdraw');
@@ -156,7 +156,7 @@ describe('a mandatory attribute', () => {
 });
 
 describe('the fields of an UPDATE', () => {
-  it.each([
+  test.each([
     ['prefix of 33 bits withdrawn', '21cb00710000', '', '', '3/10'],
     ['NLRI cut short', '', ORIGIN + PATH + HOP, '18cb00', '3/10'],
     ['attributes wrong and nothing announced (RFC 7606 5.2)', '', '40010103', '', '3/6'],
@@ -165,7 +165,7 @@ describe('the fields of an UPDATE', () => {
     expect(verdict(read(withdrawn, attributes, nlri), 0)).toBe(expected);
   });
 
-  it('reset where a length exceeds the message', () => {
+  test('reset where a length exceeds the message', () => {
     for (const hex of ['01f40000', '00000fa040010100', '000000', '0000']) {
       const body = fromHex(hex)!;
       const update = new UpdateView();
@@ -174,7 +174,7 @@ describe('the fields of an UPDATE', () => {
     }
   });
 
-  it('end a RIB where nothing is in them (RFC 4724 2)', () => {
+  test('end a RIB where nothing is in them (RFC 4724 2)', () => {
     expect(read('', '', '').endOfRib).toBe(IPV4_UNICAST);
     expect(read('', '800f03000201', '').endOfRib).toBe(IPV6_UNICAST);
     expect(read('', '800f0700020100', '').endOfRib).toBe(-1);
@@ -187,7 +187,7 @@ describe('MP_REACH_NLRI and MP_UNREACH_NLRI', () => {
     `${flags}0e${(value.length / 2).toString(16).padStart(2, '0')}${value}`;
   const good = `00020110${HOP6}003020010db80077`;
 
-  it.each([
+  test.each([
     ['a global next hop', reach('80', good), 'accept'],
     [
       'a global and a link-local next hop',
@@ -213,7 +213,7 @@ describe('MP_REACH_NLRI and MP_UNREACH_NLRI', () => {
     expect(verdict(read('', attribute + ORIGIN + PATH, ''), 0)).toBe(expected);
   });
 
-  it('may have an IPv6 next hop for IPv4 where RFC 8950 was agreed on', () => {
+  test('may have an IPv6 next hop for IPv4 where RFC 8950 was agreed on', () => {
     const context = { ...EXTERNAL, extendedNextHop: new Set([IPV4_UNICAST]) };
     const update = read('', reach('80', `00010110${HOP6}0018cb0071`) + ORIGIN + PATH, '', context);
     expect(update.reach).toMatchObject({ present: true, family: IPV4_UNICAST, count: 1 });
@@ -224,18 +224,18 @@ describe('MP_REACH_NLRI and MP_UNREACH_NLRI', () => {
     expect(cursor.next()).toBe(false);
   });
 
-  it('withdraw the NLRI of a route whose next hop is wrong', () => {
+  test('withdraw the NLRI of a route whose next hop is wrong', () => {
     const update = read('', reach('80', `00020110${'0'.repeat(32)}003020010db80077`) + ORIGIN + PATH, '');
     expect(update.reach).toMatchObject({ present: true, count: 1 });
   });
 
-  it('need no NEXT_HOP beside them', () => {
+  test('need no NEXT_HOP beside them', () => {
     expect(read('', reach('80', good) + ORIGIN + PATH, '').faults).toEqual([]);
   });
 });
 
 describe('NLRI', () => {
-  it('come out with host bits cleared (RFC 4271 4.3)', () => {
+  test('come out with host bits cleared (RFC 4271 4.3)', () => {
     const update = read('', ORIGIN + PATH + HOP, '0dcbff' + '00' + '19c0000280');
     const cursor = new NlriCursor();
     update.openNlri(cursor);
@@ -244,7 +244,7 @@ describe('NLRI', () => {
     expect(found).toEqual(['cbf80000/13', '0/0', 'c0000280/25']);
   });
 
-  it('have path identifiers where agreed on (RFC 7911 3)', () => {
+  test('have path identifiers where agreed on (RFC 7911 3)', () => {
     const context = { ...EXTERNAL, addPathReceive: new Set([IPV4_UNICAST]) };
     const update = read('0000000718cb0071', ORIGIN + PATH + HOP, 'fffffffe18cb0072', context);
     const cursor = new NlriCursor();
@@ -259,7 +259,7 @@ describe('NLRI', () => {
 });
 
 describe('the NOTIFICATION of a reset', () => {
-  it('has the attribute at fault as its data (RFC 4271 6.3)', () => {
+  test('has the attribute at fault as its data (RFC 4271 6.3)', () => {
     const update = read('', `${ORIGIN}${PATH}${HOP}40f00177`, NLRI);
     expect(update.resetFault!.data).toEqual(fromHex('40f00177'));
     const long = read('', `${ORIGIN}50f0000177`, NLRI);
@@ -268,7 +268,7 @@ describe('the NOTIFICATION of a reset', () => {
 });
 
 describe('what is kept of a message', () => {
-  it('survives the receive buffer, a Buffer of Node too', () => {
+  test('survives the receive buffer, a Buffer of Node too', () => {
     const body = Buffer.from('0000000540f0020a0b', 'hex');
     const update = new UpdateView();
     readUpdate(

@@ -1,7 +1,7 @@
 /** RIS and Route Views dumps, held against what bgpdump prints of them. */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress, parseAddress } from '../../../../src/addr/address.js';
 import { readMrt } from '../../../../src/bgp/mrt/read-mrt.js';
 import { sourceFromBytes } from '../../../../src/capture/byte-source.js';
@@ -28,7 +28,7 @@ const FILES: readonly [file: string, update: string, rib: string][] = [
 describe.skipIf(!hasShared)(
   'dumps of real collectors (skipped where the shared collection is absent)',
   () => {
-    it.each(FILES)('%s reads line for line as bgpdump reads it', (file, update, rib) => {
+    test.each(FILES)('%s reads line for line as bgpdump reads it', (file, update, rib) => {
       const path = sharedPath('bgp', 'data', 'bgpdump', file);
       const expected = gunzipSync(readFileSync(`${path}.bgp.gz`))
         .toString()
@@ -51,7 +51,7 @@ describe.skipIf(!hasShared)(
 );
 
 describe.skipIf(!hasShared)('a prefix that the message cuts short', () => {
-  it('is a fault of the UPDATE, where bgpdump shows the prefixes before it', () => {
+  test('is a fault of the UPDATE, where bgpdump shows the prefixes before it', () => {
     const path = sharedPath('bgp', 'data', 'bgpdump', 'updates.nlri_mask_trailing_bits.gz');
     const [timed] = readMrt(sourceFromBytes(gunzipSync(readFileSync(path)), 'trailing bits'));
     expect(bgpdumpLines(timed!, { update: 'BGP4MP', rib: '' })).toEqual([

@@ -1,7 +1,7 @@
 /** Dumps that other projects keep because they broke a reader once: how many records of each kind there are. */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readMrt } from '../../../../src/bgp/mrt/read-mrt.js';
 import { bunzip2IfNeeded } from '../../../../src/capture/bunzip2-source.js';
 import { sourceFromBytes } from '../../../../src/capture/byte-source.js';
@@ -21,7 +21,7 @@ const FILES: readonly [file: string, records: number, malformed: number, fault: 
 ];
 
 describe.skipIf(!hasShared)('kept dumps (skipped where the shared collection is absent)', () => {
-  it.each(FILES)('%s', (file, records, malformed, fault) => {
+  test.each(FILES)('%s', (file, records, malformed, fault) => {
     const stored = readFileSync(sharedPath('bgp', 'data', ...file.split('/')));
     const bytes = file.endsWith('.gz') ? gunzipSync(stored) : stored;
     const dump = readMrt(bunzip2IfNeeded(sourceFromBytes(bytes, file)));

@@ -1,5 +1,5 @@
 /** MRT records made by hand: every subtype, and what damage does. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../../../src/bgp/codec/hex.js';
 import { mrtToJson } from '../../../../src/bgp/mrt/mrt-json.js';
 import { readMrt } from '../../../../src/bgp/mrt/read-mrt.js';
@@ -34,7 +34,7 @@ const PEERING4 = '0000fc59' + '0000fde8' + '0000' + '0001' + '0a4d0002' + '0a4d0
 const PEERING2 = 'fc59' + 'fde8' + '0000' + '0001' + '0a4d0002' + '0a4d0001';
 
 describe('TABLE_DUMP_V2', () => {
-  it('puts the peers of the table to the routes', () => {
+  test('puts the peers of the table to the routes', () => {
     const { json, fault } = read(PEERS, record(13, 2, `00000001${'18cb0071'}0001${ROUTE}`));
     expect(fault).toBeNull();
     expect(json[0]).toMatchObject({
@@ -50,7 +50,7 @@ describe('TABLE_DUMP_V2', () => {
     });
   });
 
-  it.each([
+  test.each([
     [3, '18cb0071', 'ipv4-multicast'],
     [4, '3020010db80077', 'ipv6-unicast'],
     [5, '3020010db80077', 'ipv6-multicast'],
@@ -60,18 +60,18 @@ describe('TABLE_DUMP_V2', () => {
     expect(json[1]).toMatchObject({ record: 'rib', family, routes: [{ originated: 0x6553f100 }] });
   });
 
-  it.each([8, 9, 10, 11])('subtype %i has path identifiers (RFC 8050)', (subtype) => {
+  test.each([8, 9, 10, 11])('subtype %i has path identifiers (RFC 8050)', (subtype) => {
     const prefix = subtype < 10 ? '18cb0071' : '3020010db80077';
     const { json } = read(PEERS, record(13, subtype, `00000001${prefix}0001${PATH_ROUTE}`));
     expect(json[1]).toMatchObject({ routes: [{ pathId: 7 }] });
   });
 
-  it('carries a family it does not take apart (RIB_GENERIC)', () => {
+  test('carries a family it does not take apart (RIB_GENERIC)', () => {
     const { json } = read(PEERS, record(13, 6, `00000001${'000185'}${'10abcd'}0001${ROUTE}`));
     expect(json[1]).toMatchObject({ family: 'ipv4-flowspec', prefix: { hex: '10abcd' } });
   });
 
-  it('reads MP_REACH_NLRI short (RFC 6396 4.3.4) and in full', () => {
+  test('reads MP_REACH_NLRI short (RFC 6396 4.3.4) and in full', () => {
     const hop = 'fd770000000000000000000000000002';
     for (const reach of [`800e1110${hop}`, `800e1500020110${hop}00`]) {
       const length = (reach.length / 2).toString(16).padStart(4, '0');
@@ -83,7 +83,7 @@ describe('TABLE_DUMP_V2', () => {
     }
   });
 
-  it('says so where a route is cut short, and reads on', () => {
+  test('says so where a route is cut short, and reads on', () => {
     const { json, fault } = read(PEERS, record(13, 2, `00000001${'18cb0071'}0002${ROUTE}`), PEERS);
     expect(json.map((j) => j.record)).toEqual(['peer-index-table', 'malformed', 'peer-index-table']);
     expect(fault).toBeNull();
@@ -103,7 +103,7 @@ describe('TABLE_DUMP', () => {
     '4002040201fc59' +
     '4003040a4d0002';
 
-  it('holds a route, with two-octet AS numbers', () => {
+  test('holds a route, with two-octet AS numbers', () => {
     const { json } = read(record(12, 1, `00000005${two}`));
     expect(json[0]).toMatchObject({
       sequence: 5,
@@ -114,7 +114,7 @@ describe('TABLE_DUMP', () => {
     });
   });
 
-  it('holds many in the dumps of January 2000, four octets longer than they say', () => {
+  test('holds many in the dumps of January 2000, four octets longer than they say', () => {
     const good = record(12, 1, `00000005${two}${two}`);
     good.writeUInt32BE(good.length - 12 - 4, 8);
     expect(read(good, good).json.map((j) => j.prefix)).toEqual(Array(4).fill('203.0.113.0/24'));
@@ -122,7 +122,7 @@ describe('TABLE_DUMP', () => {
 });
 
 describe('BGP4MP', () => {
-  it.each([
+  test.each([
     [1, PEERING2],
     [4, PEERING4],
     [6, PEERING2],
@@ -138,19 +138,19 @@ describe('BGP4MP', () => {
     expect(json[0]!.sender).toBe(subtype > 5 ? 'local' : undefined);
   });
 
-  it.each([8, 9, 10, 11])('subtype %i holds a message with path identifiers', (subtype) => {
+  test.each([8, 9, 10, 11])('subtype %i holds a message with path identifiers', (subtype) => {
     const update = `${'ff'.repeat(16)}00330200000014${ATTRIBUTES}0000000718cb0071`;
     const { json } = read(record(16, subtype, (subtype % 2 === 0 ? PEERING2 : PEERING4) + update));
     expect(json[0]).toMatchObject({ nlri: [{ prefix: '203.0.113.0/24', pathId: 7 }] });
   });
 
-  it('holds state changes, and times with microseconds in the _ET types', () => {
+  test('holds state changes, and times with microseconds in the _ET types', () => {
     const { json } = read(record(16, 0, `${PEERING2}00030006`), record(17, 5, `0007a120${PEERING4}00060001`));
     expect(json[0]).toMatchObject({ record: 'state-change', oldState: 'active', newState: 'established' });
     expect(json[1]).toMatchObject({ time: 1_700_000_000.5, newState: 'idle' });
   });
 
-  it('says what is wrong with a message, and reads on', () => {
+  test('says what is wrong with a message, and reads on', () => {
     const { json } = read(
       record(16, 4, PEERING4 + UPDATE.slice(0, 50)),
       record(16, 2, ''),
@@ -161,7 +161,7 @@ describe('BGP4MP', () => {
 });
 
 describe('a dump', () => {
-  it('that is cut short ends with what was whole', () => {
+  test('that is cut short ends with what was whole', () => {
     const whole = record(16, 4, PEERING4 + UPDATE);
     for (const cut of [1, 11, 12, 40]) {
       const { json, fault } = read(whole, whole.subarray(0, cut));
@@ -170,14 +170,14 @@ describe('a dump', () => {
     }
   });
 
-  it('that is no dump says so', () => {
+  test('that is no dump says so', () => {
     expect(read(Buffer.from('this is no MRT dump')).fault).toMatchObject({ kind: 'damaged', offset: 0 });
     expect(read(Buffer.alloc(0)).fault).toBeNull();
   });
 });
 
 describe('ribAttributeSet()', () => {
-  it('is the canonical set of the route, AS4_PATH merged', () => {
+  test('is the canonical set of the route, AS4_PATH merged', () => {
     const set = ribAttributeSet([
       { code: 17, flags: 0xc0, value: [{ type: 2, asns: [70000] }] },
       { code: 2, flags: 0x40, value: [{ type: 2, asns: [10, 23456] }] },

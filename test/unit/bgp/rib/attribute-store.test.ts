@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ByteWriter } from '../../../../src/bgp/codec/byte-writer.js';
 import { OFFLINE } from '../../../../src/bgp/codec/codec-context.js';
 import { encodeAttribute, makeAttribute } from '../../../../src/bgp/codec/update-message.js';
@@ -32,7 +32,7 @@ const intern = (store: AttributeStore, bytes: Uint8Array) =>
   store.intern(bytes, new DataView(bytes.buffer), 0, bytes.length);
 
 describe('AttributeStore', () => {
-  it('holds each set once, with its octets, while somebody has it, whatever comes and goes', () => {
+  test('holds each set once, with its octets, while somebody has it, whatever comes and goes', () => {
     const arbStep = fc.tuple(
       fc.constantFrom('take', 'take', 'give'),
       fc.nat({ max: 9 }),
@@ -67,7 +67,7 @@ describe('AttributeStore', () => {
     );
   });
 
-  it('stays small while sets come and go for ever', () => {
+  test('stays small while sets come and go for ever', () => {
     const { store } = newStore();
     const keep = intern(store, octets(77, 900));
     store.retain(keep);
@@ -83,7 +83,7 @@ describe('AttributeStore', () => {
     expect(store.bytes.slice(store.startOf(keep), store.endOf(keep))).toEqual(octets(77, 900));
   });
 
-  it('works out what the choice of paths asks for', () => {
+  test('works out what the choice of paths asks for', () => {
     const { store, nextHops } = newStore();
     const route: RouteText = {
       origin: 2,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { OFFLINE } from '../../../../src/bgp/codec/codec-context.js';
 import { MessageFramer } from '../../../../src/bgp/codec/message-framer.js';
 import { readUpdate } from '../../../../src/bgp/codec/read-update.js';
@@ -22,14 +22,14 @@ function count(stream: Uint8Array) {
 }
 
 describe('the made-up table', () => {
-  it('is valid UPDATEs, and its withdrawal takes back as much as it announces', () => {
+  test('is valid UPDATEs, and its withdrawal takes back as much as it announces', () => {
     const announced = count(madeUpTable('announce'));
     const withdrawn = count(madeUpTable('withdraw'));
     expect(announced).toEqual({ announced: 12_000, withdrawn: 0, faults: 0, fault: null });
     expect(withdrawn).toEqual({ announced: 0, withdrawn: 12_000, faults: 0, fault: null });
   });
 
-  it('goes through a router of its own without a word', () => {
+  test('goes through a router of its own without a word', () => {
     expect(warmUp()).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress, ipv4, parseAddress } from '../../../../src/addr/address.js';
 import { MAX_RESTING, NextHopTable } from '../../../../src/bgp/rib/next-hop-table.js';
 import { Rib } from '../../../../src/bgp/rib/rib.js';
@@ -27,7 +27,7 @@ const hop4 = (i: number): string => formatAddress(ipv4(BASE4 + i));
 const hop6 = (i: number): string => `2001:db8::${(i >>> 16).toString(16)}:${(i & 0xffff).toString(16)}`;
 
 describe('the next-hop table', () => {
-  it('has a row for a hop again as soon as nobody holds it, where places do not matter', () => {
+  test('has a row for a hop again as soon as nobody holds it, where places do not matter', () => {
     const table = new NextHopTable(REACHABLE, 0);
     for (let i = 0; i < CHURN; i++) table.release(table.holdIpv4(BASE4 + i));
     expect(table.addresses.length).toBe(1);
@@ -37,7 +37,7 @@ describe('the next-hop table', () => {
     expect([table.addresses[a]!.w0, table.holdIpv4(1)]).toEqual([1, a]);
   });
 
-  it('keeps the place of a hop for as long as it says, then forgets hop and place', () => {
+  test('keeps the place of a hop for as long as it says, then forgets hop and place', () => {
     const table = new NextHopTable(REACHABLE, 180);
     const [a, b] = [table.holdIpv4(1), table.holdIpv4(2)];
     for (const row of [a, b]) table.use(row, 0);
@@ -54,7 +54,7 @@ describe('the next-hop table', () => {
     expect(table.places[table.holdIpv4(1)]).toBe(2);
   });
 
-  it('remembers no more places than it says, the newest', () => {
+  test('remembers no more places than it says, the newest', () => {
     const table = new NextHopTable(REACHABLE, 180);
     for (let i = 0; i < CHURN; i++) {
       const row = table.holdIpv4(BASE4 + i);
@@ -70,7 +70,7 @@ describe('the next-hop table', () => {
 
 describe('a peer that names 100,000 next hops', () => {
   for (const order of ['address', 'arrival'] as const) {
-    it(`costs the rows of those in use and of the remembered ones, in order of ${order}`, () => {
+    test(`costs the rows of those in use and of the remembered ones, in order of ${order}`, () => {
       const rib = makeRib(order);
       const [hostile, honest] = [connect(rib, '10.0.0.1'), connect(rib, '10.0.0.2')];
       honest.announce(via('10.0.0.2'), ['203.0.113.1/32', '203.0.113.2/32']);

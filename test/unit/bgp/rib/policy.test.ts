@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../../src/addr/address.js';
 import { defaultPolicy } from '../../../../src/bgp/rib/policy.js';
 import { parsePrefixMatch, policySchema } from '../../../../src/bgp/rib/policy-schema.js';
@@ -37,7 +37,7 @@ function through(importPolicy: unknown, exportPolicy: unknown) {
 }
 
 describe('policies', () => {
-  it('import everything or nothing', () => {
+  test('import everything or nothing', () => {
     for (const [written, count] of [
       ['all', 1],
       ['none', 0],
@@ -50,7 +50,7 @@ describe('policies', () => {
     }
   });
 
-  it('take prefixes by length, the first term that matches deciding', () => {
+  test('take prefixes by length, the first term that matches deciding', () => {
     const written = [
       { match: { prefixes: ['203.0.113.128/25 le 32'] }, action: 'reject' },
       { match: { prefixes: ['203.0.113.0/24 le 32', '10.0.0.0/8 ge 16 le 24'] } },
@@ -67,7 +67,7 @@ describe('policies', () => {
     expect([...sink.told.keys()].sort()).toEqual(['10.1.0.0/16', '203.0.113.7/32']);
   });
 
-  it('change preference and communities on the way in', () => {
+  test('change preference and communities on the way in', () => {
     const set = { localPref: 250, addCommunities: ['64512:9'], removeCommunities: ['64601:100'] };
     const { feeder, inside } = through([{ match: { communities: ['64601:100'] }, set }], 'all');
     feeder.announce(ROUTE, ['203.0.113.0/24']);
@@ -79,14 +79,14 @@ describe('policies', () => {
     });
   });
 
-  it('set MED and lengthen the path on the way out', () => {
+  test('set MED and lengthen the path on the way out', () => {
     const { feeder, sink } = through('all', [{ set: { med: 7, prepend: [65000, 65000] } }]);
     feeder.announce({ ...ROUTE, med: 500 }, ['203.0.113.0/24']);
     sink.pumpAll();
     expect(sink.told.get('203.0.113.0/24')).toMatchObject({ med: 7, path: [65000, 65000, 65000, 64601] });
   });
 
-  it('keep the counts of what was refused and is withdrawn', () => {
+  test('keep the counts of what was refused and is withdrawn', () => {
     const { rib, feeder } = through('none', 'all');
     feeder.announce(ROUTE, ['203.0.113.0/24']);
     feeder.withdraw(['203.0.113.0/24']);
@@ -94,7 +94,7 @@ describe('policies', () => {
     expect(rib.store.count).toBe(0);
   });
 
-  it('act at once when the import policy changes, on what was refused before as well', () => {
+  test('act at once when the import policy changes, on what was refused before as well', () => {
     const { rib, feeder, sink, inside } = through('none', 'all');
     const prefixes = ['203.0.113.0/24', '10.1.0.0/16', '2001:db8::/32'];
     feeder.announce(ROUTE, prefixes.slice(0, 2));
@@ -123,7 +123,7 @@ describe('policies', () => {
     expect(rib.store.count).toBe(0);
   });
 
-  it('act on the stale routes of a peer that is away, too, and leave them stale', () => {
+  test('act on the stale routes of a peer that is away, too, and leave them stale', () => {
     const { rib, feeder, inside } = through('all', 'all');
     feeder.announce(ROUTE, ['203.0.113.0/24', '10.1.0.0/16']);
     rib.peerDown(feeder.row, new Set([257]));
@@ -138,7 +138,7 @@ describe('policies', () => {
     expect([inside.told.size, rib.store.count]).toEqual([0, 0]);
   });
 
-  it('withdraw and announce what a new export policy says while the session goes on', () => {
+  test('withdraw and announce what a new export policy says while the session goes on', () => {
     const { rib, feeder, sink } = through('all', 'all');
     feeder.announce(ROUTE, ['203.0.113.0/24', '203.0.113.7/32']);
     sink.pumpAll();
@@ -154,7 +154,7 @@ describe('policies', () => {
     expect(sink.told.size).toBe(2);
   });
 
-  it('export nothing but End-of-RIB under "none", and everything after a change to "all"', () => {
+  test('export nothing but End-of-RIB under "none", and everything after a change to "all"', () => {
     const { rib, feeder, sink } = through('all', 'none');
     feeder.announce(ROUTE, ['203.0.113.0/24']);
     sink.pumpAll();
@@ -164,11 +164,11 @@ describe('policies', () => {
     expect(sink.told.size).toBe(1);
   });
 
-  it('are none for external peers without one, all inside of the AS: RFC 8212', () => {
+  test('are none for external peers without one, all inside of the AS: RFC 8212', () => {
     expect([defaultPolicy('external'), defaultPolicy('internal')]).toEqual(['none', 'all']);
   });
 
-  it('say what is wrong with what was written', () => {
+  test('say what is wrong with what was written', () => {
     expect(parsePrefixMatch('203.0.113.0/24 ge 16')).toBeNull();
     expect(parsePrefixMatch('203.0.113.0/24 le 33')).toBeNull();
     expect(parsePrefixMatch('203.0.113.0/24 ge 25')).toMatchObject({ ge: 25, le: 32 });

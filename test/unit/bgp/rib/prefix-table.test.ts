@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ipv4, ipv6 } from '../../../../src/addr/address.js';
 import { formatPrefix, maskAddress, type Prefix, prefixContains } from '../../../../src/addr/prefix.js';
 import { PrefixTable } from '../../../../src/bgp/rib/prefix-table.js';
@@ -32,7 +32,7 @@ describe.each([
   { bits: 32 as const, arbPrefix: arbPrefix4 },
   { bits: 128 as const, arbPrefix: arbPrefix6 },
 ])('PrefixTable of $bits bits', ({ bits, arbPrefix }) => {
-  it('holds what a Set of texts would, whatever is added and removed', () => {
+  test('holds what a Set of texts would, whatever is added and removed', () => {
     const arbSteps = fc.array(fc.tuple(fc.constantFrom('add', 'add', 'remove'), arbPrefix), {
       maxLength: 200,
     });
@@ -58,7 +58,7 @@ describe.each([
     );
   });
 
-  it('finds the longest prefix that covers an address, and what lies inside of a prefix', () => {
+  test('finds the longest prefix that covers an address, and what lies inside of a prefix', () => {
     fc.assert(
       fc.property(fc.array(arbPrefix, { minLength: 1, maxLength: 40 }), arbPrefix, (prefixes, asked) => {
         const table = new PrefixTable(bits);
@@ -77,7 +77,7 @@ describe.each([
     );
   });
 
-  it('keeps its rows in order and finds them all after growing by ten thousand', () => {
+  test('keeps its rows in order and finds them all after growing by ten thousand', () => {
     const table = new PrefixTable(bits);
     const rows = Array.from({ length: 10_000 }, (_, i) => table.intern(0x0a000000 + i, 0, 0, 0, 32));
     expect([table.count, rows.at(-1)]).toEqual([10_000, 9999]);

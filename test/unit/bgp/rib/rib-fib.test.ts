@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../../src/addr/address.js';
 import { Rib } from '../../../../src/bgp/rib/rib.js';
 import { RibFib } from '../../../../src/bgp/rib/rib-fib.js';
@@ -42,7 +42,7 @@ function world(settings: GroupSettings) {
 }
 
 describe('RibFib', () => {
-  it('finds the group of the longest prefix, and an outer one when that is withdrawn', () => {
+  test('finds the group of the longest prefix, and an outer one when that is withdrawn', () => {
     const { peers, announce, hops, fib } = world(HASH_THRESHOLD);
     announce(0, ['203.0.113.0/24']);
     announce(1, ['203.0.113.10/32']);
@@ -56,7 +56,7 @@ describe('RibFib', () => {
     expect(fib.version).toBeGreaterThan(version);
   });
 
-  it('has one group for all prefixes with the same next hops', () => {
+  test('has one group for all prefixes with the same next hops', () => {
     const { announce, lookup } = world(HASH_THRESHOLD);
     for (const i of [0, 1]) announce(i, ['203.0.113.10/32', '203.0.113.11/32']);
     expect(lookup('203.0.113.10')).toBe(lookup('203.0.113.11'));
@@ -64,7 +64,7 @@ describe('RibFib', () => {
     expect(lookup('203.0.113.10')).not.toBe(lookup('203.0.113.11'));
   });
 
-  it('migrates the buckets of a resilient group in place: only those of the lost next hop move', () => {
+  test('migrates the buckets of a resilient group in place: only those of the lost next hop move', () => {
     const { peers, announce, lookup } = world({ ...HASH_THRESHOLD, select: 'resilient' });
     for (const i of [0, 1, 2]) announce(i, ['203.0.113.10/32']);
     const group = lookup('203.0.113.10')!;
@@ -77,7 +77,7 @@ describe('RibFib', () => {
     expect(after).not.toContain(lost);
   });
 
-  it('makes every group afresh for other settings', () => {
+  test('makes every group afresh for other settings', () => {
     const { fib, announce, lookup } = world(HASH_THRESHOLD);
     announce(0, ['203.0.113.10/32']);
     const before = lookup('203.0.113.10');

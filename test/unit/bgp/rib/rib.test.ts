@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseAddress } from '../../../../src/addr/address.js';
 import { parsePrefix } from '../../../../src/addr/prefix.js';
 import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/codec/address-family.js';
@@ -40,7 +40,7 @@ const reasons = (rib: Rib) =>
   routesOf(rib, rib.ipv4, findPrefix(rib, parsePrefix(VIP)!)).map((r) => r.excluded);
 
 describe('paths that may not be used', () => {
-  it('a path with our own AS replaces what the peer announced before, which is withdrawn', () => {
+  test('a path with our own AS replaces what the peer announced before, which is withdrawn', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     const sink = external(rib, '10.0.0.2', 64602);
@@ -54,7 +54,7 @@ describe('paths that may not be used', () => {
     expect(rib.counts(feeder.row, IPV4_UNICAST)).toMatchObject({ received: 1, accepted: 0 });
   });
 
-  it('a next hop of our own, and one that nobody on the link has', () => {
+  test('a next hop of our own, and one that nobody on the link has', () => {
     const ownAddresses = [parseAddress('10.0.0.254')!];
     const rib = makeRib({ ownAddresses, connected: [parsePrefix('10.0.0.0/24')!] });
     const near = external(rib, '10.0.0.1');
@@ -72,7 +72,7 @@ describe('paths that may not be used', () => {
     }
   });
 
-  it('a multicast or link-local prefix, which no unicast route goes to; one that only covers them is a route', () => {
+  test('a multicast or link-local prefix, which no unicast route goes to; one that only covers them is a route', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     const v4 = [
@@ -98,7 +98,7 @@ describe('paths that may not be used', () => {
     expect(rib.counts(feeder.row, IPV4_UNICAST)).toMatchObject({ received: 6, accepted: 3 });
   });
 
-  it('a connected next hop goes before a remote one', () => {
+  test('a connected next hop goes before a remote one', () => {
     const rib = makeRib({ connected: [parsePrefix('10.0.0.0/24')!] });
     const far = external(rib, '10.0.0.1', 64601, {}, { nextHops: 'any' });
     const near = external(rib, '10.0.0.2', 64601);
@@ -111,7 +111,7 @@ describe('paths that may not be used', () => {
     ]);
   });
 
-  it('what RFC 7606 treats as withdrawn goes away', () => {
+  test('what RFC 7606 treats as withdrawn goes away', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     feeder.announce(via('10.0.0.1'), [VIP]);
@@ -122,7 +122,7 @@ describe('paths that may not be used', () => {
 });
 
 describe('the last steps of the choice', () => {
-  it('go by originator, cluster list, and peer address', () => {
+  test('go by originator, cluster list, and peer address', () => {
     const rib = makeRib({ maxPaths: 1 });
     const inside = ['10.0.0.3', '10.0.0.2', '10.0.0.1'].map((at) => external(rib, at, LOCAL));
     const announce = (i: number, over: Partial<RouteText>): void =>
@@ -143,7 +143,7 @@ describe('the last steps of the choice', () => {
 });
 
 describe('next hops', () => {
-  it('stand by address, or in the order in which they were first seen and for 180 s remembered', () => {
+  test('stand by address, or in the order in which they were first seen and for 180 s remembered', () => {
     const orders = { address: [], arrival: [] } as Record<string, string[]>;
     for (const order of ['address', 'arrival'] as const) {
       const rib = makeRib({ order });
@@ -168,7 +168,7 @@ describe('next hops', () => {
     expect(orders).toEqual({ address: ['1,2,3', '1,2,3', '1,2,3'], arrival: ['3,1,2', '3,1,2', '1,2,3'] });
   });
 
-  it('go to the listener once a change, as sets that many prefixes share', () => {
+  test('go to the listener once a change, as sets that many prefixes share', () => {
     const rib = makeRib();
     const heard: number[][] = [];
     rib.onRoute((_rib, _prefix, before, after) => {
@@ -199,7 +199,7 @@ describe('graceful restart', () => {
     return [...sink.told.keys()].sort();
   };
 
-  it('keeps stale paths of the families that restart, until End-of-RIB takes what did not come back', () => {
+  test('keeps stale paths of the families that restart, until End-of-RIB takes what did not come back', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     const sink = external(rib, '10.0.0.2', 64602);
@@ -216,7 +216,7 @@ describe('graceful restart', () => {
     expect(sink.repeats).toBe(0);
   });
 
-  it('forgets a peer that does not come back', () => {
+  test('forgets a peer that does not come back', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     feeder.announce(via('10.0.0.1'), [VIP]);
@@ -226,7 +226,7 @@ describe('graceful restart', () => {
     expect([rib.peers[feeder.row], rib.store.count]).toEqual([null, 0]);
   });
 
-  it('long-lived stale paths come last and stay inside, those with NO_LLGR go: RFC 9494', () => {
+  test('long-lived stale paths come last and stay inside, those with NO_LLGR go: RFC 9494', () => {
     const rib = makeRib();
     const [a, b] = [external(rib, '10.0.0.1'), external(rib, '10.0.0.3')];
     const sink = external(rib, '10.0.0.2', 64602);
@@ -245,7 +245,7 @@ describe('graceful restart', () => {
     expect(sink.told.get(VIP)!.path).toEqual([LOCAL, 64601]);
   });
 
-  it('a long-lived stale path goes with LLGR_STALE to those that know it, and to nobody else: RFC 9494 section 4.3', () => {
+  test('a long-lived stale path goes with LLGR_STALE to those that know it, and to nobody else: RFC 9494 section 4.3', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     const knowing = external(rib, '10.0.0.2', 64602, {}, { takesLongLivedStale: true });
@@ -282,7 +282,7 @@ describe('graceful restart', () => {
     expect(rib.store.count).toBe(0);
   });
 
-  it('a path that came with LLGR_STALE comes last, and goes on only to those that know it', () => {
+  test('a path that came with LLGR_STALE comes last, and goes on only to those that know it', () => {
     const rib = makeRib();
     const [a, b] = [external(rib, '10.0.0.1'), external(rib, '10.0.0.3')];
     const knowing = external(rib, '10.0.0.2', 64602, {}, { takesLongLivedStale: true });
@@ -298,7 +298,7 @@ describe('graceful restart', () => {
     ]);
   });
 
-  it('a second loss of the session leaves long-lived stale what was: nothing becomes a choice again', () => {
+  test('a second loss of the session leaves long-lived stale what was: nothing becomes a choice again', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     feeder.announce(via('10.0.0.1'), [VIP]);
@@ -313,7 +313,7 @@ describe('graceful restart', () => {
     expect(stale()).toEqual(['no']);
   });
 
-  it('an enhanced refresh removes what was not sent again', () => {
+  test('an enhanced refresh removes what was not sent again', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     feeder.announce(via('10.0.0.1'), [VIP, '203.0.113.11/32']);
@@ -325,7 +325,7 @@ describe('graceful restart', () => {
 });
 
 describe('what a peer is told', () => {
-  it('nothing, where a route goes and comes back before the peer reads', () => {
+  test('nothing, where a route goes and comes back before the peer reads', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     const sink = external(rib, '10.0.0.2', 64602);
@@ -338,7 +338,7 @@ describe('what a peer is told', () => {
     expect(sink.updates).toBe(before);
   });
 
-  it('everything again after a refresh, and End-of-RIB once, after the whole table', () => {
+  test('everything again after a refresh, and End-of-RIB once, after the whole table', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     const prefixes = Array.from({ length: 5000 }, (_, i) => `10.${i >> 8}.${i & 255}.0/24`);
@@ -355,7 +355,7 @@ describe('what a peer is told', () => {
     expect([sink.told.size, sink.repeats, sink.ended.length]).toEqual([5001, 5001, 2]);
   });
 
-  it('as few UPDATEs as came in, however small the socket takes them', () => {
+  test('as few UPDATEs as came in, however small the socket takes them', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     const sink = external(rib, '10.0.0.2', 64602);
@@ -367,7 +367,7 @@ describe('what a peer is told', () => {
     expect([sink.told.size, sink.updates - sink.ended.length]).toEqual([400, 50]);
   });
 
-  it('AS_TRANS and AS4_PATH on a session with two-octet AS numbers', () => {
+  test('AS_TRANS and AS4_PATH on a session with two-octet AS numbers', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1', 64601, { asn4: false });
     const [old, young] = [
@@ -383,7 +383,7 @@ describe('what a peer is told', () => {
     expect(old.told.get('203.0.113.11/32')!.path).toEqual([LOCAL, 64604, 23456]);
   });
 
-  it('IPv4 routes with our IPv6 next hop where that was negotiated, and none where no next hop will do', () => {
+  test('IPv4 routes with our IPv6 next hop where that was negotiated, and none where no next hop will do', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     feeder.announce(via('10.0.0.1'), [VIP]);
@@ -395,7 +395,7 @@ describe('what a peer is told', () => {
     expect([unable.told.size, unable.ended.length]).toEqual([0, 2]);
   });
 
-  it('routes of our own with their communities and MED, which an internal peer gets with a preference', () => {
+  test('routes of our own with their communities and MED, which an internal peer gets with a preference', () => {
     const rib = makeRib();
     const sinks = [external(rib, '10.0.0.1'), external(rib, '10.0.0.2', LOCAL)];
     const attributes = [makeAttribute({ code: 4 }, 50), makeAttribute({ code: 8 }, [0xffffff01])];
@@ -409,7 +409,7 @@ describe('what a peer is told', () => {
     expect(sinks.map(({ told }) => told.size)).toEqual([0, 0]);
   });
 
-  it('nothing of a path that no message can hold', () => {
+  test('nothing of a path that no message can hold', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1', 64601, { extendedMessages: true });
     const sink = external(rib, '10.0.0.2', 64602);
@@ -427,7 +427,7 @@ describe('what a peer is told', () => {
 });
 
 describe('a session that flaps', () => {
-  it('leaves nothing behind after a thousand times', () => {
+  test('leaves nothing behind after a thousand times', () => {
     const rib = makeRib();
     const stay = external(rib, '10.0.0.2', 64602);
     stay.announce(via('10.0.0.2', { path: [64602] }), [VIP]);
@@ -445,7 +445,7 @@ describe('a session that flaps', () => {
 });
 
 describe('reading the RIB', () => {
-  it('finds a prefix, what covers an address, and what lies inside of a prefix', () => {
+  test('finds a prefix, what covers an address, and what lies inside of a prefix', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
     feeder.announce(via('10.0.0.1'), ['0.0.0.0/0', '203.0.113.0/24', VIP]);

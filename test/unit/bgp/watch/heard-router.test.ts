@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress, ipv4, parseAddress } from '../../../../src/addr/address.js';
 import { hostPrefix } from '../../../../src/addr/prefix.js';
 import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/codec/address-family.js';
@@ -82,7 +82,7 @@ const since = ({ changes }: Heard): string[] =>
     .map(({ timeS, nextHops, because }) => `${timeS} ${nextHops.map(formatAddress).join()}: ${because}`);
 
 describe('routes of a speaker whose connection ends', () => {
-  it('go where one of the two has no graceful restart', () => {
+  test('go where one of the two has no graceful restart', () => {
     for (const [speaker, router] of [
       [null, {}],
       [{}, null],
@@ -94,7 +94,7 @@ describe('routes of a speaker whose connection ends', () => {
     }
   });
 
-  it('stay through the next session where both have it, and both ends of the connection close', () => {
+  test('stay through the next session where both have it, and both ends of the connection close', () => {
     const history = session({}, {});
     history.closed(4, NODE);
     history.closed(4.1, NODE);
@@ -105,7 +105,7 @@ describe('routes of a speaker whose connection ends', () => {
     expect(since(history)).toEqual([]);
   });
 
-  it('go when it is not back within its restart time', () => {
+  test('go when it is not back within its restart time', () => {
     const history = session({}, {});
     history.closed(4, NODE);
     history.advance(100);
@@ -114,14 +114,14 @@ describe('routes of a speaker whose connection ends', () => {
     ]);
   });
 
-  it('go when it is back without having preserved its forwarding', () => {
+  test('go when it is back without having preserved its forwarding', () => {
     const history = session({}, {});
     history.closed(4, NODE);
     history.message(6, NODE, open({ forwardingPreserved: false }));
     expect(since(history)).toEqual([`6 : ${NODE} opened a new session`]);
   });
 
-  it('go at End-of-RIB when they were not announced again', () => {
+  test('go at End-of-RIB when they were not announced again', () => {
     const history = session({}, {});
     history.closed(4, NODE);
     history.message(6, NODE, open({}));
@@ -129,13 +129,13 @@ describe('routes of a speaker whose connection ends', () => {
     expect(since(history)).toEqual([`7 : ${NODE} did not announce it again`]);
   });
 
-  it('stay where a new session takes the place of one that nobody closed', () => {
+  test('stay where a new session takes the place of one that nobody closed', () => {
     const history = session({}, {});
     history.message(6, NODE, open({}));
     expect(since(history)).toEqual([]);
   });
 
-  it('go when the next session ends, too, before they were announced again', () => {
+  test('go when the next session ends, too, before they were announced again', () => {
     const history = session({}, {});
     history.closed(4, NODE);
     history.message(6, NODE, open({}));
@@ -143,7 +143,7 @@ describe('routes of a speaker whose connection ends', () => {
     expect(since(history)).toEqual([`8 : the session of ${NODE} ended`]);
   });
 
-  it('hear nothing of a NOTIFICATION while it is away, nor of what the router tells others', () => {
+  test('hear nothing of a NOTIFICATION while it is away, nor of what the router tells others', () => {
     const history = session({}, {});
     history.routerOpened('10.0.0.2', open(null));
     history.closed(4, NODE);
@@ -153,7 +153,7 @@ describe('routes of a speaker whose connection ends', () => {
     expect(since(history)).toHaveLength(1);
   });
 
-  it('go with a NOTIFICATION or the hold time, but for RFC 8538 on both sides, and always with a hard reset', () => {
+  test('go with a NOTIFICATION or the hold time, but for RFC 8538 on both sides, and always with a hard reset', () => {
     const plain = session({ notification: true }, {});
     plain.notified(4, NODE, notification(6, 2));
     expect(since(plain)).toEqual([`4 : the session of ${NODE} ended`]);

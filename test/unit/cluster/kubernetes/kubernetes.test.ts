@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress } from '../../../../src/addr/address.js';
 import { formatPrefix } from '../../../../src/addr/prefix.js';
 import { loadScenario } from '../../../../src/cluster/scenario/load-scenario.js';
@@ -68,7 +68,7 @@ const announces = (...objects: string[]) =>
   ).model.nodes.map((n) => n.announces);
 
 describe('Kubernetes objects', () => {
-  it('amount to the scenario that their golden case states', () => {
+  test('amount to the scenario that their golden case states', () => {
     const { model, notes } = loadScenario([golden('objects.yaml'), golden('metallb.yaml')]);
     expect(printScenario(model)).toBe(golden('expected.yaml').text);
     expect(notes).toEqual([
@@ -79,7 +79,7 @@ describe('Kubernetes objects', () => {
     ]);
   });
 
-  it('have their pod ranges from the blocks of Calico where there are any', () => {
+  test('have their pod ranges from the blocks of Calico where there are any', () => {
     const { model } = loadScenario([golden('objects.yaml'), golden('calico.yaml')]);
     expect(model.nodes.map((n) => n.podCidrs.map(formatPrefix))).toEqual([
       ['192.168.1.0/26', '192.168.1.64/26'],
@@ -90,7 +90,7 @@ describe('Kubernetes objects', () => {
     expect(model.router.addresses).toEqual([]);
   });
 
-  it('stand beside a scenario, which need not say again what they say and wins where it does', () => {
+  test('stand beside a scenario, which need not say again what they say and wins where it does', () => {
     const scenario = `apiVersion: flowfate.dev/v1
 kind: Scenario
 spec:
@@ -122,7 +122,7 @@ spec:
     expect(loadScenario([...others, first!]).model).toEqual({ ...model, name: 'objects' });
   });
 
-  it('come as a typed list, too, whose items have no kind of their own', () => {
+  test('come as a typed list, too, whose items have no kind of their own', () => {
     const list = JSON.stringify({
       apiVersion: 'v1',
       kind: 'NodeList',
@@ -133,12 +133,12 @@ spec:
     expect(load(list, service('web')).model.nodes).toMatchObject([{ name: 'n1' }]);
   });
 
-  it('that stand in two files are one object, as the later one shows it', () => {
+  test('that stand in two files are one object, as the later one shows it', () => {
     const { model } = load(stream(node(1), service('web')), stream(node(1, { labels: { rack: 'r7' } })));
     expect(model.nodes).toMatchObject([{ name: 'n1', rack: 'r7' }]);
   });
 
-  it.each([
+  test.each([
     [{ 'topology.kubernetes.io/rack': 'r1', 'topology.kubernetes.io/zone': 'z1' }, 'r1'],
     [{ rack: 'r2' }, 'r2'],
     [{ 'topology.kubernetes.io/zone': 'z1' }, 'z1'],
@@ -149,7 +149,7 @@ spec:
     expect(model.nodes[0]!.rack).toBe(rack);
   });
 
-  it('are called with their namespace where a name stands in two', () => {
+  test('are called with their namespace where a name stands in two', () => {
     const pods = (ip: string) => [
       { addresses: [ip], nodeName: 'n1', targetRef: { kind: 'Pod', name: 'web-0', namespace: 'any' } },
     ];
@@ -176,20 +176,20 @@ describe('VIPs of a Service', () => {
     ).model.services[0]!.vips.map(formatAddress);
   const ingress = { loadBalancer: { ingress: [{ ip: '203.0.113.1' }, { hostname: 'lb.example.com' }] } };
 
-  it('are what the load balancer gave it', () => {
+  test('are what the load balancer gave it', () => {
     expect(vipsOf({ type: 'LoadBalancer', loadBalancerIP: '203.0.113.9' }, ingress)).toEqual(['203.0.113.1']);
   });
-  it('are what it asks for while it has none', () => {
+  test('are what it asks for while it has none', () => {
     expect(vipsOf({ type: 'LoadBalancer', loadBalancerIP: '203.0.113.9' })).toEqual(['203.0.113.9']);
   });
-  it('are its external addresses, of whatever type it is', () => {
+  test('are its external addresses, of whatever type it is', () => {
     expect(vipsOf({ type: 'ClusterIP', externalIPs: ['203.0.113.7'] })).toEqual(['203.0.113.7']);
     expect(vipsOf({ type: 'LoadBalancer', externalIPs: ['203.0.113.1', '203.0.113.7'] }, ingress)).toEqual([
       '203.0.113.1',
       '203.0.113.7',
     ]);
   });
-  it('are none for other types, which is said', () => {
+  test('are none for other types, which is said', () => {
     const text = stream(node(1), object('v1', 'Service', 'web', { spec: { type: 'NodePort' } }));
     const { model, notes } = load(text);
     expect(model.services).toEqual([]);
@@ -212,7 +212,7 @@ describe('endpoints of a Service', () => {
       e.terminating,
     ]);
 
-  it('follow the conditions of the slice, absent ones as the API says', () => {
+  test('follow the conditions of the slice, absent ones as the API says', () => {
     const endpoint = (i: number, conditions?: object) => ({
       addresses: [`10.244.1.${i}`],
       nodeName: 'n1',
@@ -235,7 +235,7 @@ describe('endpoints of a Service', () => {
     ]);
   });
 
-  it('come from Endpoints where there is no slice', () => {
+  test('come from Endpoints where there is no slice', () => {
     const endpoints = object('v1', 'Endpoints', 'web', {
       subsets: [
         {
@@ -251,7 +251,7 @@ describe('endpoints of a Service', () => {
     ]);
   });
 
-  it('come from the pods that it selects where there is neither', () => {
+  test('come from the pods that it selects where there is neither', () => {
     const pod = (name: string, ip: string, meta: object, ready: string, labels: object = { app: 'web' }) =>
       object(
         'v1',
@@ -278,7 +278,7 @@ describe('endpoints of a Service', () => {
     ]);
   });
 
-  it('have their node from their pod where the slice names none', () => {
+  test('have their node from their pod where the slice names none', () => {
     const lone = slice('web', [{ addresses: ['10.244.2.1'] }]);
     const pod = object('v1', 'Pod', 'a', { spec: { nodeName: 'n2' }, status: { podIP: '10.244.2.1' } });
     expect(endpointsOf(lone, pod)).toEqual([['10.244.2.1', 1, '10.244.2.1', true, true, false]]);
@@ -286,7 +286,7 @@ describe('endpoints of a Service', () => {
     expect(endpointsOf(lone)).toEqual([['10.244.2.1', -1, '10.244.2.1', true, true, false]]);
   });
 
-  it('on a node that is no more stay in the list, and nothing answers there', () => {
+  test('on a node that is no more stay in the list, and nothing answers there', () => {
     const gone = slice('web', [{ addresses: ['10.244.9.1'], nodeName: 'n9' }]);
     expect(endpointsOf(gone)).toEqual([['10.244.9.1', -1, '10.244.9.1', true, true, false]]);
     const { model } = load(stream(node(1), service('web'), gone));
@@ -303,7 +303,7 @@ describe('target ports of a Service', () => {
   };
   const endpoint = { addresses: ['10.244.1.1'], nodeName: 'n1' };
 
-  it('are the port itself, a number, or what the slice says', () => {
+  test('are the port itself, a number, or what the slice says', () => {
     expect(ports([{ port: 80 }]).ports).toEqual([[null, 6, 80, 80]]);
     expect(ports([{ port: 80, targetPort: 8080, protocol: 'SCTP' }]).ports).toEqual([[null, 132, 80, 8080]]);
     const spec = [
@@ -324,7 +324,7 @@ describe('target ports of a Service', () => {
     ]);
   });
 
-  it('are looked up in the containers of its pods where no slice says them', () => {
+  test('are looked up in the containers of its pods where no slice says them', () => {
     const pod = object(
       'v1',
       'Pod',
@@ -338,7 +338,7 @@ describe('target ports of a Service', () => {
     expect(ports([{ port: 80, targetPort: 'http' }], pod).ports).toEqual([[null, 6, 80, 8081]]);
   });
 
-  it('with a name that nothing explains lead to no endpoint, which is said', () => {
+  test('with a name that nothing explains lead to no endpoint, which is said', () => {
     const listed = slice('web', [endpoint], []);
     expect(ports([{ port: 80, targetPort: 'http' }], listed)).toEqual({
       ports: [[null, 6, 80, 80]],
@@ -352,12 +352,12 @@ describe('who announces', () => {
     metallb('IPAddressPool', name, { addresses }, { labels });
   const rackA = [{ matchLabels: { rack: 'a' } }];
 
-  it('is left to the rule of MetalLB where its objects say nothing', () => {
+  test('is left to the rule of MetalLB where its objects say nothing', () => {
     expect(announces()).toEqual(['auto', 'auto']);
     expect(announces(metallb('BGPAdvertisement', 'all', {}))).toEqual(['auto', 'auto']);
   });
 
-  it.each([
+  test.each([
     [[{ matchLabels: { rack: 'a' } }], ['auto', false]],
     [
       [{ matchLabels: { rack: 'a' } }, { matchLabels: { rack: 'b' } }],
@@ -374,12 +374,12 @@ describe('who announces', () => {
     expect(announces(metallb('BGPAdvertisement', 'a', { nodeSelectors }))).toEqual(expected);
   });
 
-  it('needs a peer that selects the node', () => {
+  test('needs a peer that selects the node', () => {
     const peer = metallb('BGPPeer', 'tor', { peerAddress: '10.0.0.254', nodeSelectors: rackA });
     expect(announces(peer, metallb('BGPAdvertisement', 'all', {}))).toEqual(['auto', false]);
   });
 
-  it('needs an advertisement of the pool that the VIP is from', () => {
+  test('needs an advertisement of the pool that the VIP is from', () => {
     const pools = [
       pool('one', ['203.0.113.1-203.0.113.20']),
       pool('two', ['198.51.100.0/24'], { tier: 'x' }),
@@ -390,7 +390,7 @@ describe('who announces', () => {
     expect(of({ ipAddressPoolSelectors: [{ matchLabels: { tier: 'x' } }] })).toEqual([false, false]);
   });
 
-  it('excludes nodes by label and nodes whose network is down', () => {
+  test('excludes nodes by label and nodes whose network is down', () => {
     const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
     const { model } = load(
       stream(
@@ -403,7 +403,7 @@ describe('who announces', () => {
     expect(model.nodes.map((n) => n.announces)).toEqual([false, false, 'auto']);
   });
 
-  it('is decided a service at a time; that nobody announces one is said', () => {
+  test('is decided a service at a time; that nobody announces one is said', () => {
     const { model, notes } = load(
       stream(
         node(1),
@@ -434,7 +434,7 @@ describe('the router of the BGPPeers', () => {
     return { ...model.router.bgp, addresses: model.router.addresses.map(formatAddress), notes: ofRouter };
   };
 
-  it('has their address, hold time, BFD and graceful restart', () => {
+  test('has their address, hold time, BFD and graceful restart', () => {
     const peer = metallb('BGPPeer', 'tor', {
       peerAddress: '10.0.0.254',
       holdTime: '3m0s',
@@ -457,7 +457,7 @@ describe('the router of the BGPPeers', () => {
     });
   });
 
-  it('keeps the defaults where they are silent, and never lets go with a hold time of zero', () => {
+  test('keeps the defaults where they are silent, and never lets go with a hold time of zero', () => {
     expect(routerOf(metallb('BGPPeer', 'tor', {}))).toEqual({
       addresses: [],
       holdTimeS: 90,
@@ -469,7 +469,7 @@ describe('the router of the BGPPeers', () => {
     expect(routerOf(metallb('BGPPeer', 'tor', { holdTime: '0s' })).holdTimeS).toBeGreaterThan(1e9);
   });
 
-  it('is one: peers with other timers are said to be', () => {
+  test('is one: peers with other timers are said to be', () => {
     const peers = [
       metallb('BGPPeer', 'a', { peerAddress: '10.0.0.254', holdTime: '9s' }),
       metallb('BGPPeer', 'b', { peerAddress: '10.0.0.253', holdTime: '30s' }),
@@ -483,7 +483,7 @@ describe('the router of the BGPPeers', () => {
 });
 
 describe('Kubernetes objects that are wrong or not modelled', () => {
-  it.each([
+  test.each([
     [
       object('v1', 'Node', 'n1', { spec: { podCIDRs: ['10.0.0.0/99'] } }),
       /: spec\.podCIDRs\[0\]: expected a prefix like .*, found "10\.0\.0\.0\/99"$/,
@@ -512,7 +512,7 @@ describe('Kubernetes objects that are wrong or not modelled', () => {
     expect(() => load(text)).toThrow(message);
   });
 
-  it.each([
+  test.each([
     [{ ipipMode: 'Always' }, 'ipip'],
     [{ vxlanMode: 'Always' }, 'vxlan'],
   ])('a Calico pool with %j is an overlay, which the scenario can overrule', (mode, overlay) => {
@@ -528,7 +528,7 @@ describe('Kubernetes objects that are wrong or not modelled', () => {
   const block = (name: string, cidr: string, spec: object = {}): string =>
     object('crd.projectcalico.org/v1', 'IPAMBlock', name, { spec: { cidr, ...spec } });
 
-  it.each([
+  test.each([
     ['10.244.0.0/16', 33, 'pool p: blockSize of an IPv4 pool is from 20 to 32, not 33'],
     ['fd00::/48', 64, 'pool p: blockSize of an IPv6 pool is from 116 to 128, not 64'],
     ['10.244.0.0/26', 24, 'pool p: blocks of /24 are larger than the pool, which is 10.244.0.0/26'],
@@ -538,7 +538,7 @@ describe('Kubernetes objects that are wrong or not modelled', () => {
     expect(() => load(stream(node(1), service('web'), pool))).toThrow(sentence);
   });
 
-  it('blocks that share addresses are refused, unless one of them is being deleted', () => {
+  test('blocks that share addresses are refused, unless one of them is being deleted', () => {
     const both = (spec: object): string =>
       stream(node(1), service('web'), block('a', '10.244.0.0/26'), block('b', '10.244.0.32/27', spec));
     expect(() => load(both({}))).toThrow(
@@ -547,7 +547,7 @@ describe('Kubernetes objects that are wrong or not modelled', () => {
     expect(() => load(both({ deleted: true }))).not.toThrow();
   });
 
-  it('a node with more pods than its blocks have addresses has borrowed some', () => {
+  test('a node with more pods than its blocks have addresses has borrowed some', () => {
     const pods = Array.from({ length: 3 }, (_, i) => ({ addresses: [`10.244.1.${i}`], nodeName: 'n1' }));
     const text = stream(
       node(1),
@@ -558,7 +558,7 @@ describe('Kubernetes objects that are wrong or not modelled', () => {
     expect(load(text).model.services[0]!.endpoints).toHaveLength(3);
   });
 
-  it('a pool that is disabled or tunnels between subnets only is none', () => {
+  test('a pool that is disabled or tunnels between subnets only is none', () => {
     for (const spec of [{ ipipMode: 'CrossSubnet' }, { ipipMode: 'Always', disabled: true }]) {
       const pool = object('projectcalico.org/v3', 'IPPool', 'p', {
         spec: { cidr: '10.244.0.0/16', ...spec },

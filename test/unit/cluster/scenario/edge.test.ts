@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress } from '../../../../src/addr/address.js';
 import { nodePortOf } from '../../../../src/cluster/edge-model.js';
 import type { ClusterModel } from '../../../../src/cluster/model.js';
@@ -54,7 +54,7 @@ function errorOf(text: string): string {
 }
 
 describe('spec.edge', () => {
-  it('becomes rows, with the defaults of a BIG-IP for what is not said', () => {
+  test('becomes rows, with the defaults of a BIG-IP for what is not said', () => {
     const { edge } = load(SCENARIO);
     expect(edge).toMatchObject({
       name: 'edge',
@@ -83,7 +83,7 @@ describe('spec.edge', () => {
     expect(edge!.virtualServers[0]!.vips.map(formatAddress)).toEqual(['203.0.113.10']);
   });
 
-  it('gives a monitor without a timeout three intervals and a second, and none where it is off', () => {
+  test('gives a monitor without a timeout three intervals and a second, and none where it is off', () => {
     const without = load(changed('{ interval: 5s, timeout: 16s, check: member }', '{ interval: 2s }'));
     expect(without.edge!.pools[0]!.monitor).toEqual({ intervalS: 2, timeoutS: 7, check: 'member' });
     expect(
@@ -91,7 +91,7 @@ describe('spec.edge', () => {
     ).toBeNull();
   });
 
-  it('has a virtual server for every service where none is stated', () => {
+  test('has a virtual server for every service where none is stated', () => {
     const text = changed(
       '    virtualServers:\n      - { name: vs, service: web, vip: 203.0.113.10, pool: web-nodes, persistence: none }\n',
       '',
@@ -102,7 +102,7 @@ describe('spec.edge', () => {
     ]);
   });
 
-  it('is nothing where it is empty', () => {
+  test('is nothing where it is empty', () => {
     const text = SCENARIO.replace(/ {2}edge:\n( {4}.*\n)+/, '  edge: {}\n').replace(
       / {4}- \{ at: 5s.*\n/,
       '',
@@ -110,14 +110,14 @@ describe('spec.edge', () => {
     expect(load(text.replace('  timeline:\n', '')).edge).toBeNull();
   });
 
-  it('numbers NodePorts from 30000 in the order of the model where a port states none', () => {
+  test('numbers NodePorts from 30000 in the order of the model where a port states none', () => {
     const { services } = load(SCENARIO);
     expect([nodePortOf(services, 0, 0), nodePortOf(services, 0, 1), nodePortOf(services, 1, 0)]).toEqual([
       30000, 31443, 30002,
     ]);
   });
 
-  it('is printed so that it loads as the same, with every action on members', () => {
+  test('is printed so that it loads as the same, with every action on members', () => {
     const events = [
       '6s poolMember web-nodes remove n1,n2',
       '7s poolMember offline n3',
@@ -136,7 +136,7 @@ describe('spec.edge', () => {
     expect(load(printScenario(direct))).toEqual({ ...direct, name: 'f', assumed: [] });
   });
 
-  it.each([
+  test.each([
     [
       'members: [n1, "n2*3", { member: n3, session: disabled }]',
       'members: []',
@@ -199,7 +199,7 @@ describe('spec.edge', () => {
     expect(errorOf(text)).toBe(`f.yaml:${expected}`);
   });
 
-  it('refuses pods as members where INVALID segments are not dropped', () => {
+  test('refuses pods as members where INVALID segments are not dropped', () => {
     const text = changed(
       'members: [n1, "n2*3", { member: n3, session: disabled }]',
       'target: pod\n        members: [p1]',

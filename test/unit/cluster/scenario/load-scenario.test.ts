@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatAddress } from '../../../../src/addr/address.js';
 import { formatPrefix } from '../../../../src/addr/prefix.js';
 import type { ClusterModel } from '../../../../src/cluster/model.js';
@@ -71,7 +71,7 @@ spec:
 `;
 
 describe('loadScenario()', () => {
-  it('reads every key of the language', () => {
+  test('reads every key of the language', () => {
     const model = modelOf(EVERY_KEY);
     expect(model.name).toBe('everything');
     expect(model.seed).toBe(7);
@@ -199,7 +199,7 @@ describe('loadScenario()', () => {
     expect(model.epochNs).toBe(1795391995741888123n);
   });
 
-  it('fills in what the real software does where the scenario is silent', () => {
+  test('fills in what the real software does where the scenario is silent', () => {
     const model = modelOf(`apiVersion: flowfate.dev/v1
 kind: Scenario
 spec:
@@ -266,7 +266,7 @@ spec:
     expect(model.timeline).toEqual([]);
   });
 
-  it('leaves the INVALID rule out with beLiberal, as kube-proxy does, unless the scenario says otherwise', () => {
+  test('leaves the INVALID rule out with beLiberal, as kube-proxy does, unless the scenario says otherwise', () => {
     const liberal = (more: string) =>
       modelOf(changed('proxy: iptables', `conntrack: { beLiberal: true }${more}`)).dataplane.dropInvalid;
     expect(liberal('')).toBe(false);
@@ -274,7 +274,7 @@ spec:
     expect(modelOf(changed('proxy: iptables', 'dropInvalid: false')).dataplane.dropInvalid).toBe(false);
   });
 
-  it("draws the router's hash seed from the scenario's seed where none is stated", () => {
+  test("draws the router's hash seed from the scenario's seed where none is stated", () => {
     const drawn = (seed: number) =>
       modelOf(changed(', seed: 1', '', changed('spec:', `spec:\n  seed: ${seed}`))).router.ecmp.seed;
     expect(drawn(1)).toBe(drawn(1));
@@ -285,21 +285,21 @@ spec:
     expect(option.router.ecmp.seed).toBe(drawn(2));
   });
 
-  it('takes the next prime for a Maglev table and says so', () => {
+  test('takes the next prime for a Maglev table and says so', () => {
     const { model, notes } = load(changed('seed: 1', 'select: maglev, buckets: 64'));
     expect(model.router.ecmp.buckets).toBe(67);
     expect(notes).toEqual(['A Maglev table has a prime number of buckets: 64 became 67.']);
     expect(modelOf(changed('seed: 1', 'select: maglev, buckets: 65537')).router.ecmp.buckets).toBe(65537);
   });
 
-  it('switches BFD and graceful restart off, on and to a time', () => {
+  test('switches BFD and graceful restart off, on and to a time', () => {
     const bgp = (text: string) => modelOf(changed('seed: 1 }', `seed: 1 }\n    bgp: { ${text} }`)).router.bgp;
     expect(bgp('bfd: off, gracefulRestart: false')).toMatchObject({ bfdS: null, gracefulRestartS: null });
     expect(bgp('bfd: on, gracefulRestart: true')).toMatchObject({ bfdS: 0.9, gracefulRestartS: 120 });
     expect(bgp('bfd: 300ms, gracefulRestart: 60')).toMatchObject({ bfdS: 0.3, gracefulRestartS: 60 });
   });
 
-  it('keeps the nanoseconds of the epoch that a number would lose', () => {
+  test('keeps the nanoseconds of the epoch that a number would lose', () => {
     const epoch = (text: string) => modelOf(changed('  timeline:', `  epoch: ${text}\n  timeline:`)).epochNs;
     expect(epoch('1795391995.741888')).toBe(1795391995741888000n);
     expect(epoch('"1795391995.123456789"')).toBe(1795391995123456789n);
@@ -308,7 +308,7 @@ spec:
     expect(epoch('&t 1795391995.123456789')).toBe(1795391995123456789n);
   });
 
-  it('reads JSON, anchors and merge keys', () => {
+  test('reads JSON, anchors and merge keys', () => {
     const { name, ...rest } = modelOf(SCENARIO);
     const asJson = JSON.stringify({
       apiVersion: 'flowfate.dev/v1',
@@ -341,12 +341,12 @@ spec:
     expect(modelOf(both).nodes.map((node) => node.rack)).toEqual(['r9', 'r9']);
   });
 
-  it('is called after its file where it has no name', () => {
+  test('is called after its file where it has no name', () => {
     const text = changed('metadata: { name: small }\n', '');
     expect(loadScenario([{ name: 'runs/withdraw-one.yaml', text }]).model.name).toBe('withdraw-one');
   });
 
-  it('lays a later scenario over an earlier one, by name and key by key', () => {
+  test('lays a later scenario over an earlier one, by name and key by key', () => {
     const more = `apiVersion: flowfate.dev/v1
 kind: Scenario
 metadata: { name: later }
@@ -381,7 +381,7 @@ spec:
     expect(notes).toEqual(['The timeline is not in the order of time (1 s stands late); it was sorted.']);
   });
 
-  it('says what is legal and probably not meant', () => {
+  test('says what is legal and probably not meant', () => {
     expect(load(changed('vip: 203.0.113.10\n', 'vip: ["2001:db8::1", 10.0.0.2]\n')).notes).toEqual([
       'VIP 10.0.0.2 of service web is an address of node n2, too.',
       'The route to 203.0.113.10/32 covers no VIP, so it carries no flow of a service.',
@@ -390,7 +390,7 @@ spec:
     ]);
   });
 
-  it('lets one pod serve two services, and pods on the host network share the address of their node', () => {
+  test('lets one pod serve two services, and pods on the host network share the address of their node', () => {
     const two = changed(
       '  timeline:',
       `    - { name: api, vip: 203.0.113.11, ports: [{ port: 80 }], endpoints: [{ pod: p1, node: n1, address: 10.244.1.10 }, { pod: h1, node: n2, address: 10.0.0.2 }, { pod: h2, node: n2, address: 10.0.0.2 }] }
@@ -409,7 +409,7 @@ spec:
 
   const shipped = join(import.meta.dirname, '..', '..', '..', '..', 'captures');
   const scenarios = readdirSync(shipped).filter((file) => file.endsWith('.yaml'));
-  it.each(scenarios)('loads the shipped scenario %s without a note', (file) => {
+  test.each(scenarios)('loads the shipped scenario %s without a note', (file) => {
     const { model, notes } = loadScenario([{ name: file, text: readFileSync(join(shipped, file), 'utf8') }]);
     expect(notes).toEqual([]);
     expect(model.nodes.map((node) => node.name)).toEqual(['n1', 'n2', 'n3', 'n4']);
@@ -417,7 +417,7 @@ spec:
     expect(model.timeline.length).toBeGreaterThan(0);
   });
 
-  it.runIf(hasShared)(
+  test.runIf(hasShared)(
     'loads the example of the contract (needs the contract, which is not part of the project)',
     () => {
       const page = readFileSync(sharedPath('contract', 'README.md'), 'utf8');
@@ -435,7 +435,7 @@ spec:
 });
 
 describe('scenarioJsonSchema()', () => {
-  it('describes what may be written, not what it is read into', () => {
+  test('describes what may be written, not what it is read into', () => {
     const schema = scenarioJsonSchema() as {
       properties: Record<string, { properties: Record<string, object> }>;
     };

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loadScenario } from '../../../../src/cluster/scenario/load-scenario.js';
 import { ScenarioError } from '../../../../src/cluster/yaml/problems.js';
 import { FlowfateError } from '../../../../src/errors.js';
@@ -17,7 +17,7 @@ function errorOf(text: string): FlowfateError {
 const DURATION = 'expected a duration like 250ms, 5s, 2m, 1h30m, or a number of seconds';
 
 describe('a wrong scenario', () => {
-  it.each([
+  test.each([
     // unknown keys
     ['hash: linux-l4', 'hsh: linux-l4', '6:13: unknown key "hsh" in spec.router.ecmp; did you mean "hash"?'],
     [
@@ -351,7 +351,7 @@ describe('a wrong scenario', () => {
     expect(error.position).toEqual({ file: 'f.yaml', line: Number(line), column: Number(column) });
   });
 
-  it.each([
+  test.each([
     ['', 'f.yaml: is empty; a scenario begins with "apiVersion: flowfate.dev/v1" and "kind: Scenario"'],
     [
       '# nothing\n',
@@ -374,14 +374,14 @@ describe('a wrong scenario', () => {
     expect(errorOf(text).message).toBe(message);
   });
 
-  it('is refused when it is larger than 64 MiB', () => {
+  test('is refused when it is larger than 64 MiB', () => {
     const text = `# ${'x'.repeat(64 * 1024 * 1024)}`;
     expect(errorOf(text).message).toMatch(
       /^f\.yaml: is larger than 64 MiB; give only the objects that matter/,
     );
   });
 
-  it('is refused when its aliases multiply', () => {
+  test('is refused when its aliases multiply', () => {
     const levels = 'abcdefgh'.split('');
     const lines = levels.map((name, i) => {
       const item = i === 0 ? 'x' : `*${levels[i - 1]}`;
@@ -392,7 +392,7 @@ describe('a wrong scenario', () => {
     );
   });
 
-  it('shows up to ten faults in the order of the file, and counts the rest', () => {
+  test('shows up to ten faults in the order of the file, and counts the rest', () => {
     const nodes = Array.from({ length: 14 }, (_, i) => `    - { name: x${i}, address: 10.0.1.${i}, rak: r }`);
     const error = errorOf(changed('  services:', `${nodes.join('\n')}\n  services:`));
     expect(error).toBeInstanceOf(ScenarioError);
@@ -406,7 +406,7 @@ describe('a wrong scenario', () => {
     );
   });
 
-  it('names the file that is wrong where there are several', () => {
+  test('names the file that is wrong where there are several', () => {
     const wrong = 'apiVersion: flowfate.dev/v1\nkind: Scenario\nspec:\n  sed: 3\n';
     const load = () =>
       loadScenario([
@@ -416,7 +416,7 @@ describe('a wrong scenario', () => {
     expect(load).toThrow('b.yaml:25:3: unknown key "sed" in spec; did you mean "seed"?');
   });
 
-  it('is refused at the item of a list that is no object', () => {
+  test('is refused at the item of a list that is no object', () => {
     const text = `apiVersion: v1\nkind: List\nitems:\n  - 5\n`;
     expect(errorOf(text).message).toBe('f.yaml:4:5: expected an object with apiVersion and kind, found 5');
   });
@@ -430,14 +430,14 @@ describe('a block smaller than its pods', () => {
   const pods = (text: string, ...list: string[]): string => changed(POD, list.join('\n        '), text);
   const three = [pod('p1', '10.244.1.8'), pod('p2', '10.244.1.9'), pod('p3', '10.244.1.10')];
 
-  it('is refused where the block stands', () => {
+  test('is refused where the block stands', () => {
     const text = pods(blocks('10.244.1.8/31', '10.244.2.0/24'), ...three);
     expect(errorOf(text).message).toContain(
       '11:47: node n1 has 3 pods, but 10.244.1.8/31 only 2 addresses; give the node a larger block, or another one',
     );
   });
 
-  it('counts the address of the tunnel, where there is one', () => {
+  test('counts the address of the tunnel, where there is one', () => {
     const pair = pods(
       blocks('10.244.1.8/31', '10.244.2.0/24'),
       pod('p1', '10.244.1.9'),
@@ -450,14 +450,14 @@ describe('a block smaller than its pods', () => {
     );
   });
 
-  it('counts every block of the family, and no address that another node has lent', () => {
+  test('counts every block of the family, and no address that another node has lent', () => {
     const enough = pods(blocks('[10.244.1.8/31, 10.244.1.10/32]', '10.244.2.0/24'), ...three);
     expect(() => loadScenario([{ name: 'f.yaml', text: enough }])).not.toThrow();
     const lent = pods(blocks('10.244.1.8/31', '10.244.1.10/32'), ...three);
     expect(() => loadScenario([{ name: 'f.yaml', text: lent }])).not.toThrow();
   });
 
-  it('is refused when a scale would fill all of them', () => {
+  test('is refused when a scale would fill all of them', () => {
     const grown = (replicas: number): string =>
       changed('withdraw: n2', `scale: { replicas: ${replicas} }`, blocks('10.244.1.8/30', '10.244.2.8/30'));
     // each node's tunnel and bridge have one

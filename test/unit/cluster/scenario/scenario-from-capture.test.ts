@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Address, formatAddress, ipv4, parseAddress } from '../../../../src/addr/address.js';
 import { prefixContains } from '../../../../src/addr/prefix.js';
 import { loadScenario } from '../../../../src/cluster/scenario/load-scenario.js';
@@ -17,7 +17,7 @@ const server = (address: string, flows: number, ...ports: [number, number][]): S
 });
 
 describe('scenarioFromCapture()', () => {
-  it('makes the busiest servers VIPs of three nodes and withdraws one half-way', () => {
+  test('makes the busiest servers VIPs of three nodes and withdraws one half-way', () => {
     const { model, notes } = scenarioFromCapture({
       servers: [
         server('198.51.100.7', 10, [6, 443]),
@@ -62,7 +62,7 @@ describe('scenarioFromCapture()', () => {
     ]);
   });
 
-  it('leaves the timeline to a caller with events of its own', () => {
+  test('leaves the timeline to a caller with events of its own', () => {
     const seen = { servers: [server('203.0.113.10', 1, [6, 80])], durationS: 5 };
     const { model, notes } = scenarioFromCapture(seen, { event: 'none' });
     expect(model.timeline).toEqual([]);
@@ -70,12 +70,12 @@ describe('scenarioFromCapture()', () => {
     expect(notes[0]).toContain('the busiest server address becomes a VIP, 203.0.113.10 (1 flow)');
   });
 
-  it('takes at most eight VIPs', () => {
+  test('takes at most eight VIPs', () => {
     const servers = Array.from({ length: 20 }, (_, i) => server(`203.0.113.${i}`, 100 - i, [6, 80]));
     expect(scenarioFromCapture({ servers, durationS: 1 }).model.services).toHaveLength(8);
   });
 
-  it('keeps its own addresses clear of those in the capture', () => {
+  test('keeps its own addresses clear of those in the capture', () => {
     const address = fc.oneof(
       fc.integer({ min: 0x0a000000, max: 0x0affffff }).map(ipv4),
       fc.nat(0xffff).map((w): Address => parseAddress(`fd00:${w.toString(16)}::1`)!),
@@ -98,7 +98,7 @@ describe('scenarioFromCapture()', () => {
     );
   });
 
-  it('is a scenario that loads as it is printed', () => {
+  test('is a scenario that loads as it is printed', () => {
     const servers = [server('203.0.113.10', 9, [6, 80]), server('2001:db8::1', 9, [132, 9], [17, 53])];
     const { model } = scenarioFromCapture({ servers, durationS: 10 });
     const loaded = loadScenario([{ name: 'printed', text: printScenario(model) }]);
@@ -107,7 +107,7 @@ describe('scenarioFromCapture()', () => {
     expect(loaded.model.assumed).toEqual([]);
   });
 
-  it('needs a flow to a port', () => {
+  test('needs a flow to a port', () => {
     const make = () => scenarioFromCapture({ servers: [server('203.0.113.1', 4, [1, 0])], durationS: 3 });
     expect(make).toThrow(FlowfateError);
     expect(make).toThrow(

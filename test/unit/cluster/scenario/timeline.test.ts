@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatPrefix } from '../../../../src/addr/prefix.js';
 import { parseEventText } from '../../../../src/cluster/scenario/event-text.js';
 import { loadScenario } from '../../../../src/cluster/scenario/load-scenario.js';
@@ -105,12 +105,12 @@ const VERBS: [entry: string, words: string, events: object[]][] = [
 ];
 
 describe('the timeline', () => {
-  it.each(VERBS)('reads %s and "%s" as the same', (entry, words, events) => {
+  test.each(VERBS)('reads %s and "%s" as the same', (entry, words, events) => {
     expect(eventsOf(entry)).toEqual(events);
     expect(eventsOfWords(words)).toEqual(events);
   });
 
-  it('reads the bare effect on the FIB with order and weights', () => {
+  test('reads the bare effect on the FIB with order and weights', () => {
     const [fromFile] = eventsOf(
       '{ at: 5s, route: { prefix: 203.0.113.10/32, nextHops: ["n2*2", 10.0.0.1] } }',
     );
@@ -125,7 +125,7 @@ describe('the timeline', () => {
     expect(eventsOfWords('5s route 203.0.113.10 none')).toMatchObject([{ kind: 'route', nextHops: [] }]);
   });
 
-  it('merges changed settings of the router over those in force', () => {
+  test('merges changed settings of the router over those in force', () => {
     const events = eventsOf(
       '{ at: 9s, ecmp: { seed: 0x10 } }',
       '{ at: 5s, ecmp: { select: resilient, idleTimer: 3s } }',
@@ -145,7 +145,7 @@ describe('the timeline', () => {
     });
   });
 
-  it('is sorted by time, and stays in the order of writing where times are equal', () => {
+  test('is sorted by time, and stays in the order of writing where times are equal', () => {
     const text = `${BARE}  timeline:\n    - { at: 6s, announce: n2 }\n    - { at: 5s, withdraw: n2 }\n    - { at: 5s, withdraw: n1 }\n`;
     const { model, notes } = loadScenario([{ name: 'f.yaml', text }], {
       events: ['5s uncordon n1', '1s nodeUp n1'],
@@ -160,7 +160,7 @@ describe('the timeline', () => {
     expect(notes).toEqual(['The timeline is not in the order of time (5 s stands late); it was sorted.']);
   });
 
-  it('needs the service of a scale where there are two', () => {
+  test('needs the service of a scale where there are two', () => {
     const two = `${changed('  timeline:', '    - { name: api, vip: 203.0.113.11, ports: [{ port: 80 }] }\n  timeline:')}    - { at: 6s, scale: { replicas: 2 } }\n`;
     expect(() => loadScenario([{ name: 'f.yaml', text: two }])).toThrow(
       'f.yaml:22:24: scale needs a service where there is more than one',
@@ -169,7 +169,7 @@ describe('the timeline', () => {
 });
 
 describe('parseEventText()', () => {
-  it.each([
+  test.each([
     ['', 'it needs a time and a verb, as in "5s withdraw n2"'],
     ['5s', 'it needs a time and a verb, as in "5s withdraw n2"'],
     ['5s withdrw n2', 'there is no verb "withdrw"; did you mean withdraw?'],
@@ -211,7 +211,7 @@ describe('parseEventText()', () => {
     expect((error as FlowfateError).message).toBe(`--event "${text}": ${reason}`);
   });
 
-  it('is where an unknown name of an event is looked for', () => {
+  test('is where an unknown name of an event is looked for', () => {
     const load = (event: string) => loadScenario([{ name: 'f.yaml', text: SCENARIO }], { events: [event] });
     expect(() => load('5s withdraw n9')).toThrow(
       '--event "5s withdraw n9": there is no node "n9"; did you mean "n1"? (known: n1, n2)',
@@ -225,7 +225,7 @@ describe('parseEventText()', () => {
 describe('withEvents()', () => {
   const { model } = loadScenario([{ name: 'f.yaml', text: SCENARIO }]);
 
-  it('puts events into the timeline of a model, after those of the same time', () => {
+  test('puts events into the timeline of a model, after those of the same time', () => {
     const after = withEvents(model, ['9s announce n2', '5s nodeDown n1', '1s drain n1']);
     expect(after.timeline.map(({ at, kind }) => `${at} ${kind}`)).toEqual([
       '1 drain',
@@ -236,13 +236,13 @@ describe('withEvents()', () => {
     expect(model.timeline).toHaveLength(1);
   });
 
-  it('gives the same as the loader', () => {
+  test('gives the same as the loader', () => {
     const events = ['3s ecmp select=modulo', '4s ecmp seed=5', '5s nodeDown n1'];
     const loaded = loadScenario([{ name: 'f.yaml', text: SCENARIO }], { events }).model;
     expect({ ...withEvents(model, events), assumed: loaded.assumed }).toEqual(loaded);
   });
 
-  it('refuses names that the model has not', () => {
+  test('refuses names that the model has not', () => {
     expect(() => withEvents(model, ['5s endpointGone p9'])).toThrow(
       '--event "5s endpointGone p9": there is no pod "p9"; did you mean "p1"? (known: p1)',
     );

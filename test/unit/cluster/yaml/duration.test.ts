@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatDuration, parseDuration } from '../../../../src/cluster/yaml/duration.js';
 
 describe('parseDuration()', () => {
-  it.each([
+  test.each([
     ['250ms', 0.25],
     ['5s', 5],
     ['2m', 120],
@@ -26,11 +26,11 @@ describe('parseDuration()', () => {
     expect(parseDuration(text)).toBe(seconds);
   });
 
-  it('leaves the judgement of a sign to the caller', () => {
+  test('leaves the judgement of a sign to the caller', () => {
     expect(parseDuration('-5s')).toBe(-5);
   });
 
-  it.each([
+  test.each([
     '',
     '-',
     's',
@@ -49,7 +49,7 @@ describe('parseDuration()', () => {
     expect(parseDuration(text)).toBeNull();
   });
 
-  it('agrees with the sum of its parts', () => {
+  test('agrees with the sum of its parts', () => {
     const part = fc.nat(10_000);
     fc.assert(
       fc.property(part, part, part, (h, m, s) => {
@@ -60,7 +60,7 @@ describe('parseDuration()', () => {
 });
 
 describe('formatDuration()', () => {
-  it('writes what reads back as exactly the same number', () => {
+  test('writes what reads back as exactly the same number', () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 1e300, noNaN: true }), (seconds) => {
         expect(parseDuration(formatDuration(seconds))).toBe(seconds);
