@@ -86,6 +86,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./mrt-command.js'),
   },
   {
+    name: 'schema',
+    summary: 'the JSON Schema of scenarios, of router and speaker configurations, and of the JSON reports',
+    load: () => import('./schema-command.js'),
+  },
+  {
     name: 'bench',
     summary: 'the benchmarks, with median, spread and rate',
     load: () => import('./bench-command.js'),

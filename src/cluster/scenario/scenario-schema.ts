@@ -15,6 +15,7 @@ import {
   OVERLAY_NAMES,
   PROXY_NAMES,
 } from '../limits.js';
+import { type JsonSchema, jsonSchemaOf } from '../yaml/json-schema.js';
 import { edgeSchema } from './edge-schema.js';
 import {
   addresses,
@@ -208,7 +209,11 @@ export const scenarioSchema = mapping({
 export type RawScenario = z.output<typeof scenarioSchema>;
 export type RawSpec = NonNullable<RawScenario['spec']>;
 
-/** JSON Schema (2020-12) of a Scenario document, for editors. */
-export function scenarioJsonSchema(): Record<string, unknown> {
-  return z.toJSONSchema(scenarioSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>;
+/** JSON Schema (draft 2020-12) of a Scenario document, for editors. */
+export function scenarioJsonSchema(): JsonSchema {
+  return jsonSchemaOf(
+    scenarioSchema,
+    'flowfate Scenario',
+    'A cluster, the router before it, and what happens to them. Keys that Kubernetes objects beside it say may be left out.',
+  );
 }

@@ -14,6 +14,7 @@ import {
   wholeNumber,
 } from '../../cluster/scenario/field-schemas.js';
 import { ecmpSchema } from '../../cluster/scenario/timeline-schema.js';
+import { type JsonSchema, jsonSchemaOf } from '../../cluster/yaml/json-schema.js';
 import { parseListen } from './listen-address.js';
 import { asn, refuseValue, SESSION_FIELDS } from './peer-config.js';
 
@@ -54,3 +55,8 @@ export const routerSchema = mapping({
   }),
 });
 export type RawRouter = z.output<typeof routerSchema>;
+
+/** JSON Schema (draft 2020-12) of a Router document, for editors. */
+export function routerJsonSchema(): JsonSchema {
+  return jsonSchemaOf(routerSchema, 'flowfate Router', 'The configuration of flowfate router.');
+}

@@ -34,6 +34,7 @@ import {
   truth,
   wholeNumber,
 } from '../../cluster/scenario/field-schemas.js';
+import { type JsonSchema, jsonSchemaOf } from '../../cluster/yaml/json-schema.js';
 import { Problems } from '../../cluster/yaml/problems.js';
 import { readWith } from '../../cluster/yaml/schema-issues.js';
 import { readYaml, type ScenarioInput, type SourceDocument } from '../../cluster/yaml/yaml-source.js';
@@ -100,6 +101,12 @@ const speakerSchema = mapping({
   }),
 });
 type RawSpec = z.output<typeof speakerSchema>['spec'];
+
+/** JSON Schema (draft 2020-12) of a Speaker document, for editors. */
+export function speakerJsonSchema(): JsonSchema {
+  return jsonSchemaOf(speakerSchema, 'flowfate Speaker', 'The configuration of flowfate speaker.');
+}
+
 type RawPeer = z.output<typeof peer>;
 
 export interface Vip {

@@ -1,0 +1,57 @@
+/** Parts that the JSON reports of replay and of explain share, as zod schemas. */
+import { z } from 'zod';
+
+/** A whole number from 0. */
+export const count = z.int().min(0);
+/** Seconds since t = 0; before it is negative. */
+export const seconds = z.number().describe('seconds since t = 0');
+export const share = z.number().min(0).max(1).nullable();
+export const sentences = z.array(z.string());
+
+export function oneOfKeys<K extends string>(table: Readonly<Record<K, unknown>>) {
+  return z.enum(Object.keys(table) as [K, ...K[]]);
+}
+
+/** A mapping in which every value has the sentence that `table` says of its key. */
+export function countsBy(table: Readonly<Record<string, string>>) {
+  const entries = Object.entries(table).map(([key, means]) => [key, count.describe(means).optional()]);
+  return z.strictObject(Object.fromEntries(entries) as Record<string, z.ZodOptional<typeof count>>);
+}
+
+export const captureSchema = z.strictObject({
+  file: z.string(),
+  format: z.string(),
+  linkTypes: z.array(z.string()),
+  packets: count,
+  bytes: count,
+  startTime: z.number().describe('seconds since 1970 of the first packet'),
+  t0: z.number().describe('seconds since 1970 of t = 0, from which every time of the report counts'),
+  duration: z.number().min(0).describe('seconds'),
+  level: z
+    .enum(['outer', 'inner'])
+    .describe('the IP header that keyed the packets: the outermost, or the innermost of tunnels and mirrors'),
+  truncated: z.boolean().describe('the capture ends within a record'),
+  decodeFaults: z.record(z.string(), count),
+});
+
+const bothWays = z.strictObject({ out: count, in: count }).describe('from the client, and to it');
+const port = z.int().min(0).max(65535);
+
+/** What a connection is; the client’s side comes first. */
+export const FLOW_FIELDS = {
+  id: count.describe('row of the report, from 0'),
+  connection: count.describe('which connection of its five-tuple it is, from 0'),
+  proto: z
+    .union([z.string(), z.int().min(0).max(255)])
+    .describe('tcp, udp, sctp, dccp, udplite, or the number'),
+  src: z.string(),
+  srcPort: port,
+  dst: z.string(),
+  dstPort: port,
+  family: z.literal([4, 6]),
+  start: seconds,
+  end: seconds,
+  packets: bothWays,
+  bytes: bothWays,
+  sawSyn: z.boolean().describe('the capture holds the SYN of its client'),
+};
