@@ -14,6 +14,10 @@ export function jsonSchemaOf(schema: z.ZodType, title: string, description: stri
     // what only a transformation checks, such as the text of an address, is not expressible
     unrepresentable: 'any',
     override: ({ zodSchema, jsonSchema }) => {
+      const { def } = zodSchema._zod;
+      // zod leaves out a default behind a transformation; ours are seconds, which may be written as such
+      const initial = def.type === 'default' ? (def as z.core.$ZodDefaultDef).defaultValue : undefined;
+      if (typeof initial === 'number') jsonSchema.default ??= initial;
       const words = refusalOf(zodSchema);
       if (jsonSchema.description === undefined && words !== null) jsonSchema.description = words;
     },
