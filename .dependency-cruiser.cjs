@@ -23,6 +23,7 @@ const MAY_IMPORT = {
   engine: [...GROUND, 'cluster', 'state', 'timeline'],
   verdict: [...GROUND, 'cluster', 'state', 'timeline', 'engine'],
   oracle: [...GROUND, 'cluster', 'state', 'timeline', 'engine'],
+  dataplane: [...GROUND, 'cluster', 'state', 'timeline', 'engine', 'oracle'],
   'what-if': [...GROUND, 'cluster', 'state', 'timeline', 'engine', 'verdict'],
   stories: [...GROUND, 'cluster', 'state', 'timeline', 'engine', 'verdict', 'what-if'],
   report: [

@@ -21,6 +21,12 @@ run('node_modules/assemblyscript/bin/asc.js', [
   ...['--enable', 'threads'],
 ]);
 run('node_modules/assemblyscript/bin/asc.js', [
+  'src/dataplane/kernel/forward-kernel.as.ts',
+  ...['--outFile', 'dist/forward-kernel.wasm', '--optimizeLevel', '3', '--runtime', 'stub', '--noAssert'],
+  ...['--importMemory', '--sharedMemory', '--initialMemory', '128', '--maximumMemory', '65536'],
+  ...['--enable', 'threads'],
+]);
+run('node_modules/assemblyscript/bin/asc.js', [
   'src/recover-seed/recover-seed.as.ts',
   ...['--outFile', 'dist/seed-kernel.wasm', '--optimizeLevel', '3', '--runtime', 'stub', '--noAssert'],
 ]);

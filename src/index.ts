@@ -21,6 +21,16 @@ export {
 export { printScenario } from './cluster/scenario/print-scenario.js';
 export { scenarioFromCapture } from './cluster/scenario/scenario-from-capture.js';
 export { withEvents } from './cluster/scenario/with-events.js';
+export { DataPlane, type PlaneCounters } from './dataplane/data-plane.js';
+export { type ForwardOutput, forwardCapture } from './dataplane/forward-capture.js';
+export {
+  CLASS_NAMES,
+  type ClassName,
+  classOf,
+  hopOf,
+  noteOf,
+  PacketClass,
+} from './dataplane/verdict-codes.js';
 export { type ErrorCode, type ErrorPosition, FlowfateError } from './errors.js';
 export { type ExplainOptions, Explanation } from './explain/explain.js';
 export { type Diagnosis, FINDINGS, type FindingName } from './explain/finding.js';

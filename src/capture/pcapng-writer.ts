@@ -30,6 +30,11 @@ const MAJOR = 1;
 const MINOR = 0;
 const INTERFACE_DESCRIPTION = 1;
 const ENHANCED_PACKET = 6;
+const NAME_RESOLUTION = 4;
+/** record types of a Name Resolution Block; its records look like options */
+const NAME_IPV4 = 1;
+const NAME_IPV6 = 2;
+const BLOCK_HEADER_BYTES = 8;
 const RESOLUTION_NANOSECONDS = 9;
 
 const SECTION_BYTES = 24;
@@ -92,6 +97,24 @@ export class PcapngWriter {
     view.setUint32(at + 12, snapLen, true);
     this.endBlock(list, totalLength);
     return this.interfaces++;
+  }
+
+  /** Says what addresses (4 or 16 octets each) are called: a Name Resolution Block. */
+  addNames(names: readonly { readonly octets: Uint8Array; readonly name: string }[]): void {
+    const records = names.map(({ octets, name }) => {
+      const text = utf8.encode(`${name}\0`);
+      const value = new Uint8Array(octets.length + text.length);
+      value.set(octets);
+      value.set(text, octets.length);
+      return { code: octets.length === 4 ? NAME_IPV4 : NAME_IPV6, value };
+    });
+    if (records.length === 0) return;
+    const totalLength = BLOCK_HEADER_BYTES + lengthOfOptions(records) + TRAILER_BYTES;
+    const { view } = this.#out;
+    const at = this.#out.reserve(BLOCK_HEADER_BYTES);
+    view.setUint32(at, NAME_RESOLUTION, true);
+    view.setUint32(at + 4, totalLength, true);
+    this.#endBlock(records, totalLength);
   }
 
   /** Adds the frame `bytes[at…at + capLen]`, captured on an interface that was added before. */

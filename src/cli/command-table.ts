@@ -51,6 +51,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./flows-command.js'),
   },
   {
+    name: 'forward',
+    summary: 'every packet of a capture through router, conntrack and NAT as bytes, into a capture again',
+    load: () => import('./forward-command.js'),
+  },
+  {
     name: 'hash',
     summary: 'hash, bucket and next hop of five-tuples, or of every packet of a capture',
     load: () => import('./hash-command.js'),

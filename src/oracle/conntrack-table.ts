@@ -32,7 +32,16 @@ export interface ConntrackLimits {
   readonly timeouts: TimeoutTable & { readonly icmp: number; readonly generic: number };
 }
 
+/** Somebody who steps entries elsewhere (dataplane/) and brings what became of them when the table looks. */
+export interface EntryKeeper {
+  /** writes an entry's state, marks and time with {@link ConntrackTable.restore} where they are newer */
+  settle(entry: number): void;
+  /** the entry is no more */
+  removed(entry: number): void;
+}
+
 export class ConntrackTable {
+  keeper: EntryKeeper | null = null;
   /** living entries */
   size = 0;
   private capacity = 1024;
@@ -101,6 +110,7 @@ export class ConntrackTable {
   }
 
   remove(entry: number): void {
+    this.keeper?.removed(entry);
     this.living[entry] = 0;
     this.unlink(entry * 2);
     this.unlink(entry * 2 + 1);
@@ -151,6 +161,7 @@ export class ConntrackTable {
   }
 
   isAssured(entry: number): boolean {
+    this.keeper?.settle(entry);
     return (this.marks[entry]! & CT_ASSURED) !== 0;
   }
 
@@ -232,7 +243,23 @@ export class ConntrackTable {
     }
   }
 
+  /** What became of an entry elsewhere. */
+  restore(entry: number, state: number, marks: number, lastS: number): void {
+    this.state[entry] = state;
+    this.marks[entry] = marks;
+    this.lastS[entry] = lastS;
+  }
+
+  marksOf(entry: number): number {
+    return this.marks[entry]!;
+  }
+
+  lastAtS(entry: number): number {
+    return this.lastS[entry]!;
+  }
+
   expiresS(entry: number): number {
+    this.keeper?.settle(entry);
     return this.lastS[entry]! + this.timeoutS(entry);
   }
 

@@ -177,6 +177,10 @@ export class NodeHop {
     return pod;
   }
 
+  hasEnded(entry: number): boolean {
+    return this.ended[entry] === true;
+  }
+
   /** An answer without TCP's segments (UDP) passed through the entry. */
   answered(entry: number, nowS: number): void {
     this.table.stepOther(entry * 2 + 1, nowS);
@@ -189,7 +193,7 @@ export class NodeHop {
   }
 
   /** A node that has booted since begins with an empty table. */
-  private catchUp(): void {
+  catchUp(): void {
     const boot = this.cluster.nodeBoot[this.node]!;
     if (this.boot === boot) return;
     this.boot = boot;
@@ -216,7 +220,8 @@ export class NodeHop {
     packet.writeTuple(this.tuple);
   }
 
-  private connectionEnds(entry: number): void {
+  /** The client of an entry has said FIN or RST. */
+  connectionEnds(entry: number): void {
     if (this.ended[entry]) return;
     this.ended[entry] = true;
     this.cluster.rules[this.node]!.scheduler.ended(this.podOf[entry]!);

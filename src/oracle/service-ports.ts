@@ -2,7 +2,7 @@
 import { type Address, formatAddress } from '../addr/address.js';
 import { type EdgeModel, nodePortOf } from '../cluster/edge-model.js';
 import type { ClusterModel } from '../cluster/model.js';
-import { TUPLE_DST, TUPLE_SRC, type Tuple } from '../conntrack/tuple.js';
+import { TUPLE_DST, TUPLE_SRC, TUPLE_WORDS, type Tuple } from '../conntrack/tuple.js';
 import { DoorKind, fixedNode, ServiceDoors } from '../state/service-doors.js';
 
 export interface ServicePort {
@@ -24,6 +24,9 @@ export interface ServiceRow extends Omit<ServicePort, 'kind'> {
 
 export class ServicePorts {
   readonly doors: ServiceDoors;
+  /** words of the tuple that was asked last (none has family 0) */
+  private readonly lastWords = new Uint32Array(TUPLE_WORDS);
+  private lastFound: ServicePort | null = null;
 
   /** `behindEdge`: see {@link edgeTargets}. */
   constructor(
@@ -33,8 +36,19 @@ export class ServicePorts {
     this.doors = new ServiceDoors(services, nodes);
   }
 
-  /** The service that the destination of `tuple` belongs to, or null. */
+  /** The service that the destination of `tuple` belongs to, or null. A packet asks several times: the last answer is kept. */
   find(tuple: Tuple): ServicePort | null {
+    const { words } = tuple;
+    const last = this.lastWords;
+    let same = true;
+    for (let i = TUPLE_DST; i < words.length && same; i++) same = words[i] === last[i];
+    if (same) return this.lastFound;
+    last.set(words);
+    this.lastFound = this.lookUp(tuple);
+    return this.lastFound;
+  }
+
+  private lookUp(tuple: Tuple): ServicePort | null {
     const { words, proto, dstPort, family } = tuple;
     for (const row of this.behindEdge) {
       const { vip } = row;
