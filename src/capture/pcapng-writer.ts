@@ -110,11 +110,11 @@ export class PcapngWriter {
     });
     if (records.length === 0) return;
     const totalLength = BLOCK_HEADER_BYTES + lengthOfOptions(records) + TRAILER_BYTES;
-    const { view } = this.#out;
-    const at = this.#out.reserve(BLOCK_HEADER_BYTES);
+    const { view } = this.out;
+    const at = this.out.reserve(BLOCK_HEADER_BYTES);
     view.setUint32(at, NAME_RESOLUTION, true);
     view.setUint32(at + 4, totalLength, true);
-    this.#endBlock(records, totalLength);
+    this.endBlock(records, totalLength);
   }
 
   /** Adds the frame `bytes[at…at + capLen]`, captured on an interface that was added before. */
