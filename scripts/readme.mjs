@@ -131,9 +131,9 @@ function story(name) {
     'broken',
     'reset',
     'refused',
-    'hang',
-    'closed',
-    'elsewhere',
+    'timeout',
+    'endpoint-closed',
+    'misdelivered',
     'application sees the client',
   ];
   const rows = told.runs.map((run) => {

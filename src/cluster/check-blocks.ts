@@ -2,7 +2,7 @@
  * Whether a node's podCIDRs have an address for each of its pods.
  *
  * A pod whose address lies in a block of another node has borrowed it and takes none of its own node's. A node whose
- * pods hang on no bridge has its blocks from Calico, which borrows from any block and claims others: nothing is asked of
+ * pods are on no bridge has its blocks from Calico, which borrows from any block and claims others: nothing is asked of
  * it.
  */
 import { type Address, formatAddress, sameAddress } from '../addr/address.js';

@@ -165,7 +165,7 @@ export interface NodeModel {
   readonly name: string;
   readonly addresses: readonly Address[];
   readonly podCidrs: readonly Prefix[];
-  /** address of the bridge that pods of this node hang on (cni0); the masquerade source towards local pods */
+  /** address of the bridge that the pods of this node are attached to (cni0); the masquerade source towards local pods */
   readonly podGateways: readonly Address[];
   /** of tunl0 or vxlan.calico, one a node and family; the first address of its pod ranges where nobody says */
   readonly tunnelAddresses: readonly Address[];

@@ -1,5 +1,5 @@
 /**
- * From the place where a packet came to grief to the cause: which event of the timeline, at which hop, and why.
+ * From the place where a packet was lost or refused to the cause: which event of the timeline, at which hop, and why.
  *
  * What a node reports is where things ended (a pod without the connection, a segment without an entry). The
  * cause is further back: the router moved the flow, the node had rebooted, the endpoint was stopped.

@@ -2,7 +2,7 @@
  * The source ports that MASQUERADE gives. With --random-fully a port is drawn for every connection; without it
  * the client's port is kept where the tuple is free, and drawn otherwise. Uniqueness is per node and target.
  *
- * In random mode collisions are not looked for: what a flow's fate hangs on is whether a port is left at all,
+ * In random mode collisions are not looked for: what a flow's fate depends on is whether a port is left at all,
  * which TableLimits counts.
  */
 import type { ClusterModel } from '../cluster/model.js';

@@ -1,4 +1,4 @@
-/** Flows as objects, for reports: one at a time, since objects for a million flows are dear. */
+/** Flows as objects, for reports: one at a time, since objects for a million flows are expensive. */
 import { type Address, formatAddress, ipv4, ipv6 } from '../addr/address.js';
 import * as protocols from '../wire/ip-protocol.js';
 import {

@@ -8,7 +8,7 @@
  *   5. rewrite          to the member's NodePort, or to a pod
  *
  * A member's answer is translated back by the reverse tuple. The handshake is passed on as a BIG-IP FastL4 virtual
- * server does it (a full proxy would answer the client's SYN itself: then the data hangs instead of the SYN). The table
+ * server does it (a full proxy would answer the client's SYN itself: then the data stays unanswered instead of the SYN). The table
  * is its own: idle connections are forgotten after `idleS`, an unanswered SYN after `handshakeS`.
  */
 import type { Address } from '../addr/address.js';

@@ -1,6 +1,6 @@
 /**
  * The handful of broken flows worth reading: one for every way in which flows broke, the busiest of each, the
- * most frequent way first. Looks at fates (cheap) for all flows and builds few verdicts (dear).
+ * most frequent way first. Looks at fates (cheap) for all flows and builds few verdicts (expensive).
  */
 
 import { FATES, isBroken } from '../verdict/fates.js';

@@ -6,7 +6,7 @@ import { REPORT_SCHEMA } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';
 import { type Palette, padEnd, padStart } from './terminal.js';
 
-/** Makes row `f` when somebody asks; 10^6 rows at once would be dear. */
+/** Makes row `f` when somebody asks; 10^6 rows at once would be expensive. */
 export type FlowRowMaker = (f: number) => FlowRow;
 
 export function writeFlowsNdjson(capture: object, flows: number, rowOf: FlowRowMaker, sink: Sink): void {

@@ -12,7 +12,7 @@
  * - while it is unbalanced the table is looked at again at the earliest moment something could move, but not within
  *   half a second of the last time.
  *
- * The kernel's timer wheel rounds a delay up, by an eighth of it at most, and by how much hangs on when the machine was
+ * The kernel's timer wheel rounds a delay up, by an eighth of it at most, and by how much depends on when the machine was
  * started: `timerSeed` draws it. Without it the table is looked at exactly when it is due.
  *
  * All of this holds only if the group is replaced in place. A routing daemon that programs a changed set of next hops

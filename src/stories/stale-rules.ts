@@ -69,7 +69,7 @@ export const staleRules: Story = {
   name: 'stale-rules',
   summary: 'kube-proxy is overloaded by crash-looping pods, and its rules point at pods that are gone',
   goesWrong:
-    'Every crash and every return changes the EndpointSlices, and every change asks kube-proxy on every node to write its rules again. While it writes, the old ones hold; what has changed meanwhile waits for the next round. A node that is emptied keeps getting connections for pods that no longer exist, new connections hang in their SYN, UDP goes nowhere, and a node that comes back is announced before its rules are there.',
+    'Every crash and every return changes the EndpointSlices, and every change asks kube-proxy on every node to write its rules again. While it writes, the old ones hold; what has changed meanwhile waits for the next round. A node that is emptied keeps getting connections for pods that no longer exist, the SYNs of new connections stay unanswered, UDP goes nowhere, and a node that comes back is announced before its rules are there.',
   facts: [
     {
       text: 'minSyncPeriod is 1 s with a burst of two; the cause of the overload that the talk saw was never published.',

@@ -1,5 +1,5 @@
 /**
- * How much a result may be relied on that hangs on how the router chooses: what is only documented, what is the
+ * How much a result may be relied on that depends on how the router chooses: what is only documented, what is the
  * published algorithm without a product's bits, and a hash that nobody outside its maker knows.
  */
 import type { ClusterModel, EcmpSettings } from '../cluster/model.js';

@@ -60,7 +60,7 @@ function nodeFacts(
     fromObjects: true,
     addresses,
     podCidrs: ofCalico === null ? own : calicoBlocks(name, objects),
-    // Calico hands out its blocks, not the node's range, and its pods hang on no bridge that has an address.
+    // Calico hands out its blocks, not the node's range, and its pods are on no bridge that has an address.
     podGateways: ofCalico === null ? undefined : [],
     tunnelAddresses: ofCalico === null ? undefined : (ofCalico.get(name) ?? []),
     hasTunnel: ofCalico?.has(name) === true ? true : undefined,

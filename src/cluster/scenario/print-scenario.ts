@@ -109,7 +109,7 @@ function dataplaneLines(dataplane: DataplaneModel): string[] {
     `    proxy: ${dataplane.proxy}`,
     ...planeLines(dataplane),
     '    conntrack:',
-    `      tcpLoose: ${tcpLoose}   # pick up connections in the middle: a moved flow is reset, else it hangs`,
+    `      tcpLoose: ${tcpLoose}   # pick up connections in the middle: a moved flow is reset, else it times out`,
     `      beLiberal: ${beLiberal}`,
     `      max: ${max}`,
     `      timeouts: ${flow(times)}`,

@@ -398,7 +398,7 @@ class PastRounds {
 
   broke(fate: Fate, reason: string): void {
     this.byFate[fate]++;
-    // what hangs on a guessed endpoint is unknown, not broken
+    // what depends on a guessed endpoint is unknown, not broken
     if (fate === 'unknown') return;
     this.brokenTotal++;
     this.byCause.set(reason, (this.byCause.get(reason) ?? 0) + 1);

@@ -78,7 +78,7 @@ describe('a moved flow in the middle of its connection', () => {
     expect(reset.chain.join(' ')).toMatch(/does not know it and answered with a RST/);
   });
 
-  test.each(['iptables', 'nftables'] as const)('(b) %s without tcp_loose: hangs', (proxy) => {
+  test.each(['iptables', 'nftables'] as const)('(b) %s without tcp_loose: times out', (proxy) => {
     const conntrack = { ...smallCluster().dataplane.conntrack, tcpLoose: false };
     const { tcp } = rehashed({ proxy, conntrack });
     expect(fates(tcp)).not.toContain('reset');
@@ -99,7 +99,7 @@ describe('a moved flow in the middle of its connection', () => {
     expect(tcp[0]!.chain.join(' ')).not.toContain('the VIP as its own');
   });
 
-  test("(d) cilium dsr with random choice: the reset has the pod's address, is ignored, and the flow hangs", () => {
+  test("(d) cilium dsr with random choice: the reset has the pod's address, is ignored, and the flow times out", () => {
     const { tcp, notes } = rehashed(cilium({ mode: 'dsr' }));
     const hung = tcp.filter(({ fate }) => fate === 'timeout');
     // a quarter draws the same pod and lives; of the rest, pods on the new node itself are reset as the VIP
@@ -125,7 +125,7 @@ describe('a moved flow in the middle of its connection', () => {
     expect(fates(rehashed(cilium({ algorithm: 'maglev' })).tcp)).toEqual(['reset']);
   });
 
-  test('calico-ebpf without Maglev: is dropped, and hangs', () => {
+  test('calico-ebpf without Maglev: is dropped, and times out', () => {
     const { tcp } = rehashed({ proxy: 'calico-ebpf' });
     expect(fates(tcp)).toEqual(['timeout']);
     expect(tcp[0]!.chain.join(' ')).toContain('drops the middle of a connection');
