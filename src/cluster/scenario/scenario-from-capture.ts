@@ -12,7 +12,7 @@ import {
   ipv4,
   ipv6,
 } from '../../addr/address.js';
-import { type Prefix, prefixContains } from '../../addr/prefix.js';
+import { type Prefix, parsePrefix, prefixContains } from '../../addr/prefix.js';
 import { FlowfateError } from '../../errors.js';
 import { assumptionsOf } from '../assumptions.js';
 import { DEFAULT_SEED } from '../defaults.js';
@@ -58,7 +58,7 @@ export function scenarioFromCapture(seen: SeenTraffic, options: FromCaptureOptio
   if (servers.length === 0) {
     throw new FlowfateError(
       'input',
-      'the capture has no TCP, UDP or SCTP flow to make a scenario from; give one with --scenario',
+      'the capture has no TCP, UDP or SCTP flow to an address that could be a VIP; give a scenario with --scenario',
     );
   }
   const families = [...new Set(servers.map((server) => server.address.family))].sort((a, b) => a - b);
@@ -88,11 +88,29 @@ export function scenarioFromCapture(seen: SeenTraffic, options: FromCaptureOptio
 function busiest(servers: readonly SeenServer[], vips: number | null): SeenServer[] {
   const usable = servers
     .map((server) => ({ ...server, ports: distinctPorts(server.ports) }))
-    .filter((server) => server.flows > 0 && server.ports.length > 0)
+    .filter(({ address, flows, ports }) => flows > 0 && ports.length > 0 && !isNeverVip(address))
     .sort((a, b) => b.flows - a.flows || compareAddresses(a.address, b.address));
   if (vips !== null) return usable.slice(0, vips);
   const least = (usable[0]?.flows ?? 0) * MIN_SHARE;
   return usable.filter((server) => server.flows >= least).slice(0, MAX_VIPS);
+}
+
+/** Multicast, limited broadcast, loopback, link-local and unspecified: nobody announces them (RFC 6890, RFC 4291). */
+const NEVER_VIPS = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/4',
+  '255.255.255.255/32',
+  '::/127',
+  'fe80::/10',
+  'ff00::/8',
+].map((text) => parsePrefix(text)!);
+
+function isNeverVip(address: Address): boolean {
+  return NEVER_VIPS.some(
+    (prefix) => prefix.address.family === address.family && prefixContains(prefix, address),
+  );
 }
 
 function distinctPorts(ports: SeenServer['ports']): SeenServer['ports'] {
@@ -223,7 +241,7 @@ function notesOn(
   ];
   if (rest > 0) {
     notes.push(
-      `${rest} less busy server address${rest === 1 ? ' is' : 'es are'} no VIP; flows to ${rest === 1 ? 'it' : 'them'} are of unknown fate.`,
+      `${rest} other server address${rest === 1 ? ' is' : 'es are'} no VIP; flows to ${rest === 1 ? 'it' : 'them'} are of unknown fate.`,
     );
   }
   for (const { at } of timeline)

@@ -17,6 +17,15 @@ const server = (address: string, flows: number, ...ports: [number, number][]): S
 });
 
 describe('scenarioFromCapture()', () => {
+  test.each(['224.0.0.251', '255.255.255.255', '127.0.0.1', '169.254.9.9', '::1', 'fe80::1', 'ff02::fb'])(
+    'never makes a VIP of %s, however busy',
+    (address) => {
+      const servers = [server(address, 900, [17, 5353]), server('203.0.113.10', 12, [6, 443])];
+      const { model } = scenarioFromCapture({ servers, durationS: 10 });
+      expect(model.services.flatMap(({ vips }) => vips.map(formatAddress))).toEqual(['203.0.113.10']);
+    },
+  );
+
   test('makes the busiest servers VIPs of three nodes and withdraws one half-way', () => {
     const { model, notes } = scenarioFromCapture({
       servers: [
@@ -56,7 +65,7 @@ describe('scenarioFromCapture()', () => {
     expect(model.timeline).toEqual([{ at: 6.173, kind: 'withdraw', node: 1 }]);
     expect(notes).toEqual([
       'No scenario was given, so one was made from the capture: the busiest server addresses become VIPs, 203.0.113.10 (900 flows), 2001:db8::1 (20 flows), 198.51.100.7 (10 flows), behind nodes n1, n2 and n3 with one endpoint each.',
-      '2 less busy server addresses are no VIP; flows to them are of unknown fate.',
+      '2 other server addresses are no VIP; flows to them are of unknown fate.',
       'At 6.173 s, half-way through the capture, node n2 is withdrawn.',
       '--print-scenario prints it as a start for one of your own.',
     ]);
@@ -111,7 +120,7 @@ describe('scenarioFromCapture()', () => {
     const make = () => scenarioFromCapture({ servers: [server('203.0.113.1', 4, [1, 0])], durationS: 3 });
     expect(make).toThrow(FlowfateError);
     expect(make).toThrow(
-      'the capture has no TCP, UDP or SCTP flow to make a scenario from; give one with --scenario',
+      'the capture has no TCP, UDP or SCTP flow to an address that could be a VIP; give a scenario with --scenario',
     );
   });
 });
