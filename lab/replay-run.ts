@@ -16,7 +16,7 @@ import { type LabScore, scoreLabRun } from './score.js';
 
 /** More are drawn while some connection has not gone as in any of them: two draws in a row may be needed. */
 const FIRST_SEEDS = 32;
-const MOST_SEEDS = 512;
+const MOST_SEEDS = 128;
 
 export function replayRun(dir: string): LabScore {
   const scratch = mkdtempSync(join(tmpdir(), 'flowfate-score-'));

@@ -148,7 +148,7 @@ const COLUMNS = [
   ...['source_seen', 'source_seen_port', 'source_preserved', 'replies', 't_last_reply', 't_unanswered'],
 ];
 /** a client's process looks at its clock a little before its first packet leaves */
-const SYN_MARGIN_S = 0.01;
+const SYN_MARGIN_S = 0.002;
 /** between a reset on the wire and the moment a client's process hears of it on a busy machine */
 const HEARD_WITHIN_S = 0.1;
 
@@ -166,7 +166,9 @@ function truthText({ setting, epochS, results, paths, resets }: RunRecord): stri
     const [reset] = own(resets.get(key), (atS) => atS);
     const resetS = reset === undefined ? null : reset - epochS;
     // libuv tells of a reset that comes right after data as of the end of the stream
-    const wasReset = result.outcome === 'eof' && resetS !== null && resetS - result.breakS! <= HEARD_WITHIN_S;
+    const cutShort = c.push !== null && result.outcome === 'closed' && result.replies < c.push.count;
+    const soon = result.breakS === null || (resetS ?? 0) - result.breakS <= HEARD_WITHIN_S;
+    const wasReset = resetS !== null && soon && (result.outcome === 'eof' || cutShort);
     const [source = '', sourcePort = ''] = result.sources[0]?.split(' ') ?? [];
     return [
       ...[c.id, result.life, c.class, c.family === 'ipv4' ? 4 : 6, c.protocol],
