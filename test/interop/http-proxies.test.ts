@@ -169,7 +169,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A port that nobody has now; the program that is started next takes test. */
+/** A port that nobody has now; the program that is started next takes it. */
 async function freePort(): Promise<number> {
   const server = createServer();
   const port = await listening(server);

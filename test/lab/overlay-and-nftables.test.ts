@@ -1,6 +1,6 @@
 /**
  * VXLAN between two nodes and kube-proxy's nftables rules on a real kernel: which source a pod on the other node sees,
- * and what becomes of a connection whose node forgets test. Both are held against the model.
+ * and what becomes of a connection whose node forgets it. Both are held against the model.
  */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -27,7 +27,7 @@ const lacks =
   )[0] ??
   null;
 
-/** Answers each line with the address of who sent test. */
+/** Answers each line with the address of who sent it. */
 const SERVER = `
 import socket, threading
 listener = socket.create_server(('10.244.2.10', 8080))

@@ -331,7 +331,7 @@ class Pair {
   }
 }
 
-/** IPv6 text without `::`, as the tables here have test. */
+/** IPv6 text without `::`, as the tables here have it. */
 function groups(text: string): string {
   if (!text.includes('::')) return text;
   const [head = '', tail = ''] = text.split('::');

@@ -54,7 +54,7 @@ describe('writeText()', () => {
     const shown = text(100);
     expect(shown).toContain('reset at 5.312 s');
     expect(shown).toContain('timeout (FIN unanswered) at 6.100 s');
-    expect(shown).toContain('n3 calls the FIN INVALID and kube-proxy drops test.');
+    expect(shown).toContain('n3 calls the FIN INVALID and kube-proxy drops it.');
   });
 
   test('says where client addresses were lost and what brings them back', () => {
