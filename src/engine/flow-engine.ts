@@ -36,8 +36,8 @@ import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED, NO_ENTRY } from './entry-pool.js';
 import { EventCounts } from './event-counts.js';
 import { type ClientPackets, type FlowPlan, planOf } from './flow-plan.js';
 import { NodeWalk } from './node-walk.js';
+import { noticeStops } from './notice-stops.js';
 import { PathLog } from './path-log.js';
-import { streamsOf } from './server-streams.js';
 import { Asks, Life, VerdictTracker } from './verdict-tracker.js';
 
 const TCP = 6;
@@ -183,37 +183,21 @@ export class FlowEngine implements TimelineListener {
   finish(endS: number): void {
     this.nowS = endS;
     this.tracker.forgiveLate(endS);
-    this.noticeStops(endS);
+    noticeStops(this.plan, this.client, this.tracker, this.timeline, endS, (f) =>
+      this.serverIsCutOff(f, endS),
+    );
     this.client.finish();
     this.tracker.finish(endS);
     for (let f = 0; f < this.plan.count; f++) this.book(f, 0);
     this.counts.close(this.tracker);
   }
 
-  /** Streams of servers that stopped with the path, and half-closed connections whose servers can no longer close. */
-  private noticeStops(endS: number): void {
-    const { client, tracker, walk } = this;
-    for (const f of client.mayHaveStopped()) {
-      const lost = client.unheard.get(f);
-      const lastS = client.heardS[f]!;
-      if (lost !== undefined) {
-        const streams = streamsOf(this.plan);
-        if (!streams.isStream(f) || !streams.hasStopped(f, lastS, endS)) continue;
-        tracker.serverDataLost(f, lost.reason, lost.event, lost.hop, lastS);
-      } else if (!walk.serverReaches(f, endS)) {
-        blameForServer(walk.reason, walk.hop, this.log, this.blamed);
-        const { reason, event, hop } = this.blamed;
-        if (tracker.life[f] === Life.open && !this.ranUntil(f, event, lastS, endS)) continue;
-        tracker.serverDataLost(f, reason, event, hop, lastS);
-      }
-    }
-  }
-
-  private ranUntil(f: number, event: number, lastS: number, endS: number): boolean {
-    const entry = this.timeline.entries[event];
-    if (entry === undefined) return false;
-    const streams = streamsOf(this.plan);
-    return streams.ranAt(f, lastS, entry.at) && streams.hasStopped(f, lastS, endS);
+  /** Why what the server of `f` sends no longer arrives; null where it would. */
+  private serverIsCutOff(f: number, endS: number): Blame | null {
+    const { walk } = this;
+    if (walk.serverReaches(f, endS)) return null;
+    blameForServer(walk.reason, walk.hop, this.log, this.blamed);
+    return this.blamed;
   }
 
   /** Whether a flow that was delivered would break at its next packet. */

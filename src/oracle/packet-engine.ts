@@ -10,8 +10,8 @@ import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
 import { type Blame, blame, blameEdge, blameForServer, downBy, EventLog } from '../engine/blame.js';
 import { ClientSide, SKIP } from '../engine/client-side.js';
 import { type FlowPlan, planOf } from '../engine/flow-plan.js';
+import { noticeStops } from '../engine/notice-stops.js';
 import { PathLog } from '../engine/path-log.js';
-import { streamsOf } from '../engine/server-streams.js';
 import { Asks, Life, VerdictTracker } from '../engine/verdict-tracker.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { LABEL_MASK, META_FLAGS_CUT, META_PAYLOAD, META_TCP_FLAGS } from '../flow/packet-index.js';
@@ -132,7 +132,9 @@ export class PacketEngine implements TimelineListener {
     const endS = Math.max(nowS, (offsetNs + this.index.summary.duration * 1e9) * 1e-9);
     this.timeline.advance(endS);
     this.tracker.forgiveLate(endS);
-    this.noticeStops(endS);
+    noticeStops(this.plan, this.client, this.tracker, this.timeline, endS, (f) =>
+      this.serverReaches(f, endS) ? null : this.blamed,
+    );
     this.client.finish();
     this.tracker.finish(endS);
   }
@@ -210,31 +212,6 @@ export class PacketEngine implements TimelineListener {
     }
     table.refresh(back.entry, nowS);
     return true;
-  }
-
-  /** See FlowEngine. */
-  private noticeStops(endS: number): void {
-    const { client, tracker } = this;
-    for (const f of client.mayHaveStopped()) {
-      const lost = client.unheard.get(f);
-      const lastS = client.heardS[f]!;
-      if (lost !== undefined) {
-        const streams = streamsOf(this.plan);
-        if (!streams.isStream(f) || !streams.hasStopped(f, lastS, endS)) continue;
-        tracker.serverDataLost(f, lost.reason, lost.event, lost.hop, lastS);
-      } else if (!this.serverReaches(f, endS)) {
-        const { reason, event, hop } = this.blamed;
-        if (tracker.life[f] === Life.open && !this.ranUntil(f, event, lastS, endS)) continue;
-        tracker.serverDataLost(f, reason, event, hop, lastS);
-      }
-    }
-  }
-
-  private ranUntil(f: number, event: number, lastS: number, endS: number): boolean {
-    const entry = this.timeline.entries[event];
-    if (entry === undefined) return false;
-    const streams = streamsOf(this.plan);
-    return streams.ranAt(f, lastS, entry.at) && streams.hasStopped(f, lastS, endS);
   }
 
   private segment(f: number, meta: number, ack: number, nowS: number): void {

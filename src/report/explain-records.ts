@@ -3,27 +3,15 @@
 import { SAW_SYN } from '../explain/connection-table.js';
 import type { Explanation } from '../explain/explain.js';
 import type { Confidence, FindingName } from '../explain/finding.js';
-import { protocolName } from '../flow/flow-rows.js';
+import { type FlowRow, protocolName } from '../flow/flow-rows.js';
 import type { CaptureRecord } from '../verdict/verdict.js';
 import { REPORT_SCHEMA } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';
 
 /** One connection; the client's side comes first. Times are seconds since t = 0. */
-export interface ExplainedFlow {
-  readonly id: number;
+export interface ExplainedFlow extends FlowRow {
   /** counts from 0 within the five-tuple */
   readonly connection: number;
-  readonly proto: string | number;
-  readonly src: string;
-  readonly srcPort: number;
-  readonly dst: string;
-  readonly dstPort: number;
-  readonly family: 4 | 6;
-  readonly start: number;
-  readonly end: number;
-  readonly packets: { readonly out: number; readonly in: number };
-  readonly bytes: { readonly out: number; readonly in: number };
-  readonly sawSyn: boolean;
   readonly finding: FindingName;
   readonly confidence: Confidence;
   readonly alternatives: readonly FindingName[];
