@@ -13,6 +13,8 @@ export default defineConfig({
     maxConcurrency: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // a state that is waited for may be late on a busy machine
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       {
         extends: true,

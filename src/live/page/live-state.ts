@@ -88,11 +88,13 @@ export function useLiveState(): LiveState {
 /** Follows the router until the returned function is called. */
 function follow(tell: (action: Action) => void): () => void {
   let asking = false;
+  let overtaken = false;
   let soon: ReturnType<typeof setTimeout> | undefined;
   const ask = async (): Promise<void> => {
     soon = undefined;
     if (asking) return askSoon();
     asking = true;
+    overtaken = false;
     try {
       const response = await fetch('/api/v1/summary');
       if (response.ok) tell({ kind: 'summary', summary: (await response.json()) as SummaryRecord });
@@ -100,6 +102,8 @@ function follow(tell: (action: Action) => void): () => void {
       // the stream says that the router cannot be reached, and comes back by itself
     } finally {
       asking = false;
+      // what the stream told meanwhile may be newer than the answer that replaced it
+      if (overtaken) askSoon();
     }
   };
   const askSoon = (): void => {
@@ -113,8 +117,12 @@ function follow(tell: (action: Action) => void): () => void {
     tell({ kind: 'link', link: 'live' });
     askSoon();
   });
-  on('event', (event) => tell({ kind: 'event', event }));
-  on('impact', (event) => tell({ kind: 'impact', event }));
+  for (const kind of ['event', 'impact'] as const) {
+    on(kind, (event) => {
+      overtaken ||= asking;
+      tell({ kind, event });
+    });
+  }
   on('sample', (message) => tell({ kind: 'sample', message }));
   on('changed', askSoon);
   const again = setInterval(() => {
