@@ -39,6 +39,12 @@ export interface AccountStart {
   readonly firstNumbers: Float64Array;
 }
 
+/**
+ * The worker prints nothing. Without these Node opens `process.stdout` for it, which makes a pipe there non-blocking:
+ * every write to a slow reader then fails and has to be tried again.
+ */
+const UNPIPED = { stdout: true, stderr: true };
+
 export class AccountThread {
   private readonly control: Int32Array;
   private readonly counts: Int32Array;
@@ -65,7 +71,11 @@ export class AccountThread {
       firstNumbers,
     };
     const { port2 } = this.channel;
-    const worker = new Worker(program, { workerData: { ...start, port: port2 }, transferList: [port2] });
+    const worker = new Worker(program, {
+      workerData: { ...start, port: port2 },
+      transferList: [port2],
+      ...UNPIPED,
+    });
     worker.unref();
     this.channel.port1.unref();
   }

@@ -112,7 +112,7 @@ export class DrawnVerdicts implements VerdictSource {
     if (f < 0) return this.of(0).flowVerdict(row);
     const verdict = this.pick(f).flowVerdict(row);
     const chances = this.chances(f);
-    return chances === null ? verdict : { ...verdict, drawn: true, chances };
+    return chances === null ? verdict : Object.assign(verdict, { drawn: true as const, chances });
   }
 
   /** Share of the draws that gave each fate; null where all gave the same. */

@@ -146,9 +146,9 @@ export interface FlowVerdict extends FlowRow {
   readonly drawn?: true;
   /** with `drawn`: probability of each fate that any draw gave; null elsewhere */
   readonly chances: Readonly<Partial<Record<Fate, number>>> | null;
-  readonly latent?: true;
+  readonly latent?: true | undefined;
   /** with fate timeout: what nobody answered, or `server-data`: what the client waits for */
-  readonly unanswered?: Unanswered;
+  readonly unanswered?: Unanswered | undefined;
   /** what the client's application got where the network delivered; null: what it asked for, or no request */
   readonly application: ApplicationTrouble | null;
   readonly cause: Cause | null;
