@@ -3,7 +3,7 @@
 const GROUND = ['addr', 'hash', 'wire', 'capture', 'flow', 'conntrack', 'route', 'control'];
 const MAY_IMPORT = {
   addr: [],
-  hash: ['addr'],
+  hash: ['addr', 'wire'],
   control: [],
   wire: ['addr'],
   capture: [],

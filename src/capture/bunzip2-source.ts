@@ -33,7 +33,7 @@ interface HuffmanTable {
   readonly symbols: Uint16Array;
 }
 
-export class Bunzip2Source implements ByteSource {
+class Bunzip2Source implements ByteSource {
   fault: SourceFault | null = null;
 
   private readonly compressed: ByteSource;

@@ -7,7 +7,9 @@
  * Zeros and other octets behind the last member are padding or somebody's trailer; gzip and tshark ignore them too.
  */
 import { crc32 } from 'node:zlib';
-import { RawInflater } from './raw-inflater.js';
+import { NativeInflater } from './native-inflater.js';
+import { PortableInflater } from './portable-inflater.js';
+import type { RawInflater } from './raw-inflater.js';
 import type { ByteSource, SourceFault } from './raw-source.js';
 
 export const GZIP_MAGIC = [0x1f, 0x8b] as const;
@@ -27,7 +29,8 @@ type Part = 'header' | 'deflate' | 'trailer' | 'end';
 export class GunzipSource implements ByteSource {
   fault: SourceFault | null = null;
   private readonly compressed: ByteSource;
-  private readonly inflater = new RawInflater();
+  // in JavaScript only where Node's zlib cannot be fed step by step: the same octets, more slowly
+  private readonly inflater: RawInflater = NativeInflater.create() ?? new PortableInflater();
   private readonly input = new Uint8Array(INPUT_BYTES);
   private inputAt = 0;
   private inputEnd = 0;

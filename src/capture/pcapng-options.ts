@@ -12,7 +12,7 @@ export const OptionCode = {
   ifTsOffset: 14,
 } as const;
 
-export const OPTION_HEADER_BYTES = 4;
+const OPTION_HEADER_BYTES = 4;
 
 export function forEachOption(
   view: DataView,

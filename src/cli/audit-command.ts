@@ -8,6 +8,7 @@ import { isScenario, objectsOf, type SourceObject } from '../cluster/scenario/so
 import { Problems } from '../cluster/yaml/problems.js';
 import { FlowfateError } from '../errors.js';
 import { readRouterState, readSources } from '../input/read-sources.js';
+import { TCP } from '../wire/ip-protocol.js';
 import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
@@ -114,7 +115,6 @@ async function run(options: AuditOptions, io: Io): Promise<ExitStatus> {
   return isOver ? ExitStatus.budgetExceeded : ExitStatus.done;
 }
 
-const TCP = 6;
 /** a SYN without ACK, from either side: FLOW_SYN_OUT and FLOW_SYN_IN */
 const BEGAN = 0x03;
 

@@ -67,7 +67,7 @@ export function printIpvsHashes(options: IpvsHashOptions, tuples: string | undef
 }
 
 /** `10.244.1.11:8080*w,[fd00::1]:8080`: addresses with the port that real servers listen on. */
-export function parseRealServers(text: string): RealServer[] {
+function parseRealServers(text: string): RealServer[] {
   return text.split(',').map((part) => {
     const [, bracketed, plain, port, weight] =
       /^\s*(?:\[([^\]]+)\]|([^\s:*]+)):(\d{1,5})\s*(?:\*\s*(\d{1,6}))?\s*$/.exec(part) ?? [];

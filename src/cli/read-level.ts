@@ -6,17 +6,16 @@ import { type Command, Option } from 'commander';
 import { planOf } from '../engine/flow-plan.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
+import { TCP } from '../wire/ip-protocol.js';
 import type { Io } from './io.js';
 import { readWithProgress, warn } from './read-input.js';
 import type { ChosenScenario, ScenarioOptions } from './scenario-input.js';
 
-export type LevelChoice = 'outer' | 'inner' | 'auto';
+type LevelChoice = 'outer' | 'inner' | 'auto';
 
 export interface LevelOptions {
   readonly level: LevelChoice;
 }
-
-const TCP = 6;
 
 export function addLevelOption(command: Command): Command {
   return command.addOption(

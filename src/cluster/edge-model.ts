@@ -53,7 +53,7 @@ export interface EdgePool {
   readonly monitor: EdgeMonitor | null;
 }
 
-export interface EdgeMonitor {
+interface EdgeMonitor {
   readonly intervalS: number;
   /** without a success for so long a member is down */
   readonly timeoutS: number;

@@ -112,14 +112,14 @@ export interface DataplaneModel {
 }
 
 /** Of proxy ipvs. */
-export interface IpvsSettings {
+interface IpvsSettings {
   readonly scheduler: (typeof IPVS_SCHEDULERS)[number];
   /** net.ipv4.vs.sloppy_tcp */
   readonly sloppyTcp: boolean;
 }
 
 /** Of proxy cilium. */
-export interface CiliumSettings {
+interface CiliumSettings {
   /** --bpf-lb-mode; hybrid is dsr for TCP and snat for the rest */
   readonly mode: 'snat' | 'dsr' | 'hybrid';
   /** --bpf-lb-algorithm */
@@ -129,7 +129,7 @@ export interface CiliumSettings {
 }
 
 /** Of proxy calico-ebpf. */
-export interface CalicoEbpfSettings {
+interface CalicoEbpfSettings {
   /** bpfExternalServiceMode */
   readonly mode: 'tunnel' | 'dsr';
   /** the service's lb.projectcalico.org/external-traffic-strategy: maglev */
@@ -216,7 +216,7 @@ export interface ServicePort {
 }
 
 /** A node that announces a service's VIPs, as long as it has an endpoint to offer. */
-export interface ServiceAnnouncer {
+interface ServiceAnnouncer {
   /** row in `nodes` */
   readonly node: number;
   /** the VIPs it announces; absent: every one */

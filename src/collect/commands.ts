@@ -5,7 +5,7 @@
  * Secrets are not asked for, and of ConfigMaps only those that say how packets are forwarded or VIPs announced.
  */
 
-export type CollectPlace = 'cluster' | 'router' | 'node' | 'capture';
+type CollectPlace = 'cluster' | 'router' | 'node' | 'capture';
 
 export interface CollectCommand {
   readonly place: CollectPlace;

@@ -29,9 +29,10 @@ import { ServicePorts } from '../oracle/service-ports.js';
 import type { NextHopGroup } from '../route/next-hop-group.js';
 import { ClusterState } from '../state/cluster-state.js';
 import { REASON_NAMES } from '../state/disposition.js';
-import { Packet, PROTO_TCP } from '../state/packet.js';
+import { Packet } from '../state/packet.js';
 import { RouterState } from '../state/router-state.js';
 import { Timeline } from '../timeline/timeline.js';
+import { TCP } from '../wire/ip-protocol.js';
 import { dumpTable } from './conntrack-dump.js';
 import { commentOptions } from './drop-comment.js';
 import { Field, Flag, KernelMemory } from './kernel-memory.js';
@@ -233,7 +234,7 @@ export class DataPlane {
     const { packet } = this;
     if (record < 0) {
       this.memory.kernel.draft(row, 0);
-      if (packet.proto === PROTO_TCP && segmentOf(packet.tcpFlags) !== Segment.syn) {
+      if (packet.proto === TCP && segmentOf(packet.tcpFlags) !== Segment.syn) {
         this.adopt(this.copyOf(packet), nowS);
       }
     }
@@ -263,8 +264,7 @@ export class DataPlane {
       other.invert(this.tuple);
       copy.writeTuple(other);
       // the client's own numbers are those that the answer acknowledges
-      if (copy.proto === PROTO_TCP)
-        this.copyView.setUint32(copy.l4 + 4, this.copyView.getUint32(copy.l4 + 8));
+      if (copy.proto === TCP) this.copyView.setUint32(copy.l4 + 4, this.copyView.getUint32(copy.l4 + 8));
       const node = this.adopt(copy, nowS);
       if (node < 0) return this.drop('before-capture', -1);
       record = this.memory.kernel.commit();

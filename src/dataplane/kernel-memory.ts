@@ -5,7 +5,7 @@ import { tcpTimeouts } from '../conntrack/timeouts.js';
 import type { ConntrackLimits } from '../oracle/conntrack-table.js';
 import { type ForwardImports, type ForwardKernel, instantiateForwardKernel } from './kernel-module.js';
 
-export const RECORD_BYTES = 128;
+const RECORD_BYTES = 128;
 const ROW_WORDS = 8;
 const ROW_VERDICT = 4;
 const TEXT_ROOM = 256 * 1024;

@@ -21,7 +21,7 @@ import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
 import type { Blame } from './blame.js';
 import { Asks, Life, type VerdictTracker } from './verdict-tracker.js';
 
-export const STOP_GRACE_S = 2;
+const STOP_GRACE_S = 2;
 
 /** a FIN takes one sequence number */
 const FIN_OCTETS = 1;

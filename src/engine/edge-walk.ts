@@ -13,9 +13,9 @@ import { Outcome, ReasonCode } from '../state/disposition.js';
 import { flowKey } from '../state/draw.js';
 import { type EdgeServer, EdgeServers } from '../state/edge-servers.js';
 import { type EdgeMember, EdgePhase, type EdgeState } from '../state/edge-state.js';
+import { TCP } from '../wire/ip-protocol.js';
 import type { FlowPlan } from './flow-plan.js';
 
-const TCP = 6;
 const NO_SERVER = -1;
 
 export class EdgeWalk {

@@ -28,6 +28,7 @@ import { Availability, EDGE_HOP, type EdgeMember, EdgePhase, edgeStateOf } from 
 import type { Pod } from '../state/pod.js';
 import { type Route, RouterState } from '../state/router-state.js';
 import { type EventSource, Timeline, type TimelineListener } from '../timeline/timeline.js';
+import { TCP, UDP } from '../wire/ip-protocol.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
 import { type Blame, blame, blameEdge, blameForServer, downBy, EventLog, type Grief } from './blame.js';
 import { ClientSide, SKIP } from './client-side.js';
@@ -39,9 +40,6 @@ import { NodeWalk } from './node-walk.js';
 import { noticeStops } from './notice-stops.js';
 import { PathLog } from './path-log.js';
 import { Asks, Life, VerdictTracker } from './verdict-tracker.js';
-
-const TCP = 6;
-const UDP = 17;
 
 /** a flow that has not sent yet */
 const NOT_STARTED = -2;

@@ -14,6 +14,7 @@ import { createFlowHash, type FlowHash, type FlowHashSettings } from '../hash/fl
 import { flowKey } from '../state/draw.js';
 import { foldedAddress } from '../state/endpoint-scheduler.js';
 import { type Door, DoorKind, fixedNode, Origin, ServiceDoors } from '../state/service-doors.js';
+import { TCP } from '../wire/ip-protocol.js';
 import { type ConnectionColumns, ConnectionSplit, connectionColumns } from './connections.js';
 
 interface VipRow {
@@ -41,8 +42,6 @@ const FIRST_FREE_PORT = 1024;
 const FREE_PORTS = 65536 - FIRST_FREE_PORT;
 /** from one round's ports to the next one's: odd, and no multiple of 3 or 7, so that all 64512 are met */
 const PORT_STEP = 25147;
-
-const TCP = 6;
 
 /** columns that every connection of a five-tuple has alike */
 const SPREAD_COLUMNS = [

@@ -31,6 +31,7 @@ import {
 } from '../state/node-rules.js';
 import { type ProxyPlane, proxyPlane } from '../state/proxy-plane.js';
 import { DoorKind, isMarked, listFor, Origin } from '../state/service-doors.js';
+import { TCP, UDP } from '../wire/ip-protocol.js';
 import type { EdgeWalk } from './edge-walk.js';
 import {
   DEAD,
@@ -44,9 +45,6 @@ import {
 import type { FlowPlan } from './flow-plan.js';
 import { SourcePorts } from './source-ports.js';
 import { type EntryLife, TableLimits } from './table-limits.js';
-
-const TCP = 6;
-const UDP = 17;
 
 export class NodeWalk implements EntryLife {
   readonly entries: EntryPool;

@@ -8,6 +8,7 @@
  */
 
 import { META_PAYLOAD } from '../flow/packet-index.js';
+import { TCP } from '../wire/ip-protocol.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
 import type { FlowPlan } from './flow-plan.js';
 
@@ -62,7 +63,6 @@ export class ServerStreams {
   }
 }
 
-const TCP = 6;
 const known = new WeakMap<FlowPlan, ServerStreams>();
 
 /** Made when a verdict first depends on it, and once for every plan. */

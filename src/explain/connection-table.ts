@@ -17,7 +17,7 @@ const ROW_MASK = CHUNK_ROWS - 1;
  * Fields of `clock`: nanoseconds since the capture's first record, -1 where it never happened. The first eight change
  * with every packet and share a cache line.
  */
-export const CLOCK_STRIDE = 16;
+const CLOCK_STRIDE = 16;
 /** octets of IP packets, not a time */
 export const BYTES_OUT = 0;
 export const BYTES_IN = 1;
@@ -43,7 +43,7 @@ export const RST_AT = 13;
 export const MOVED_AT = 14;
 
 /** Fields of `words`. */
-export const WORDS_STRIDE = 32;
+const WORDS_STRIDE = 32;
 export const CLIENT_ADDRESS = 0;
 export const SERVER_ADDRESS = 4;
 /** client's port << 16 | server's port */

@@ -6,7 +6,7 @@ const NONE = new Float64Array(0);
 const NO_WORDS = new Uint32Array(0);
 
 /** One side of a connection. */
-export class Side {
+class Side {
   clock: Float64Array = NONE;
   words: Uint32Array = NO_WORDS;
   /** where the row begins in `clock`, and this side's words in `words` */

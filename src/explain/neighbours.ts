@@ -46,7 +46,7 @@ export interface MassEnd {
 }
 
 /** Silences after which connections were gone, against those that others survived. */
-export interface Ages {
+interface Ages {
   /** the shortest that a forgotten connection had, and the longest that one survived */
   readonly forgottenFromNs: number;
   readonly survivedToNs: number;
@@ -83,7 +83,7 @@ export class TtlCounts {
 }
 
 /** The answers to a server's SYNs. */
-export interface SynAnswers {
+interface SynAnswers {
   readonly accepted: number;
   readonly refused: number;
   readonly none: number;

@@ -53,7 +53,7 @@ export interface IcmpNotice {
   count: number;
 }
 
-export interface ReadProgress {
+interface ReadProgress {
   readonly doneBytes: number;
   readonly totalBytes: number | null;
   readonly packets: number;

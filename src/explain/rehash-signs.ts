@@ -3,6 +3,7 @@
  * may be called a re-hash.
  */
 import { formatAddress } from '../addr/address.js';
+import { TCP } from '../wire/ip-protocol.js';
 import type { Connection } from './connection.js';
 import * as t from './connection-table.js';
 import { findHashSubset, type HashSubset } from './hash-subset.js';
@@ -189,8 +190,6 @@ function hashSubsets(connection: Connection, rows: Int32Array, isHitNow: () => b
 /** A hash is looked for behind so many servers at most, and where at least so many connections broke. */
 const MOST_SERVERS = 4;
 const LEAST_HITS = 10;
-
-const TCP = 6;
 
 function keyOf(connection: Connection): string {
   return moveKey(connection.clientText, connection.clientPort, connection.serverText, connection.serverPort);

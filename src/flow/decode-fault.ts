@@ -21,7 +21,7 @@ export const DecodeFault = {
 export type DecodeFault = (typeof DecodeFault)[keyof typeof DecodeFault];
 
 /** by number */
-export const DECODE_FAULT_NAMES: readonly string[] = [
+const DECODE_FAULT_NAMES: readonly string[] = [
   'none',
   'link-type',
   'link-header-cut',

@@ -15,7 +15,6 @@ export const META_FRAGMENT = 0x200;
 /** the TCP flags were not captured */
 export const META_FLAGS_CUT = 0x400;
 export const META_LENGTH_SHIFT = 12;
-export const META_LENGTH_MAX = 0xfffff;
 
 /** Bits of the `label` column above the IPv6 flow label: a SYN's window scale, whether it has one, SACK permitted. */
 export const LABEL_MASK = 0xfffff;
@@ -27,7 +26,7 @@ export const LABEL_SACK = 1 << 25;
 export const SIZE_WINDOW_SHIFT = 16;
 export const SIZE_PAYLOAD = 0xffff;
 
-export const SEGMENT_PACKETS = 1 << 18;
+const SEGMENT_PACKETS = 1 << 18;
 
 export interface PacketSegment {
   /** rows in use */

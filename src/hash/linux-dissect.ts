@@ -6,6 +6,8 @@
  * to the quoted one. Ports exist for TCP, UDP, UDP-Lite, SCTP, DCCP, ESP and AH (there: halves of the SPI), and for
  * no fragment. Cut headers yield what was captured: missing ports are 0.
  */
+
+import { ICMP, ICMPV6, SCTP, TCP, UDP } from '../wire/ip-protocol.js';
 import {
   FIELD_PROTO,
   type FlowHashSettings,
@@ -16,17 +18,12 @@ import {
 import { jhash2Words } from './jhash.js';
 import { linuxFlowHash } from './linux-flow-keys.js';
 
-const ICMP = 1;
 const IPIP = 4;
-const TCP = 6;
-const UDP = 17;
 const DCCP = 33;
 const IPV6 = 41;
 const GRE = 47;
 const ESP = 50;
 const AH = 51;
-const ICMPV6 = 58;
-const SCTP = 132;
 const UDP_LITE = 136;
 
 const HOP_BY_HOP = 0;

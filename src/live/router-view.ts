@@ -15,14 +15,7 @@ import type { Prefix } from '../addr/prefix.js';
 import type { EcmpSettings } from '../cluster/model.js';
 
 /** States of RFC 4271 section 8.2.2, by their names there; for a peer without a connection `Idle`. */
-export const SESSION_STATES = [
-  'Idle',
-  'Connect',
-  'Active',
-  'OpenSent',
-  'OpenConfirm',
-  'Established',
-] as const;
+const SESSION_STATES = ['Idle', 'Connect', 'Active', 'OpenSent', 'OpenConfirm', 'Established'] as const;
 export type SessionState = (typeof SESSION_STATES)[number];
 
 export interface RouterView {
@@ -173,7 +166,7 @@ export interface RoutesChanged {
   readonly changes: readonly RouteChange[];
 }
 
-export const ROUTE_CAUSES = {
+const ROUTE_CAUSES = {
   announce: 'announced',
   withdraw: 'withdrawn',
   update: 'announced and withdrawn together',

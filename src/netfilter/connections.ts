@@ -4,7 +4,7 @@
  */
 import { type Address, formatAddress } from '../addr/address.js';
 import { TcpState } from '../conntrack/tcp-states.js';
-import { ICMPV6, IP_ICMP } from './protocols.js';
+import { ICMP, ICMPV6 } from '../wire/ip-protocol.js';
 
 export interface Tuple {
   readonly proto: number;
@@ -64,7 +64,7 @@ export function newConnection(original: Tuple, zone: number, icmpId: number | nu
 
 /** An ICMP tuple has its identifier as source port, and type and code as destination port, as the kernel keeps them. */
 export function inverted(t: Tuple): Tuple {
-  if (t.proto === IP_ICMP || t.proto === ICMPV6) {
+  if (t.proto === ICMP || t.proto === ICMPV6) {
     const type = t.dstPort >> 8;
     const other = ICMP_PAIRS.find((pair) => pair.includes(type));
     const answer = other === undefined ? type : other[0] === type ? other[1]! : other[0]!;
@@ -89,7 +89,7 @@ const ICMP_PAIRS: readonly (readonly number[])[] = [
   [139, 140],
 ];
 
-export function tupleKey(t: Tuple, zone: number): string {
+function tupleKey(t: Tuple, zone: number): string {
   return `${zone} ${t.proto} ${formatAddress(t.src)} ${t.srcPort} ${formatAddress(t.dst)} ${t.dstPort}`;
 }
 

@@ -4,10 +4,11 @@
  */
 import { parseAddress } from '../addr/address.js';
 import { TCP_STATE_NAMES, TcpState } from '../conntrack/tcp-states.js';
+import { ICMP, ICMPV6 } from '../wire/ip-protocol.js';
 import { type Connection, newConnection, type Tuple } from './connections.js';
 import type { Node } from './node.js';
 import { addressKey } from './packet.js';
-import { ICMPV6, IP_ICMP, protocolNumber } from './protocols.js';
+import { protocolNumber } from './protocols.js';
 
 const LINE = /^(?:ipv[46]\s+\d+\s+)?([a-z0-9-]+)\s+(\d+)\s+(?:\d+\s+)?.*\bsrc=\S+\s+dst=\S+/;
 
@@ -41,7 +42,7 @@ function entryOf(line: string, proto: number): Connection | null {
   const connection = newConnection(
     original,
     number('zone'),
-    proto === IP_ICMP || proto === ICMPV6 ? original.srcPort : null,
+    proto === ICMP || proto === ICMPV6 ? original.srcPort : null,
   );
   const state = TCP_STATE_NAMES.find((name) => new RegExp(`\\b${name}\\b`).test(line));
   return Object.assign(connection, {
@@ -64,7 +65,7 @@ function tupleOf(values: readonly RegExpMatchArray[], proto: number): Tuple | nu
   const src = parseAddress(of('src'));
   const dst = parseAddress(of('dst'));
   if (src === null || dst === null) return null;
-  if (proto === IP_ICMP || proto === ICMPV6) {
+  if (proto === ICMP || proto === ICMPV6) {
     const type = Number(of('type') || 0);
     return {
       proto,

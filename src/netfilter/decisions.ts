@@ -10,6 +10,3 @@ export interface Decisions {
   /** The value of a counter of a rule, 0 .. modulus-1; each asking counts it up. */
   counted(counter: object, modulus: number, first: number): number;
 }
-
-/** A walk for which nothing may be open: used where one answer is wanted, and an open question ends it. */
-export class OpenQuestion extends Error {}

@@ -5,8 +5,9 @@
  */
 import { type Address, compareAddresses, parseAddress } from '../addr/address.js';
 import { maskAddress, type Prefix, parsePrefix, prefixContains } from '../addr/prefix.js';
+import { ICMP, ICMPV6 } from '../wire/ip-protocol.js';
 import { addressKey } from './packet.js';
-import { ICMPV6, IP_ICMP, protocolNumber } from './protocols.js';
+import { protocolNumber } from './protocols.js';
 import type { PacketSet, Walk } from './rule-set.js';
 
 /** One dimension of an entry. */
@@ -145,7 +146,7 @@ function partMatches(part: Part, walk: Walk, direction: string): boolean {
       );
     case 'port': {
       if (part.proto !== null && part.proto !== packet.proto) return false;
-      const icmp = packet.proto === IP_ICMP || packet.proto === ICMPV6;
+      const icmp = packet.proto === ICMP || packet.proto === ICMPV6;
       if (!icmp && !packet.hasPorts) return part.low === 0;
       const port = icmp
         ? (packet.icmpType << 8) | packet.icmpCode

@@ -42,7 +42,7 @@ function stateBits(walk: Walk): number {
 }
 
 /** include/uapi/linux/netfilter/nf_conntrack_common.h: the status bits that rules can ask for */
-export const STATUS = {
+const STATUS = {
   EXPECTED: 1,
   SEEN_REPLY: 2,
   ASSURED: 4,

@@ -1,5 +1,6 @@
 /** Matches on what stands in a packet's headers. */
 import { type Address, compareAddresses, parseAddress } from '../addr/address.js';
+import { ICMP, ICMPV6, SCTP, TCP } from '../wire/ip-protocol.js';
 import {
   type MatchCompiler,
   named,
@@ -9,8 +10,6 @@ import {
   readRange,
   type Test,
 } from './iptables-options.js';
-import { UNKNOWN } from './packet.js';
-import { ICMPV6, IP_ICMP, IP_TCP, SCTP } from './protocols.js';
 import type { Walk } from './rule-set.js';
 
 const FLAGS: Readonly<Record<string, number>> = {
@@ -61,7 +60,7 @@ const tcp: MatchCompiler = (options) => {
       tests.push((walk) => (tcpOption(walk, kind) !== null) !== negated);
     }
   }
-  return [({ packet }) => packet.proto === IP_TCP, ...tests];
+  return [({ packet }) => packet.proto === TCP, ...tests];
 };
 
 /** The value of a TCP option (its octets behind kind and length); null where the packet has none. */
@@ -299,7 +298,7 @@ const ecn: MatchCompiler = (options) => {
       tests.push((walk) => ((tosOf(walk) & 3) === value) !== negated);
     } else if (name === 'ecn-tcp-cwr' || name === 'ecn-tcp-ece') {
       const bit = name === 'ecn-tcp-cwr' ? 0x80 : 0x40;
-      tests.push(({ packet }) => packet.proto === IP_TCP && ((packet.flags & bit) !== 0) !== negated);
+      tests.push(({ packet }) => packet.proto === TCP && ((packet.flags & bit) !== 0) !== negated);
     } else return null;
   }
   return tests;
@@ -311,7 +310,7 @@ const tcpmss: MatchCompiler = (options) => {
     const range = readRange(values[0], 65535);
     if (name !== 'mss' || range === null) return null;
     tests.push((walk) => {
-      const value = walk.packet.proto === IP_TCP ? tcpOption(walk, 2) : null;
+      const value = walk.packet.proto === TCP ? tcpOption(walk, 2) : null;
       // xt_tcpmss: a segment without the option matches only the inverted rule
       if (value === null || value.length < 2) return negated;
       const mss = value[0]! * 256 + value[1]!;
@@ -393,21 +392,6 @@ const ipv6header: MatchCompiler = (options) => {
   ];
 };
 
-/** A value of a header, unknown where nobody gave it. */
-export function headerTest(
-  base: 'nh' | 'th',
-  offset: number,
-  bits: number,
-  what: string,
-  test: (value: number) => boolean,
-): Test {
-  return (walk) => {
-    const value = walk.packet.bits(base, offset, bits);
-    if (value === UNKNOWN) return walk.unknown(`${what} is not known`);
-    return value !== null && test(Number(value));
-  };
-}
-
 export const HEADER_MATCHES: Readonly<Record<string, MatchCompiler>> = {
   tcp,
   udp,
@@ -415,7 +399,7 @@ export const HEADER_MATCHES: Readonly<Record<string, MatchCompiler>> = {
   dccp: udp,
   sctp,
   multiport,
-  icmp: icmp(IP_ICMP, 'icmp-type', ICMP_NAMES),
+  icmp: icmp(ICMP, 'icmp-type', ICMP_NAMES),
   icmp6: icmp(ICMPV6, 'icmpv6-type', ICMPV6_NAMES),
   icmpv6: icmp(ICMPV6, 'icmpv6-type', ICMPV6_NAMES),
   iprange,

@@ -23,11 +23,11 @@ const MATCHES: Readonly<Record<string, MatchCompiler>> = {
   ...NODE_MATCHES,
 };
 
-export function stepOf(test: Test): Step {
+function stepOf(test: Test): Step {
   return (walk) => (test(walk) ? NEXT : BREAK);
 }
 
-export function unknownStep(what: string): Step {
+function unknownStep(what: string): Step {
   return (walk) => (walk.unknown(what) ? NEXT : BREAK);
 }
 

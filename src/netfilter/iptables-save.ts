@@ -282,7 +282,7 @@ function guardOf(
 }
 
 /** Words as iptables-save quotes them: double quotes, with backslash before a quote or a backslash. */
-export function splitWords(line: string): Word[] {
+function splitWords(line: string): Word[] {
   const words: Word[] = [];
   for (let at = 0; at < line.length; ) {
     if (line[at] === ' ' || line[at] === '\t') {

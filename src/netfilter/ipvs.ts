@@ -7,7 +7,7 @@ import { type Address, formatAddress } from '../addr/address.js';
 import { IpvsSourceTable, ipvsFold } from '../route/ipvs-source-table.js';
 import type { Final, Walk } from './rule-set.js';
 
-export interface IpvsServer {
+interface IpvsServer {
   readonly address: Address;
   readonly port: number;
   readonly weight: number;

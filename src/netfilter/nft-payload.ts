@@ -1,7 +1,7 @@
 /** Header fields by the names that nft's JSON has: which header, where, how long, of which type (src/proto.c). */
 import type { HeaderBase } from './packet.js';
 
-export interface Field {
+interface Field {
   readonly base: HeaderBase;
   /** bits from the start of the header */
   readonly offset: number;

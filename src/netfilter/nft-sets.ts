@@ -110,6 +110,6 @@ export function unwrapped(json: unknown): unknown {
     : json;
 }
 
-export function keyOf(values: readonly Value[]): Value {
+function keyOf(values: readonly Value[]): Value {
   return values.length === 1 ? values[0]! : values.map(String).join(' . ');
 }

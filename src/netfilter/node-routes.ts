@@ -60,7 +60,7 @@ export interface RoutingRule {
   readonly unread: string | null;
 }
 
-export interface InterfaceAddress {
+interface InterfaceAddress {
   readonly address: Address;
   readonly prefixLength: number;
   readonly scope: string;
@@ -102,7 +102,7 @@ const DEFAULT_RULES: readonly RoutingRule[] = [
   { priority: 32767, table: 'default' },
 ].map(({ priority, table }) => plainRule(priority, table));
 
-export function plainRule(priority: number, table: string): RoutingRule {
+function plainRule(priority: number, table: string): RoutingRule {
   return {
     family: null,
     priority,

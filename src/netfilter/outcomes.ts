@@ -17,7 +17,7 @@ export interface Leaf<Result> {
   readonly result: Result;
 }
 
-export interface Share<Result> {
+interface Share<Result> {
   readonly probability: number;
   readonly result: Result;
 }

@@ -5,7 +5,7 @@
  * numbers, payload) is unknown.
  */
 import { type Address, addressBytes, type Family } from '../addr/address.js';
-import { ICMPV6, IP_ICMP, IP_TCP, IP_UDP, SCTP } from './protocols.js';
+import { ICMP, ICMPV6, SCTP, TCP, UDP } from '../wire/ip-protocol.js';
 
 export interface PacketFields {
   readonly iif: string | null;
@@ -68,7 +68,7 @@ export class Packet {
     this.icmpCode = fields.icmpCode ?? 0;
     this.icmpId = null;
     const header = fields.src.family === 4 ? 20 : 40;
-    this.length = fields.length ?? header + (fields.proto === IP_TCP ? 20 : 8);
+    this.length = fields.length ?? header + (fields.proto === TCP ? 20 : 8);
     this.ttl = fields.ttl ?? 64;
     this.tos = fields.tos ?? 0;
     this.mark = fields.mark ?? 0;
@@ -80,7 +80,7 @@ export class Packet {
   }
 
   get isIcmp(): boolean {
-    return this.proto === (this.family === 4 ? IP_ICMP : ICMPV6);
+    return this.proto === (this.family === 4 ? ICMP : ICMPV6);
   }
 
   get hasPorts(): boolean {
@@ -183,7 +183,7 @@ function transportOctets(packet: Packet): Octets {
     known.fill(255, 0, 4);
   }
   if (given.bytes === undefined) {
-    if (packet.proto === IP_TCP) {
+    if (packet.proto === TCP) {
       octets[12] = 0x50;
       octets[13] = packet.flags;
       // the window that a Linux client's SYN has
@@ -191,7 +191,7 @@ function transportOctets(packet: Packet): Octets {
       octets[15] = 64240 & 255;
       known.fill(255, 12, 16);
       if ((packet.flags & 0x20) === 0) known.fill(255, 18, 20);
-    } else if (packet.proto === IP_UDP) {
+    } else if (packet.proto === UDP) {
       octets[4] = transportLength >> 8;
       octets[5] = transportLength;
       known.fill(255, 4, 6);
@@ -218,7 +218,7 @@ export function transportAt(bytes: Uint8Array): number {
 }
 
 export function hasPorts(proto: number): boolean {
-  return proto === IP_TCP || proto === IP_UDP || proto === SCTP || proto === 33 || proto === 136;
+  return proto === TCP || proto === UDP || proto === SCTP || proto === 33 || proto === 136;
 }
 
 /** Equal for equal addresses of one family: a number for IPv4, a text for IPv6. */

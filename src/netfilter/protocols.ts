@@ -1,9 +1,4 @@
 /** IP protocol numbers and names, as /etc/protocols, iptables and nft write them. */
-export const IP_ICMP = 1;
-export const IP_TCP = 6;
-export const IP_UDP = 17;
-export const ICMPV6 = 58;
-export const SCTP = 132;
 
 const NUMBERS: Readonly<Record<string, number>> = {
   ip: 0,

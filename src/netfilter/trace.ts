@@ -7,7 +7,7 @@ import type { PacketFields } from './packet.js';
 import type { By, Final, FinalVerdict, TraceStep } from './rule-set.js';
 import { PacketWalk } from './walk.js';
 
-export interface TraceTuple {
+interface TraceTuple {
   readonly proto: number;
   readonly src: string;
   /** null where the kernel draws it */

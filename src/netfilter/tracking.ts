@@ -4,9 +4,9 @@
  */
 import { formatAddress, ipv4, ipv6 } from '../addr/address.js';
 import { IGNORE, INVALID, nextTcpState, segmentOf, TcpState } from '../conntrack/tcp-states.js';
+import { ICMP, ICMPV6, TCP } from '../wire/ip-protocol.js';
 import { type Connection, inverted, type Tuple } from './connections.js';
 import { transportAt } from './packet.js';
-import { ICMPV6, IP_ICMP, IP_TCP } from './protocols.js';
 import type { Walk } from './rule-set.js';
 
 /** ICMP types that begin a connection: echo, timestamp, information and address mask requests */
@@ -23,7 +23,7 @@ export function trackPacket(walk: Walk): string {
   const { packet } = walk;
   if (packet.isIcmp) return trackIcmp(walk);
   const found = walk.node.connections.find(walk.tuple(), walk.zone);
-  if (packet.proto === IP_TCP)
+  if (packet.proto === TCP)
     return trackTcp(walk, found === null ? null : found.connection, found?.reply ?? false);
   if (found === null) {
     walk.begin();
@@ -137,7 +137,7 @@ function quotedTuple(walk: Walk): Tuple | null {
   const address = (offset: number) =>
     v4 ? ipv4(word(offset)) : ipv6(word(offset), word(offset + 4), word(offset + 8), word(offset + 12));
   const proto = v4 ? quote[9]! : quote[6]!;
-  const icmp = proto === IP_ICMP || proto === ICMPV6;
+  const icmp = proto === ICMP || proto === ICMPV6;
   if (icmp && at + 6 > quote.length) return null;
   return {
     proto,

@@ -18,9 +18,7 @@ import {
 } from '../conntrack/tcp-states.js';
 import { type TimeoutTable, tcpTimeouts, UDP_STREAM_AFTER_S } from '../conntrack/timeouts.js';
 import { hashTuple, sameTuple, TUPLE_WORDS, type Tuple } from '../conntrack/tuple.js';
-
-export const PROTO_TCP = 6;
-export const PROTO_UDP = 17;
+import { TCP } from '../wire/ip-protocol.js';
 
 /** the entry has seen a packet in the reply direction */
 export const CT_REPLIED = 1;
@@ -266,7 +264,7 @@ export class ConntrackTable {
   private timeoutS(entry: number): number {
     const { timeouts } = this.limits;
     const proto = this.tuples[entry * 2 * TUPLE_WORDS + TUPLE_WORDS - 1]! & 0xff;
-    if (proto === PROTO_TCP) {
+    if (proto === TCP) {
       const byState = this.tcp[this.state[entry]!]!;
       const picked = this.state[entry] === TcpState.established && !this.hasReplied(entry);
       return picked ? Math.min(byState, timeouts.unacknowledged) : byState;

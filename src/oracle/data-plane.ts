@@ -12,9 +12,10 @@ import type { ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
 import { EDGE_HOP, type EdgeState } from '../state/edge-state.js';
 import { buildTcpAnswer } from '../state/forge.js';
-import { Packet, PROTO_TCP } from '../state/packet.js';
+import { Packet } from '../state/packet.js';
 import { type ProxyPlane, proxyPlane } from '../state/proxy-plane.js';
 import type { RouterState } from '../state/router-state.js';
+import { TCP } from '../wire/ip-protocol.js';
 import { EdgeHop } from './edge-hop.js';
 import { EndpointHop } from './endpoint-hop.js';
 import { NodeHop } from './node-hop.js';
@@ -82,7 +83,7 @@ export class DataPlane {
       return;
     }
     if (edge?.covers(packet) === true) {
-      const segment = packet.proto === PROTO_TCP ? segmentOf(packet.tcpFlags) : -1;
+      const segment = packet.proto === TCP ? segmentOf(packet.tcpFlags) : -1;
       this.node = edge.forward(packet, nowS);
       if (this.node < 0) {
         this.end(edge.outcome, edge.reason, EDGE_HOP);
@@ -131,7 +132,7 @@ export class DataPlane {
     this.pod = hop.pod;
     this.overlay.carry(packet, this.node, this.podNode());
     const { endpoint } = this;
-    if (packet.proto === PROTO_TCP && hop.isOpenEntry() && endpoint.challenges(packet, hop.pod)) {
+    if (packet.proto === TCP && hop.isOpenEntry() && endpoint.challenges(packet, hop.pod)) {
       hop.challenged(nowS);
       this.end(hop.outcome, hop.reason, hop.hop);
       return;

@@ -22,7 +22,8 @@ import { flowKey } from '../state/draw.js';
 import { type EdgeServer, EdgeServers } from '../state/edge-servers.js';
 import { EdgePhase, type EdgeState } from '../state/edge-state.js';
 import type { Packet } from '../state/packet.js';
-import { ConntrackTable, PROTO_TCP } from './conntrack-table.js';
+import { TCP } from '../wire/ip-protocol.js';
+import { ConntrackTable } from './conntrack-table.js';
 import type { ServicePorts } from './service-ports.js';
 
 export class EdgeHop {
@@ -65,7 +66,7 @@ export class EdgeHop {
   forward(packet: Packet, nowS: number): number {
     packet.readTuple(this.tuple);
     const server = this.serverOf()!;
-    const segment = packet.proto === PROTO_TCP ? segmentOf(packet.tcpFlags) : Segment.syn;
+    const segment = packet.proto === TCP ? segmentOf(packet.tcpFlags) : Segment.syn;
     let entry = this.living(nowS);
     if (entry >= 0 && this.phases[entry] === EdgePhase.dropped && segment === Segment.syn) {
       this.close(entry);
@@ -95,7 +96,7 @@ export class EdgeHop {
   after(segment: Segment | -1, proto: number, outcome: Outcome): void {
     const { entry } = this;
     if (entry < 0) return;
-    if (proto !== PROTO_TCP) return;
+    if (proto !== TCP) return;
     if (outcome === Outcome.reset || segment === Segment.rst) this.close(entry);
     else if (outcome === Outcome.answered) {
       if (segment === Segment.fin) this.close(entry);
@@ -159,7 +160,7 @@ export class EdgeHop {
     const entry = slot >> 1;
     const { idleS, handshakeS } = this.state.edge;
     const limitS =
-      this.tuple.proto !== PROTO_TCP
+      this.tuple.proto !== TCP
         ? idleS.udp
         : this.phases[entry] === EdgePhase.opening
           ? handshakeS
@@ -174,12 +175,12 @@ export class EdgeHop {
     const { tuple, state } = this;
     const { family, proto } = tuple;
     if (port < 0) {
-      const outcome = proto === PROTO_TCP ? Outcome.reset : Outcome.unreachable;
+      const outcome = proto === TCP ? Outcome.reset : Outcome.unreachable;
       return this.end(outcome, ReasonCode['not-a-service']);
     }
     const row = state.choose(server, this.clientOf(server), nowS);
     if (row < 0) {
-      const outcome = proto === PROTO_TCP ? Outcome.reset : Outcome.silent;
+      const outcome = proto === TCP ? Outcome.reset : Outcome.silent;
       return this.end(outcome, ReasonCode['no-member']);
     }
     const member = state.members[row]!;
@@ -196,7 +197,7 @@ export class EdgeHop {
     this.reply.invert(this.translated);
     const entry = this.table.insert(tuple, this.reply, 0, nowS);
     this.members[entry] = row;
-    this.phases[entry] = proto === PROTO_TCP ? phase : EdgePhase.open;
+    this.phases[entry] = proto === TCP ? phase : EdgePhase.open;
     this.lastS[entry] = nowS;
     this.keys[entry] = key;
     this.snatPorts[entry] = snatPort;

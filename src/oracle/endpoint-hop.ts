@@ -9,7 +9,8 @@ import { Segment, segmentOf } from '../conntrack/tcp-states.js';
 import { TUPLE_WORDS, Tuple } from '../conntrack/tuple.js';
 import type { ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
-import { type Packet, PROTO_TCP } from '../state/packet.js';
+import type { Packet } from '../state/packet.js';
+import { TCP } from '../wire/ip-protocol.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
 
 const NO_ANSWER = -1;
@@ -58,20 +59,20 @@ export class EndpointHop {
     packet.readTuple(this.tuple);
     const name = connectionName(this.tuple);
     const socket = this.connections(pod).get(name);
-    this.isSyn = packet.proto === PROTO_TCP && segmentOf(packet.tcpFlags) === Segment.syn;
+    this.isSyn = packet.proto === TCP && segmentOf(packet.tcpFlags) === Segment.syn;
     if (shadowed.includes(packet.family)) {
       this.refuseForNode(packet, hopCode(HopKind.node, node));
       return;
     }
     const knows = socket !== undefined && socket.instance === instance && socket.isn === acknowledged(packet);
-    const segment = packet.proto === PROTO_TCP ? segmentOf(packet.tcpFlags) : Segment.ack;
+    const segment = packet.proto === TCP ? segmentOf(packet.tcpFlags) : Segment.ack;
     if (!running && !(knows && nowS <= lingersUntilS)) {
       const stale = segment === Segment.syn && entryIsNew;
       const reason = stale ? ReasonCode['stale-rules'] : ReasonCode['endpoint-gone'];
       if (!crashed || segment === Segment.rst) this.end(Outcome.silent, reason, here);
-      else if (packet.proto === PROTO_TCP) this.refuse(packet, reason, here);
+      else if (packet.proto === TCP) this.refuse(packet, reason, here);
       else this.end(Outcome.unreachable, reason, here);
-    } else if (packet.proto !== PROTO_TCP) {
+    } else if (packet.proto !== TCP) {
       this.end(Outcome.answered, 0, here);
     } else if (segment === Segment.syn) {
       this.accepted = (this.accepted + 0x10001) >>> 0;
@@ -98,7 +99,7 @@ export class EndpointHop {
   /** The pod's node has the address itself: its stack knows no such connection, and refuses every one. */
   private refuseForNode(packet: Packet, here: number): void {
     const reason = ReasonCode['tunnel-address-collision'];
-    if (packet.proto !== PROTO_TCP) this.end(Outcome.unreachable, reason, here);
+    if (packet.proto !== TCP) this.end(Outcome.unreachable, reason, here);
     else if (segmentOf(packet.tcpFlags) === Segment.rst) this.end(Outcome.silent, reason, here);
     else this.refuse(packet, reason, here);
   }

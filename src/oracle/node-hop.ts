@@ -22,9 +22,10 @@ import { draw, flowKey, Stream, scale } from '../state/draw.js';
 import { foldedAddress } from '../state/endpoint-scheduler.js';
 import { isMasqueraded, masqueradeAddress } from '../state/masquerade.js';
 import { DROP_NO_LOCAL_ENDPOINT, REJECT_NO_ENDPOINT } from '../state/node-rules.js';
-import { type Packet, PROTO_TCP, PROTO_UDP } from '../state/packet.js';
+import type { Packet } from '../state/packet.js';
 import { type ProxyPlane, proxyPlane } from '../state/proxy-plane.js';
 import { isMarked, listFor, Origin } from '../state/service-doors.js';
+import { TCP, UDP } from '../wire/ip-protocol.js';
 import { ConntrackTable, CT_ASSURED, CT_REPLIED } from './conntrack-table.js';
 import type { ServicePort, ServicePorts } from './service-ports.js';
 
@@ -76,9 +77,9 @@ export class NodeHop {
     if (!this.cluster.nodeUp[this.node]) return this.end(Outcome.silent, ReasonCode['node-down']);
     this.catchUp();
     packet.readTuple(this.tuple);
-    const segment = packet.proto === PROTO_TCP ? segmentOf(packet.tcpFlags) : -1;
+    const segment = packet.proto === TCP ? segmentOf(packet.tcpFlags) : -1;
     let slot = this.known(nowS);
-    if (slot >= 0 && packet.proto === PROTO_TCP) {
+    if (slot >= 0 && packet.proto === TCP) {
       if (!this.inWindow(slot >> 1, packet, segment)) return this.outOfWindow(slot >> 1, packet, segment);
       const state = this.table.stateOf(slot >> 1);
       const next = this.table.stepTcp(slot, segment, nowS);
@@ -95,7 +96,7 @@ export class NodeHop {
       if (slot < 0) return false;
     }
     this.entry = slot >> 1;
-    if (packet.proto === PROTO_TCP) this.table.setEnd(this.entry, packet.view.getUint32(packet.l4 + 4));
+    if (packet.proto === TCP) this.table.setEnd(this.entry, packet.view.getUint32(packet.l4 + 4));
     this.pod = this.podOf[this.entry]!;
     if (segment === Segment.fin || segment === Segment.rst) this.connectionEnds(this.entry);
     this.translate(packet, slot);
@@ -135,7 +136,7 @@ export class NodeHop {
     const slot = this.table.find(this.tuple, nowS);
     if (slot < 0) return false;
     const entry = slot >> 1;
-    if (packet.proto === PROTO_TCP) {
+    if (packet.proto === TCP) {
       const segment = segmentOf(packet.tcpFlags);
       const isReset = segment === 4;
       if (isReset && !this.table.hasReplied(entry)) {
@@ -149,7 +150,7 @@ export class NodeHop {
     } else {
       this.table.stepOther(slot, nowS);
       this.table.readTuple(slot ^ 1, this.original);
-      if (packet.proto !== PROTO_UDP) this.table.mark(entry, CT_ASSURED);
+      if (packet.proto !== UDP) this.table.mark(entry, CT_ASSURED);
     }
     this.tuple.invert(this.original);
     packet.writeTuple(this.tuple);
@@ -171,7 +172,7 @@ export class NodeHop {
     const entry = this.insert(pod, TcpState.established, nowS);
     if (entry < 0) return -1;
     this.table.mark(entry, CT_REPLIED | CT_ASSURED);
-    if (packet.proto === PROTO_TCP) this.table.setEnd(entry, packet.view.getUint32(packet.l4 + 4));
+    if (packet.proto === TCP) this.table.setEnd(entry, packet.view.getUint32(packet.l4 + 4));
     this.entry = entry;
     this.translate(packet, entry * 2);
     return pod;
@@ -203,7 +204,7 @@ export class NodeHop {
   /** Slot of the packet's tuple, or -1. UDP entries whose endpoint left the rules have been flushed by kube-proxy. */
   private known(nowS: number): number {
     const slot = this.table.find(this.tuple, nowS);
-    if (slot < 0 || this.tuple.proto !== PROTO_UDP) return slot;
+    if (slot < 0 || this.tuple.proto !== UDP) return slot;
     const entry = slot >> 1;
     // what kube-proxy has not translated it does not flush
     if (this.services.find(this.tuple)?.pod !== -1) return slot;
@@ -258,10 +259,10 @@ export class NodeHop {
   /** First packet of a connection: slot of its new entry, or -1 with the outcome set. */
   private open(packet: Packet, segment: Segment | -1, nowS: number): number {
     let state: number = NO_STATE;
-    if (packet.proto === PROTO_TCP && segment !== Segment.syn && this.plane.midFlow !== 'conntrack') {
+    if (packet.proto === TCP && segment !== Segment.syn && this.plane.midFlow !== 'conntrack') {
       if (this.plane.midFlow !== 'schedule') return this.refuseMidFlow(segment);
       state = TcpState.established;
-    } else if (packet.proto === PROTO_TCP) {
+    } else if (packet.proto === TCP) {
       state = segment < 0 ? INVALID : nextTcpState(ORIGINAL, segment as Segment, TcpState.none);
       if (state === INVALID) {
         this.invalid(packet, ReasonCode['invalid-dropped']);

@@ -22,7 +22,7 @@ import * as udp from '../wire/udp.js';
 import * as vxlan from '../wire/vxlan.js';
 
 const PROTO_IPIP = 4;
-const PROTO_UDP = 17;
+const UDP = 17;
 const TTL = 64;
 /** Calico's VNI. */
 const VNI = 4096;
@@ -64,7 +64,7 @@ export class Overlay {
     }
     this.outerBytes = inner + innerBytes;
     if (isVxlan) this.writeVxlan(ip, packet.family);
-    const proto = isVxlan ? PROTO_UDP : PROTO_IPIP;
+    const proto = isVxlan ? UDP : PROTO_IPIP;
     if (family === 4) this.writeIpv4(source, target, proto);
     else this.writeIpv6(source, target);
     const { proto: innerProto, payloadBytes, l3, l4 } = packet;
@@ -90,7 +90,7 @@ export class Overlay {
     const { outer } = this;
     outer.setUint32(0, 0x60000000);
     ipv6.setPayloadBytes(outer, 0, this.outerBytes - ipv6.HEADER_BYTES);
-    outer.setUint8(6, PROTO_UDP);
+    outer.setUint8(6, UDP);
     ipv6.setHopLimit(outer, 0, TTL);
     const from = [source.w0, source.w1, source.w2, source.w3];
     const to = [target.w0, target.w1, target.w2, target.w3];

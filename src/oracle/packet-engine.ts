@@ -31,11 +31,10 @@ import type { Pod } from '../state/pod.js';
 import { type Route, RouterState } from '../state/router-state.js';
 import { type DoorKind, listFor, type Origin } from '../state/service-doors.js';
 import { Timeline, type TimelineListener } from '../timeline/timeline.js';
+import { TCP, UDP } from '../wire/ip-protocol.js';
 import { TCP_ACK, TCP_SYN } from '../wire/tcp.js';
 import { DataPlane } from './data-plane.js';
 
-const TCP = 6;
-const UDP = 17;
 const PAYLOAD_BYTES = 24;
 
 /** An entry of a node. */

@@ -69,7 +69,7 @@ export interface RecoverOptions {
   readonly onProgress?: (progress: RecoverProgress) => void;
 }
 
-export interface RecoverProgress {
+interface RecoverProgress {
   readonly done: number;
   readonly total: number;
   readonly seedsPerS: number;

@@ -42,7 +42,7 @@ for (const trouble of Object.keys(APPLICATION_TROUBLES) as ApplicationTrouble[])
 for (const reason of Object.keys(REASONS)) FIGURES[reason] = ({ summary }) => causeCount(summary, reason);
 
 /** What may stand on the left of a budget. */
-export const BUDGET_METRICS: readonly string[] = Object.keys(FIGURES);
+const BUDGET_METRICS: readonly string[] = Object.keys(FIGURES);
 
 /** Not a number of flows, so that a percentage of the judged ones means nothing. */
 const NO_SHARE = new Set(['flows', 'judged', 'unknown', 'dropped']);

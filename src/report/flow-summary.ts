@@ -10,7 +10,7 @@ import type { FlowRowMaker } from './flow-list.js';
 import type { Sink } from './sink.js';
 import { type Palette, padEnd, padStart, printable } from './terminal.js';
 
-export interface FlowTotals {
+interface FlowTotals {
   readonly proto: string | number;
   readonly family: 4 | 6;
   readonly flows: number;
@@ -18,13 +18,13 @@ export interface FlowTotals {
   readonly bytes: number;
 }
 
-export interface TalkerRow {
+interface TalkerRow {
   readonly flow: FlowRow;
   readonly packets: number;
   readonly bytes: number;
 }
 
-export interface ServerRow {
+interface ServerRow {
   readonly proto: string | number;
   readonly address: string;
   readonly port: number;

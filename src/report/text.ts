@@ -51,7 +51,7 @@ export interface TextView {
   readonly utc?: boolean;
 }
 
-export const FATE_COLOURS: Record<Fate, Colour> = {
+const FATE_COLOURS: Record<Fate, Colour> = {
   delivered: 'green',
   reset: 'red',
   refused: 'magenta',
@@ -408,11 +408,7 @@ function examplesSection(result: ReplayResult, view: TextView): string[] {
 }
 
 /** One flow in full: who, its fate, its way through the network, and why, a sentence a line. */
-export function exampleLines(
-  verdict: FlowVerdict,
-  { palette, columns, utc: byClock }: TextView,
-  t0 = 0,
-): string[] {
+function exampleLines(verdict: FlowVerdict, { palette, columns, utc: byClock }: TextView, t0 = 0): string[] {
   const { proto, src, srcPort, dst, dstPort, fate, brokenAt, service } = verdict;
   const what = verdict.unanswered === undefined ? fate : `${fate} (${verdict.unanswered} unanswered)`;
   const when = brokenAt === null ? '' : ` at ${whenOf(brokenAt, byClock === true ? t0 : null)}`;

@@ -1,7 +1,8 @@
 /** Packets of our own making: a client's packet from its tuple, and an endpoint's answer to one. Checksums are real. */
 import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
 import { foldChecksum, sumWords } from '../wire/checksum.js';
-import { type Packet, PROTO_TCP, PROTO_UDP } from './packet.js';
+import { TCP, UDP } from '../wire/ip-protocol.js';
+import type { Packet } from './packet.js';
 
 const TTL = 64;
 const TCP_HEADER = 20;
@@ -26,7 +27,7 @@ export interface ForgedFields {
 export function forgePacket(tuple: Tuple, fields: ForgedFields, view: DataView, out: Packet): void {
   const v6 = tuple.family === 6;
   const l4 = v6 ? 40 : 20;
-  const header = tuple.proto === PROTO_TCP ? TCP_HEADER : UDP_HEADER;
+  const header = tuple.proto === TCP ? TCP_HEADER : UDP_HEADER;
   const l4Bytes = header + fields.payloadBytes;
   const end = l4 + l4Bytes;
   for (let at = 0; at < end; at++) view.setUint8(at, 0);
@@ -37,13 +38,13 @@ export function forgePacket(tuple: Tuple, fields: ForgedFields, view: DataView, 
   view.setUint16(l4, tuple.srcPort);
   view.setUint16(l4 + 2, tuple.dstPort);
   const pseudo = sumWords(view, v6 ? 8 : 12, v6 ? 32 : 8) + tuple.proto + l4Bytes;
-  if (tuple.proto === PROTO_TCP) {
+  if (tuple.proto === TCP) {
     view.setUint32(l4 + 4, fields.seq);
     view.setUint32(l4 + 8, fields.ack);
     view.setUint16(l4 + 12, (5 << 12) | fields.flags);
     view.setUint16(l4 + 14, WINDOW);
     view.setUint16(l4 + 16, foldChecksum(pseudo + sumWords(view, l4, l4Bytes)));
-  } else if (tuple.proto === PROTO_UDP) {
+  } else if (tuple.proto === UDP) {
     view.setUint16(l4 + 4, l4Bytes);
     view.setUint16(l4 + 6, foldChecksum(pseudo + sumWords(view, l4, l4Bytes)) || 0xffff);
   }

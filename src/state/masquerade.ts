@@ -1,11 +1,10 @@
 /** Whose source address changes on a node, and which address MASQUERADE takes. */
 import type { Address } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
+import { TCP } from '../wire/ip-protocol.js';
 import { addressOf } from './cluster-state.js';
 import { proxyPlane } from './proxy-plane.js';
 import { Origin } from './service-doors.js';
-
-const TCP = 6;
 
 /**
  * Whether a connection to a pod on `podNode` is masqueraded on `node`, a pod that gets itself aside.

@@ -8,11 +8,7 @@
 import type { Address } from '../addr/address.js';
 import { TUPLE_DST, TUPLE_SRC, type Tuple } from '../conntrack/tuple.js';
 import { adjustChecksum16, adjustChecksum32 } from '../wire/checksum.js';
-
-export const PROTO_TCP = 6;
-export const PROTO_UDP = 17;
-export const PROTO_ICMP = 1;
-export const PROTO_ICMPV6 = 58;
+import { TCP, UDP } from '../wire/ip-protocol.js';
 
 const IPV4_TTL = 8;
 const IPV4_CHECKSUM = 10;
@@ -160,19 +156,14 @@ export class Packet {
 
   /** A UDP checksum of 0 would mean "none" (RFC 768). */
   private kept(checksum: number): number {
-    return this.proto === PROTO_UDP && checksum === 0 ? 0xffff : checksum;
+    return this.proto === UDP && checksum === 0 ? 0xffff : checksum;
   }
 
   /** Offset of the layer-4 checksum, or -1: cut off, none (UDP 0 over IPv4), or not one of addresses and ports. */
   private checksumAt(): number {
-    const at =
-      this.proto === PROTO_TCP
-        ? this.l4 + TCP_CHECKSUM
-        : this.proto === PROTO_UDP
-          ? this.l4 + UDP_CHECKSUM
-          : -1;
+    const at = this.proto === TCP ? this.l4 + TCP_CHECKSUM : this.proto === UDP ? this.l4 + UDP_CHECKSUM : -1;
     if (at < 0 || at + 2 > this.end) return -1;
-    if (this.proto === PROTO_UDP && this.view.getUint16(at) === 0) return -1;
+    if (this.proto === UDP && this.view.getUint16(at) === 0) return -1;
     return at;
   }
 }

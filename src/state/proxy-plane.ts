@@ -22,7 +22,7 @@
 import type { DataplaneModel } from '../cluster/model.js';
 
 /** What a node does with a TCP segment that is no SYN and for which it has no entry. */
-export type MidFlow =
+type MidFlow =
   /** conntrack decides: taken up (tcp_loose) or INVALID */
   | 'conntrack'
   /** an endpoint is chosen as for a new connection, even for FIN and RST */
@@ -93,7 +93,7 @@ export function proxyPlane({ proxy, ipvs, cilium, calicoEbpf }: DataplaneModel):
 }
 
 /** Whether what the plane does was held against running software, and not only read about. */
-export function isVerified(proxy: DataplaneModel['proxy']): boolean {
+function isVerified(proxy: DataplaneModel['proxy']): boolean {
   return proxy === 'iptables' || proxy === 'nftables';
 }
 

@@ -11,10 +11,11 @@ import { Tuple } from '../conntrack/tuple.js';
 import { type ForgedFields, forgePacket } from '../state/forge.js';
 import { Packet } from '../state/packet.js';
 import { Dice } from '../what-if/dice.js';
+import { TCP, UDP } from '../wire/ip-protocol.js';
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_SYN } from '../wire/tcp.js';
 
 /** A share of the connections lives between so and so many seconds; Infinity = to the end. */
-export interface LifeTime {
+interface LifeTime {
   readonly share: number;
   readonly fromS: number;
   readonly toS: number;
@@ -38,8 +39,8 @@ export interface TrafficPlan {
 
 export const MADE_VIP = ipv4(0xcb00710a);
 export const MADE_VIP6 = ipv6(0x20010db8, 0x01130000, 0, 0x10);
-export const MADE_PORT = 443;
-export const MADE_HTTP_PORT = 80;
+const MADE_PORT = 443;
+const MADE_HTTP_PORT = 80;
 /** what lying clients say: of the range for benchmarks (RFC 2544), where nobody's client is */
 const CLAIMED = '198.18.0.7';
 
@@ -52,8 +53,6 @@ const SNAP_BYTES = ETHERNET + 60;
 const REQUEST_BYTES = 320;
 const ANSWER_BYTES = 1200;
 const FRAME_BYTES = ETHERNET + 60 + ANSWER_BYTES;
-const TCP = 6;
-const UDP = 17;
 
 interface Connection {
   readonly client: Address;

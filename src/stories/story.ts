@@ -18,10 +18,10 @@ export const MARKS = {
   I: 'inferred',
   U: 'not verified',
 } as const;
-export type Mark = keyof typeof MARKS;
+type Mark = keyof typeof MARKS;
 
 /** A sentence about the real software that the story relies on. */
-export interface StoryFact {
+interface StoryFact {
   readonly text: string;
   readonly mark: Mark;
   /** where it is from, like "metallb #312" */

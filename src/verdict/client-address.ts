@@ -37,7 +37,7 @@ export interface AddressPath {
   readonly own: Address;
 }
 
-export interface EdgePassage {
+interface EdgePassage {
   /** what SNAT automap puts in the client's place; null: nothing */
   readonly source: Address | null;
   readonly insert: EdgeInsert;

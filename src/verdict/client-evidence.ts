@@ -10,11 +10,11 @@
  */
 import type { FlowEngine } from '../engine/flow-engine.js';
 import { META_PAYLOAD, META_TCP_FLAGS } from '../flow/packet-index.js';
+import { TCP } from '../wire/ip-protocol.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
 import { isBroken } from './fates.js';
 import type { Fate } from './verdict.js';
 
-const TCP = 6;
 /** what was under way when a connection broke may still arrive */
 const UNDER_WAY_S = 0.3;
 /** a pause this many times the longest before it, and at least {@link LEAST_PAUSE_S}, is an end */

@@ -12,11 +12,12 @@ import { FlowLookup } from '../flow/flow-lookup.js';
 import { TcpStream } from '../flow/tcp-stream.js';
 import { walkPackets } from '../flow/walk-packets.js';
 import { MAX_HEAD_BYTES, mayBeRequest, parseRequestHead, type RequestHead } from '../wire/http-request.js';
+import { TCP } from '../wire/ip-protocol.js';
 import { type ProxyHeader, parseProxyHeader } from '../wire/proxy-protocol.js';
 import * as tcp from '../wire/tcp.js';
 
 /** What a client sent first. */
-export interface FirstRequest {
+interface FirstRequest {
   readonly head: RequestHead;
   /** a PROXY header that the client put before it */
   readonly proxyHeader: ProxyHeader | null;
@@ -28,8 +29,6 @@ export interface FirstRequest {
 
 /** By row of the flow table. */
 export type RequestHeads = ReadonlyMap<number, FirstRequest>;
-
-const TCP = 6;
 
 /** Whether any service has an L7 proxy, so that heads matter. */
 export function wantsRequestHeads(services: readonly ServiceModel[]): boolean {

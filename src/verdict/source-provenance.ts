@@ -13,6 +13,7 @@ import type { FlowEngine } from '../engine/flow-engine.js';
 import { addressOf } from '../state/cluster-state.js';
 import { entriesOf } from '../state/l7-proxy.js';
 import { isTunnelled, masqueradeAddress } from '../state/masquerade.js';
+import { TCP } from '../wire/ip-protocol.js';
 import {
   type AddressPath,
   type ApplicationView,
@@ -22,8 +23,6 @@ import {
 } from './client-address.js';
 import type { RequestHeads } from './request-heads.js';
 import type { ApplicationVerdict, SourceStep, SourceVerdict } from './verdict.js';
-
-const TCP = 6;
 
 export function sourceProvenance(
   engine: FlowEngine,

@@ -7,6 +7,7 @@ import type { ClusterModel } from '../cluster/model.js';
 import type { FlowEngine } from '../engine/flow-engine.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { REASON_NAMES } from '../state/disposition.js';
+import { TCP } from '../wire/ip-protocol.js';
 import type { VerdictSource } from './draws.js';
 import { brokenOf, isBroken, noFates, shareOf } from './fates.js';
 import { HitTally } from './hits.js';
@@ -22,8 +23,6 @@ import type {
   Summary,
   Unjudged,
 } from './verdict.js';
-
-const TCP = 6;
 
 /** What is counted here; the rest of a {@link Summary} is about the run. */
 export type Counted = Pick<

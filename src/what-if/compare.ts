@@ -20,7 +20,7 @@ import { indexOf, type SharedIndex, shareIndex } from './shared-index.js';
 import { type Combination, combinations, seeded, type Variation, varied } from './variation.js';
 
 /** What one run yields. */
-export interface RunFigures {
+interface RunFigures {
   readonly flows: number;
   readonly judged: number;
   readonly broken: number;
@@ -139,12 +139,7 @@ export async function compare(
 }
 
 /** One combination under one seed. */
-export function runJob(
-  index: CaptureIndex,
-  model: ClusterModel,
-  all: readonly Combination[],
-  job: Job,
-): JobDone {
+function runJob(index: CaptureIndex, model: ClusterModel, all: readonly Combination[], job: Job): JobDone {
   try {
     const { summary } = replay(index, seeded(varied(model, all[job.combination]!), job.seed));
     const { byFate, balance, sourcePreserved, latent, judged, broken } = summary;

@@ -15,7 +15,7 @@ import { isDocumented } from '../route/documented-resilient.js';
 import { DrainCost, type DrainPace, type DrainSample } from './drain-cost.js';
 
 /** 24 orders */
-export const EXACT_NODES = 4;
+const EXACT_NODES = 4;
 /** moments of the capture at which each drain is measured */
 const MOMENTS = 5;
 /** a drain shortly before the end of the capture could not show what it breaks */
@@ -36,13 +36,13 @@ export interface DrainOptions {
   readonly onProgress?: (replays: number, total: number) => void;
 }
 
-export interface Spread {
+interface Spread {
   readonly mean: number;
   readonly low: number;
   readonly high: number;
 }
 
-export interface DrainStep {
+interface DrainStep {
   readonly node: string;
   /** seconds since t = 0: the first of the moments at which this drain was measured */
   readonly at: number;
@@ -62,7 +62,7 @@ export interface DrainStep {
   readonly of: number;
 }
 
-export interface DrainSummary {
+interface DrainSummary {
   readonly broken: number;
   readonly spread: Spread;
   /** of the connections that the capture shows and that could be judged */

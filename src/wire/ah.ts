@@ -3,7 +3,7 @@
  *
  *     0 next header · 1 length in words, minus 2 · 2 reserved · 4 SPI · 8 sequence number · 12 check value
  */
-export const MIN_HEADER_BYTES = 12;
+const MIN_HEADER_BYTES = 12;
 
 export function check(at: number, end: number): boolean {
   return at + MIN_HEADER_BYTES <= end;
@@ -15,8 +15,4 @@ export function nextHeader(view: DataView, at: number): number {
 
 export function headerBytes(view: DataView, at: number): number {
   return (view.getUint8(at + 1) + 2) << 2;
-}
-
-export function spi(view: DataView, at: number): number {
-  return view.getUint32(at + 4);
 }

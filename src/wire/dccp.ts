@@ -13,7 +13,3 @@ export function check(at: number, end: number): boolean {
 export function headerBytes(view: DataView, at: number): number {
   return view.getUint8(at + 4) << 2;
 }
-
-export function packetType(view: DataView, at: number): number {
-  return (view.getUint8(at + 8) >>> 1) & 15;
-}

@@ -4,7 +4,3 @@ export const HEADER_BYTES = 2;
 export function check(at: number, end: number): boolean {
   return at + HEADER_BYTES <= end;
 }
-
-export function version(view: DataView, at: number): number {
-  return view.getUint8(at) >>> 4;
-}

@@ -16,7 +16,6 @@ export const ETHERTYPE_TRANSPARENT_BRIDGING = 0x6558;
 export const ETHERTYPE_IPV6 = 0x86dd;
 export const ETHERTYPE_PPP = 0x880b;
 export const ETHERTYPE_LLC = 0x8870;
-export const ETHERTYPE_LOOPBACK = 0x9000;
 
 export function check(at: number, end: number): boolean {
   return at + HEADER_BYTES <= end;
@@ -24,24 +23,6 @@ export function check(at: number, end: number): boolean {
 
 export function typeOrLength(view: DataView, at: number): number {
   return view.getUint16(at + 12);
-}
-
-/** Upper 32 bits of the destination address. */
-export function dstHi(view: DataView, at: number): number {
-  return view.getUint32(at);
-}
-
-/** Lower 16 bits of the destination address. */
-export function dstLo(view: DataView, at: number): number {
-  return view.getUint16(at + 4);
-}
-
-export function srcHi(view: DataView, at: number): number {
-  return view.getUint32(at + 6);
-}
-
-export function srcLo(view: DataView, at: number): number {
-  return view.getUint16(at + 10);
 }
 
 export function setDst(view: DataView, at: number, hi: number, lo: number): void {

@@ -5,7 +5,7 @@
  *     2 length · 4 TEID · if any of E, S, PN: 8 sequence · 10 N-PDU number · 11 next extension type, and while
  *     that is not 0: length in words, content, next extension type
  */
-export const MIN_HEADER_BYTES = 8;
+const MIN_HEADER_BYTES = 8;
 export const UDP_PORT = 2152;
 export const TYPE_PACKET = 255;
 
@@ -19,10 +19,6 @@ export function version(view: DataView, at: number): number {
 
 export function messageType(view: DataView, at: number): number {
   return view.getUint8(at + 1);
-}
-
-export function teid(view: DataView, at: number): number {
-  return view.getUint32(at + 4);
 }
 
 /** Octets of the header with its extensions; -1 where they are cut off or claim to be empty. */

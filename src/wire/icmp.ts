@@ -4,13 +4,11 @@
  *     0 type · 1 code · 2 checksum · 4 rest: identifier and sequence (echo), MTU (fragmentation needed), ...
  */
 export const HEADER_BYTES = 8;
-export const ECHO_REPLY = 0;
 export const UNREACHABLE = 3;
-export const SOURCE_QUENCH = 4;
-export const REDIRECT = 5;
-export const ECHO_REQUEST = 8;
+const SOURCE_QUENCH = 4;
+const REDIRECT = 5;
 export const TIME_EXCEEDED = 11;
-export const PARAMETER_PROBLEM = 12;
+const PARAMETER_PROBLEM = 12;
 
 export function check(at: number, end: number): boolean {
   return at + HEADER_BYTES <= end;
@@ -24,15 +22,6 @@ export function code(view: DataView, at: number): number {
   return view.getUint8(at + 1);
 }
 
-export function checksum(view: DataView, at: number): number {
-  return view.getUint16(at + 2);
-}
-
-/** of echo requests and replies */
-export function identifier(view: DataView, at: number): number {
-  return view.getUint16(at + 4);
-}
-
 /** Does a message of this type quote a packet? */
 export function isError(type: number): boolean {
   return (
@@ -42,12 +31,4 @@ export function isError(type: number): boolean {
     type === TIME_EXCEEDED ||
     type === PARAMETER_PROBLEM
   );
-}
-
-export function setIdentifier(view: DataView, at: number, identifier: number): void {
-  view.setUint16(at + 4, identifier);
-}
-
-export function setChecksum(view: DataView, at: number, checksum: number): void {
-  view.setUint16(at + 2, checksum);
 }

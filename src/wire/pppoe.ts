@@ -4,20 +4,10 @@
  *     0 version (4 bits), type (4) · 1 code · 2 session id · 4 length of the payload
  */
 export const HEADER_BYTES = 6;
-export const ETHERTYPE_DISCOVERY = 0x8863;
 export const ETHERTYPE_SESSION = 0x8864;
 
 export function check(at: number, end: number): boolean {
   return at + HEADER_BYTES <= end;
-}
-
-/** 0 for session data */
-export function code(view: DataView, at: number): number {
-  return view.getUint8(at + 1);
-}
-
-export function sessionId(view: DataView, at: number): number {
-  return view.getUint16(at + 2);
 }
 
 export function payloadBytes(view: DataView, at: number): number {

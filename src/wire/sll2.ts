@@ -16,10 +16,6 @@ export function protocol(view: DataView, at: number): number {
   return view.getUint16(at);
 }
 
-export function interfaceIndex(view: DataView, at: number): number {
-  return view.getUint32(at + 4);
-}
-
 /** ARPHRD_ value of the interface */
 export function deviceType(view: DataView, at: number): number {
   return view.getUint16(at + 8);

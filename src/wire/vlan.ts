@@ -10,16 +10,8 @@ export const ETHERTYPE_8021AD = 0x88a8;
 /** the customary tag of QinQ before 802.1ad */
 export const ETHERTYPE_QINQ_OLD = 0x9100;
 
-export function isVlan(etherType: number): boolean {
-  return etherType === ETHERTYPE_8021Q || etherType === ETHERTYPE_8021AD || etherType === ETHERTYPE_QINQ_OLD;
-}
-
 export function check(at: number, end: number): boolean {
   return at + HEADER_BYTES <= end;
-}
-
-export function id(view: DataView, at: number): number {
-  return view.getUint16(at) & 0x0fff;
 }
 
 export function typeOrLength(view: DataView, at: number): number {

@@ -15,10 +15,6 @@ export function check(at: number, end: number): boolean {
   return at + HEADER_BYTES <= end;
 }
 
-export function vni(view: DataView, at: number): number {
-  return view.getUint32(at + 4) >>> 8;
-}
-
 export function gpeNextProtocol(view: DataView, at: number): number {
   return view.getUint8(at + 3);
 }

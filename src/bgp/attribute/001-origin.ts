@@ -2,7 +2,7 @@
 import { UPDATE_ERROR } from '../codec/notification-code.js';
 import { type AttributeDescriptor, OUTCOME, WELL_KNOWN } from './descriptor.js';
 
-export const ORIGIN_VALUE = { igp: 0, egp: 1, incomplete: 2 } as const;
+const ORIGIN_VALUE = { igp: 0, egp: 1, incomplete: 2 } as const;
 
 const NAMES = ['igp', 'egp', 'incomplete'];
 

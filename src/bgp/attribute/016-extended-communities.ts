@@ -44,7 +44,7 @@ const ADMINISTRATOR_SUBTYPES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** `rt:64512:100`, `soo:10.0.0.1:1`, `color:0:100`, …; others as sixteen hexadecimal digits. */
-export function formatExtendedCommunity({ hi, lo }: ExtendedCommunity): string {
+function formatExtendedCommunity({ hi, lo }: ExtendedCommunity): string {
   const subtype = (hi >>> 16) & 255;
   const name = ADMINISTRATOR_SUBTYPES.get(subtype);
   const middle = (((hi & 0xffff) << 16) | (lo >>> 16)) >>> 0;

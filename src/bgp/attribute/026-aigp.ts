@@ -33,7 +33,7 @@ export const AIGP: AttributeDescriptor<readonly Tlv[]> = {
 };
 
 /** The accumulated metric: of the first TLV of type 1, as RFC 7311 section 3 has it; `null` without one. */
-export function aigpMetric(tlvs: readonly Tlv[]): bigint | null {
+function aigpMetric(tlvs: readonly Tlv[]): bigint | null {
   const tlv = tlvs.find(({ type }) => type === METRIC.type);
   if (tlv === undefined) return null;
   return new DataView(tlv.value.buffer, tlv.value.byteOffset, METRIC.valueBytes).getBigUint64(0);

@@ -23,7 +23,7 @@ export const LARGE_COMMUNITIES: AttributeDescriptor<readonly LargeCommunity[]> =
   toJson: (communities) => communities.map(formatLargeCommunity),
 };
 
-export function formatLargeCommunity(community: LargeCommunity): string {
+function formatLargeCommunity(community: LargeCommunity): string {
   return community.join(':');
 }
 

@@ -17,7 +17,7 @@ import type { BfdEvent, BfdReport, BfdSettings } from './bfd.js';
 import { type BfdStateName, type ControlPacket, DIAGNOSTIC, diagnosticName } from './control-packet.js';
 
 /** Section 6.8.3: no faster than this while the session is not Up. */
-export const SLOW_INTERVAL_US = 1_000_000;
+const SLOW_INTERVAL_US = 1_000_000;
 
 export interface BfdState {
   readonly sessionState: BfdStateName;

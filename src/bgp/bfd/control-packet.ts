@@ -17,7 +17,7 @@
  * that {@link readControlPacket} returns is well formed, and only its meaning is left.
  */
 
-export const CONTROL_PACKET_BYTES = 24;
+const CONTROL_PACKET_BYTES = 24;
 
 /** Section 4.1, "Sta". The numbers are those of the wire. */
 export const BFD_STATES = ['AdminDown', 'Down', 'Init', 'Up'] as const;

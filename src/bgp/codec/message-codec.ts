@@ -73,7 +73,7 @@ export function encodeMessage(message: BgpMessage, context: CodecContext): Uint8
 }
 
 /** Marker, a length still to be patched at offset 16, and the type. */
-export function writeHeader(out: ByteWriter, type: number): void {
+function writeHeader(out: ByteWriter, type: number): void {
   for (let i = 0; i < 4; i++) out.u32(0xffffffff);
   out.u16(HEADER_BYTES);
   out.u8(type);

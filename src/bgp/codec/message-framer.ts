@@ -25,7 +25,7 @@ export interface FrameFault extends MessageFault {
   readonly messageType: number;
 }
 
-export const MAX_MESSAGE_BYTES = 4096;
+const MAX_MESSAGE_BYTES = 4096;
 export const MAX_EXTENDED_MESSAGE_BYTES = 65535;
 
 /** shortest message of each type: RFC 4271 section 6.1, RFC 2918 section 3 */

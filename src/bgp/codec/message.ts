@@ -52,7 +52,7 @@ export interface NotificationMessage {
   readonly data: Uint8Array;
 }
 
-export interface KeepaliveMessage {
+interface KeepaliveMessage {
   readonly type: typeof MESSAGE_TYPE.keepalive;
 }
 

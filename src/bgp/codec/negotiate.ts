@@ -52,7 +52,7 @@ function ofKind<K extends Capability['kind']>(
 }
 
 /** RFC 4760 section 8: a speaker without the capability speaks IPv4 unicast. */
-export function announcedFamilies(open: OpenMessage): ReadonlySet<FamilyKey> {
+function announcedFamilies(open: OpenMessage): ReadonlySet<FamilyKey> {
   const families = ofKind(open, 'multiprotocol').map((c) => c.family);
   return new Set(families.length === 0 ? [IPV4_UNICAST] : families);
 }

@@ -85,13 +85,6 @@ export function encodeNlri(nlri: PrefixNlri, out: ByteWriter, pathIdBytes: PathI
   for (let i = 0; i * 8 < prefix.length; i++) out.u8((words[i >> 2]! >>> (24 - (i & 3) * 8)) & 255);
 }
 
-/** Octets that {@link encodeNlri} writes. */
-export function nlriBytes(nlri: PrefixNlri, pathIdBytes: PathIdBytes): number {
-  const { prefix, labels, distinguisher } = nlri;
-  const before = (labels?.length ?? 0) * 3 + (distinguisher === undefined ? 0 : 8);
-  return pathIdBytes + 1 + before + ((prefix.length + 7) >>> 3);
-}
-
 /** RFC 4364 section 4.2: `64512:1` (types 0 and 2) or `10.0.0.1:1` (type 1); other types in hexadecimal. */
 export function formatDistinguisher({ hi, lo }: RouteDistinguisher): string {
   const type = hi >>> 16;

@@ -60,21 +60,21 @@ export interface BgpMessageEntry extends Session {
 }
 
 /** RFC 6396 section 4.4.1: states 1 (idle) to 6 (established) */
-export interface StateChangeEntry extends Session {
+interface StateChangeEntry extends Session {
   readonly kind: 'state';
   readonly oldState: number;
   readonly newState: number;
 }
 
 /** Well-formed, but not BGP or of a subtype that has nothing to say about routes. */
-export interface OtherEntry {
+interface OtherEntry {
   readonly kind: 'other';
   readonly type: number;
   readonly subtype: number;
 }
 
 /** The record's body is not what its type and subtype call for. */
-export interface MalformedEntry {
+interface MalformedEntry {
   readonly kind: 'malformed';
   readonly type: number;
   readonly subtype: number;

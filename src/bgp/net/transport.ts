@@ -297,7 +297,7 @@ function boundTo(server: Server): string {
   return hostPort(bound.address, bound.port);
 }
 
-export function hostPort(host: string, port: number): string {
+function hostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

@@ -16,7 +16,7 @@ import { NOTHING, setOfWant } from './export-rules.js';
 import { grownColumn } from './grown-column.js';
 import type { PrefixTable } from './prefix-table.js';
 
-export const BATCH_PREFIXES = 1024;
+const BATCH_PREFIXES = 1024;
 
 /** it stands in the queue */
 const PENDING = 1;

@@ -81,7 +81,7 @@ export interface ConnectionStep {
 }
 
 /** RFC 4271 section 8.2.2: a large hold time until the OPEN has come. */
-export const OPEN_HOLD_TIME_S = 240;
+const OPEN_HOLD_TIME_S = 240;
 
 /** The connection stands; `sent` is the OPEN for it. */
 export function beginConnection(local: LocalSpeaker, peer: PeerSettings, sent: OpenMessage): ConnectionStep {

@@ -18,7 +18,7 @@ import type { CloseCause } from './stop-notification.js';
 
 export type PeerPhase = 'Stopped' | 'Penalty' | 'Waiting' | 'Dialing' | 'Engaged' | 'Up';
 
-export interface PeerConnection {
+interface PeerConnection {
   readonly id: number;
   /** who opened it */
   readonly direction: 'active' | 'passive';
@@ -81,7 +81,7 @@ export const MAX_CONNECTIONS = 4;
 /** longest wait between two attempts to connect */
 export const MAX_RETRY_S = 120;
 /** a session that lasted so long makes up for all failures before it */
-export const STABLE_S = 60;
+const STABLE_S = 60;
 const MAX_PENALTY_FACTOR = 16;
 
 export const STOPPED: PeerState = { phase: 'Stopped', connections: [], failures: 0, penalties: 0 };

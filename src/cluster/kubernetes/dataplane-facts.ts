@@ -195,7 +195,7 @@ function k3sWords({ node }: KubernetesObjects): string[] {
 }
 
 /** `--name=value` or `--name value`. */
-export function argumentOf(words: readonly string[], name: string): string | undefined {
+function argumentOf(words: readonly string[], name: string): string | undefined {
   const flag = `--${name}`;
   for (const [i, word] of words.entries()) {
     if (word.startsWith(`${flag}=`)) return word.slice(flag.length + 1);

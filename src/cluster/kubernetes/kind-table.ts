@@ -7,7 +7,7 @@
  *
  * A kind that stands nowhere is unknown: of a group that is known here it is probably a slip of the pen.
  */
-export type KindUse = 'used' | 'not-read' | 'irrelevant';
+type KindUse = 'used' | 'not-read' | 'irrelevant';
 
 export interface KindEntry {
   readonly kind: string;

@@ -10,7 +10,7 @@ import type { KubernetesObjects, Remarks } from './kubernetes-objects.js';
 import type { LabelSelector } from './kubernetes-schemas.js';
 import type { Labels } from './label-selector.js';
 
-export interface MetalLbPool {
+interface MetalLbPool {
   readonly name: string;
   readonly ranges: readonly string[];
   readonly labels: Labels;

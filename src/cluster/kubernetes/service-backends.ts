@@ -38,7 +38,7 @@ export interface ListedEndpoint {
   readonly targetPorts: readonly (number | null)[];
 }
 
-export type BackendSource = 'slices' | 'endpoints' | 'pods' | 'nothing';
+type BackendSource = 'slices' | 'endpoints' | 'pods' | 'nothing';
 
 export interface Backends {
   readonly from: BackendSource;

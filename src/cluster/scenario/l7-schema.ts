@@ -18,7 +18,7 @@ export const sendProxy = z
 const acceptProxy = z
   .union([z.literal(false), oneOf(ACCEPT_PROXY)], { error: `expected one of ${ACCEPT_PROXY.join(', ')}` })
   .transform((mode) => (mode === false ? 'off' : mode));
-export const forwardMode = z
+const forwardMode = z
   .union([z.literal(false), oneOf(FORWARD_MODES)], { error: `expected one of ${FORWARD_MODES.join(', ')}` })
   .transform((mode) => (mode === false ? 'off' : mode));
 export const forwardingField = oneOf(FORWARDING_FIELDS);

@@ -15,7 +15,7 @@ export function nearest(word: string, known: readonly string[]): string | null {
 }
 
 /** Optimal string alignment distance. */
-export function editDistance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

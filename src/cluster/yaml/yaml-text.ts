@@ -42,6 +42,6 @@ export function prefixText(prefix: Prefix): string {
   return colonsQuoted(formatPrefix(prefix));
 }
 
-export function colonsQuoted(text: string): string {
+function colonsQuoted(text: string): string {
   return text.includes(':') ? `"${text}"` : text;
 }

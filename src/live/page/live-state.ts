@@ -10,7 +10,7 @@ const SAMPLES_SHOWN = 900;
 const ASK_AGAIN_MS = 3000;
 const ASK_TOGETHER_MS = 150;
 
-export type Link = 'connecting' | 'live' | 'lost';
+type Link = 'connecting' | 'live' | 'lost';
 
 export interface LiveState {
   readonly link: Link;

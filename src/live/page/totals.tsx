@@ -10,7 +10,7 @@ interface Props {
 const LATELY_S = 60;
 
 /** Fates in the order of the report, with what a person calls them. */
-export const FATES = [
+const FATES = [
   'reset',
   'refused',
   'timeout',

@@ -470,7 +470,7 @@ function causeOf({ withdrawnCount, nlriCount, reach, unreach, outcome }: UpdateV
 }
 
 /** How groups of the FIB are made. */
-export function groupSettings(ecmp: EcmpSettings): GroupSettings {
+function groupSettings(ecmp: EcmpSettings): GroupSettings {
   return { ...ecmp, hashBits: createFlowHash(ecmp).bits };
 }
 

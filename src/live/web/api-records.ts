@@ -111,7 +111,7 @@ export interface VipRecord {
   readonly flowsBroken: number;
 }
 
-export interface VipNextHop extends FibNextHop {
+interface VipNextHop extends FibNextHop {
   readonly flowsActive: number;
 }
 

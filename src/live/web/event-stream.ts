@@ -10,7 +10,7 @@
 import { Ring } from '../ring.js';
 import type { StreamMessages } from './api-records.js';
 
-export const MESSAGES_KEPT = 1024;
+const MESSAGES_KEPT = 1024;
 /** chunks that a reader may be behind */
 const QUEUE_LIMIT = 512;
 /** what a client waits before it comes again */
