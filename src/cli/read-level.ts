@@ -3,9 +3,9 @@
  * GRE), where every client sits inside a tunnel: `auto` reads the outside, and the inside where only that reaches a VIP.
  */
 import { type Command, Option } from 'commander';
-import { planOf } from '../engine/flow-plan.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
+import { planOf } from '../outcome/flow-plan.js';
 import { TCP } from '../wire/ip-protocol.js';
 import type { Io } from './io.js';
 import { readWithProgress, warn } from './read-input.js';

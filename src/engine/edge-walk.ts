@@ -8,13 +8,13 @@
 import { formatAddress, parseAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { Segment } from '../conntrack/tcp-states.js';
+import type { FlowPlan } from '../outcome/flow-plan.js';
 import { addressOf } from '../state/cluster-state.js';
 import { Outcome, ReasonCode } from '../state/disposition.js';
 import { flowKey } from '../state/draw.js';
 import { type EdgeServer, EdgeServers } from '../state/edge-servers.js';
 import { type EdgeMember, EdgePhase, type EdgeState } from '../state/edge-state.js';
 import { TCP } from '../wire/ip-protocol.js';
-import type { FlowPlan } from './flow-plan.js';
 
 const NO_SERVER = -1;
 

@@ -21,6 +21,21 @@ import {
   META_TCP_FLAGS,
 } from '../flow/packet-index.js';
 import { createFlowHash, type FlowHash } from '../hash/flow-hash.js';
+import {
+  type Blame,
+  blame,
+  blameEdge,
+  blameForServer,
+  downBy,
+  EventLog,
+  type Grief,
+} from '../outcome/blame.js';
+import { ClientSide, SKIP } from '../outcome/client-side.js';
+import { EventCounts } from '../outcome/event-counts.js';
+import { type ClientPackets, type FlowPlan, planOf } from '../outcome/flow-plan.js';
+import { noticeStops } from '../outcome/notice-stops.js';
+import { PathLog } from '../outcome/path-log.js';
+import { Asks, Life, VerdictTracker } from '../outcome/verdict-tracker.js';
 import type { NextHopGroup } from '../route/next-hop-group.js';
 import { ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
@@ -30,16 +45,9 @@ import { type Route, RouterState } from '../state/router-state.js';
 import { type EventSource, Timeline, type TimelineListener } from '../timeline/timeline.js';
 import { TCP, UDP } from '../wire/ip-protocol.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
-import { type Blame, blame, blameEdge, blameForServer, downBy, EventLog, type Grief } from './blame.js';
-import { ClientSide, SKIP } from './client-side.js';
 import { EdgeWalk } from './edge-walk.js';
 import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED, NO_ENTRY } from './entry-pool.js';
-import { EventCounts } from './event-counts.js';
-import { type ClientPackets, type FlowPlan, planOf } from './flow-plan.js';
 import { NodeWalk } from './node-walk.js';
-import { noticeStops } from './notice-stops.js';
-import { PathLog } from './path-log.js';
-import { Asks, Life, VerdictTracker } from './verdict-tracker.js';
 
 /** a flow that has not sent yet */
 const NOT_STARTED = -2;

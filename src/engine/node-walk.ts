@@ -19,6 +19,7 @@ import {
   TcpState,
 } from '../conntrack/tcp-states.js';
 import { tcpTimeouts, UDP_STREAM_AFTER_S } from '../conntrack/timeouts.js';
+import type { FlowPlan } from '../outcome/flow-plan.js';
 import type { ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
 import type { NewConnection } from '../state/endpoint-scheduler.js';
@@ -42,7 +43,6 @@ import {
   EntryPool,
   STATELESS,
 } from './entry-pool.js';
-import type { FlowPlan } from './flow-plan.js';
 import { SourcePorts } from './source-ports.js';
 import { type EntryLife, TableLimits } from './table-limits.js';
 

@@ -10,8 +10,8 @@
  * than the smallest limit) none of this is kept.
  */
 import type { ClusterModel } from '../cluster/model.js';
+import type { FlowPlan } from '../outcome/flow-plan.js';
 import { DEAD, ENTRY_ASSURED, ENTRY_SNAT, type EntryPool } from './entry-pool.js';
-import type { FlowPlan } from './flow-plan.js';
 
 /** What the limits need of the entries' owner. */
 export interface EntryLife {

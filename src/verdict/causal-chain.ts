@@ -1,7 +1,7 @@
 /** The causal chain of a broken flow, a sentence a step: what was, what happened, what that did, what came of it. */
 import type { ClusterModel, DataplaneModel } from '../cluster/model.js';
 import type { FlowEngine } from '../engine/flow-engine.js';
-import { Asks, type Ending, FateCode } from '../engine/verdict-tracker.js';
+import { Asks, type Ending, FateCode } from '../outcome/verdict-tracker.js';
 import { REASON_NAMES } from '../state/disposition.js';
 import { proxyPlane } from '../state/proxy-plane.js';
 

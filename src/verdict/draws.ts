@@ -8,7 +8,7 @@
  * seed.
  */
 import type { ClusterModel } from '../cluster/model.js';
-import type { Ending } from '../engine/verdict-tracker.js';
+import type { Ending } from '../outcome/verdict-tracker.js';
 import type { ClientEvidence } from './client-evidence.js';
 import { FATES, isBroken, noFates } from './fates.js';
 import type { FlowVerdicts } from './flow-verdicts.js';

@@ -5,9 +5,9 @@
 import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import type { FlowEngine } from '../engine/flow-engine.js';
-import { Asks, type Ending, FateCode, Life } from '../engine/verdict-tracker.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { type FlowRow, flowRow } from '../flow/flow-rows.js';
+import { Asks, type Ending, FateCode, Life } from '../outcome/verdict-tracker.js';
 import { addressOf } from '../state/cluster-state.js';
 import { HopKind, hopKind, hopRow, REASON_NAMES } from '../state/disposition.js';
 import { ApplicationSide, DEFAULT_PATIENCE_S } from './application.js';

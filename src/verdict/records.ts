@@ -2,7 +2,7 @@
  * The rows of a report: one a connection. Five-tuples stand in the order of the flow table, the connections of one in
  * order of time; what goes to no VIP, and what has no connections, is one row a five-tuple.
  */
-import type { FlowPlan } from '../engine/flow-plan.js';
+import type { FlowPlan } from '../outcome/flow-plan.js';
 
 export class Records {
   readonly count: number;

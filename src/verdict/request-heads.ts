@@ -6,11 +6,11 @@
  * (TLS, for a start) have no head; neither have flows whose beginning is not in the capture.
  */
 import type { ClusterModel, ServiceModel } from '../cluster/model.js';
-import { planOf } from '../engine/flow-plan.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { FlowLookup } from '../flow/flow-lookup.js';
 import { TcpStream } from '../flow/tcp-stream.js';
 import { walkPackets } from '../flow/walk-packets.js';
+import { planOf } from '../outcome/flow-plan.js';
 import { MAX_HEAD_BYTES, mayBeRequest, parseRequestHead, type RequestHead } from '../wire/http-request.js';
 import { TCP } from '../wire/ip-protocol.js';
 import { type ProxyHeader, parseProxyHeader } from '../wire/proxy-protocol.js';

@@ -1,6 +1,6 @@
 /** How the flows of a round stand at one moment, counted in one pass over the engine's columns. */
 import type { FlowEngine } from '../../engine/flow-engine.js';
-import { FateCode, Life } from '../../engine/verdict-tracker.js';
+import { FateCode, Life } from '../../outcome/verdict-tracker.js';
 
 export interface FlowCensus {
   /** flows that have begun */

@@ -1,6 +1,6 @@
 /** What a live engine counts per event: it goes to the event's record at once. */
 
-import { EventCounts } from '../../engine/event-counts.js';
+import { EventCounts } from '../../outcome/event-counts.js';
 import type { ClusterState } from '../../state/cluster-state.js';
 import type { EventBook } from '../event-book.js';
 import type { LiveWorld } from './live-world.js';

@@ -13,8 +13,8 @@
 import type { Address } from '../../addr/address.js';
 import type { ClusterModel } from '../../cluster/model.js';
 import { FlowEngine } from '../../engine/flow-engine.js';
-import { type FlowPlan, planOf } from '../../engine/flow-plan.js';
 import type { CaptureIndex } from '../../flow/flow-columns.js';
+import { type FlowPlan, planOf } from '../../outcome/flow-plan.js';
 import { REASON_NAMES } from '../../state/disposition.js';
 import { eventId, FlowVerdicts } from '../../verdict/flow-verdicts.js';
 import type { Fate } from '../../verdict/verdict.js';

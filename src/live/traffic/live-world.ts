@@ -7,7 +7,7 @@
  */
 import { type Address, formatAddress } from '../../addr/address.js';
 import type { ClusterModel, EcmpSettings, NodeModel } from '../../cluster/model.js';
-import { EventLog } from '../../engine/blame.js';
+import { EventLog } from '../../outcome/blame.js';
 import { ClusterState } from '../../state/cluster-state.js';
 import { RouterState } from '../../state/router-state.js';
 
