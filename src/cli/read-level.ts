@@ -33,34 +33,56 @@ export interface ReadScenario {
   readonly chosen: ChosenScenario;
 }
 
+type ScenarioOf = (index: CaptureIndex) => Promise<ChosenScenario>;
+
 /** Reads the capture at the level that is asked for, and what runs over it. */
 export async function readForScenario(
   capture: string,
   options: ScenarioOptions & LevelOptions,
-  scenario: (index: CaptureIndex) => Promise<ChosenScenario>,
+  scenario: ScenarioOf,
   io: Io,
 ): Promise<ReadScenario> {
+  const { index, chosen } = await readForScenarios(capture, options, [scenario], io);
+  return { index, chosen: chosen[0]! };
+}
+
+/** The same for several scenarios, stated ones, over one capture: the inside where only that reaches a VIP of any. */
+export async function readForScenarios(
+  capture: string,
+  options: ScenarioOptions & LevelOptions,
+  scenarios: readonly ScenarioOf[],
+  io: Io,
+): Promise<{ readonly index: CaptureIndex; readonly chosen: readonly ChosenScenario[] }> {
+  const all = (index: CaptureIndex): Promise<ChosenScenario[]> =>
+    Promise.all(scenarios.map((scenario) => scenario(index)));
   const first = readWithProgress(capture, io, { level: options.level === 'inner' ? 'inner' : 'outer' });
-  if (options.level !== 'auto') return { index: first, chosen: await scenario(first) };
-  if (options.scenario.length + options.cluster.length === 0) {
+  if (options.level !== 'auto') return { index: first, chosen: await all(first) };
+  if (scenarios.length === 1 && options.scenario.length + options.cluster.length === 0) {
     // a scenario made from the capture finds its VIPs at either level: tunnels alone are no clients
     const inside = holdsTcp(first) ? null : innerIndex(capture, io);
     const index = inside !== null && holdsTcp(inside) ? inside : first;
-    return noted(index, first, await scenario(index), io);
+    return noted(index, first, await all(index), io);
   }
-  const chosen = await scenario(first);
-  if (planOf(first, chosen.model).count > 0) return { index: first, chosen };
+  const chosen = await all(first);
+  const reaches = (index: CaptureIndex): boolean =>
+    chosen.some(({ model }) => planOf(index, model).count > 0);
+  if (reaches(first)) return { index: first, chosen };
   const inside = innerIndex(capture, io);
-  const index = inside !== null && planOf(inside, chosen.model).count > 0 ? inside : first;
+  const index = inside !== null && reaches(inside) ? inside : first;
   return noted(index, first, chosen, io);
 }
 
-function noted(index: CaptureIndex, outer: CaptureIndex, chosen: ChosenScenario, io: Io): ReadScenario {
+function noted(
+  index: CaptureIndex,
+  outer: CaptureIndex,
+  chosen: readonly ChosenScenario[],
+  io: Io,
+): { readonly index: CaptureIndex; readonly chosen: readonly ChosenScenario[] } {
   if (index === outer) return { index, chosen };
   const note =
     'Packets are read by their innermost IP header (--level inner): only the inside of a tunnel or mirror reaches a VIP';
   warn(io, note);
-  return { index, chosen: { ...chosen, notes: [...chosen.notes, note] } };
+  return { index, chosen: chosen.map((one) => ({ ...one, notes: [...one.notes, note] })) };
 }
 
 function innerIndex(capture: string, io: Io): CaptureIndex | null {

@@ -114,7 +114,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
 
 async function replayCapture(capture: string, options: ReplayCommandOptions, io: Io): Promise<ExitStatus> {
   const startMs = performance.now();
-  const budgets = options.failOn.map(parseBudget);
+  const budgets = options.failOn.map((text) => parseBudget(text));
   checkBgpOptions(capture, options);
   if (options.pcapng !== undefined) refuseStdin(capture, '--pcapng');
   // Configuration first: a typing error must not cost the reading of a large capture.

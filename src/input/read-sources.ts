@@ -26,8 +26,8 @@ export interface SourceOptions {
 
 /** A file of a router's tables, in a dump that `flowfate collect` wrote. */
 const OF_ROUTER = /(^|[/\\])router[/\\][^/\\]+$/;
-/** A router with a full table of the internet prints about this much. */
-const MAX_ROUTER_BYTES = 512 * 1024 * 1024 - 64;
+/** A string holds no more; a router with a full table of the internet prints about this much. */
+const MAX_TEXT_BYTES = 512 * 1024 * 1024 - 64;
 
 export interface Sources {
   readonly files: readonly SourceFile[];
@@ -63,21 +63,27 @@ export async function readRouterState(path: string, stdin: number): Promise<Rout
   return own.length > 0 ? own : texts;
 }
 
+/** One named file or standard input, decompressed, as text. `instead`: what to do where it is larger than a text can be. */
+export async function readWhole(path: string, stdin: number, instead: string): Promise<string> {
+  const { name, content } = path === '-' ? await openStandardInput(stdin) : await openFile(path);
+  return wholeText(name, content, instead);
+}
+
 async function routerText(name: string, content: Readable, isFound: boolean): Promise<RouterText> {
+  return { name, text: await wholeText(name, content, 'give the routes to the services alone'), isFound };
+}
+
+async function wholeText(name: string, content: Readable, instead: string): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of content) {
     chunks.push(chunk as Buffer);
     length += (chunk as Buffer).length;
-    if (length > MAX_ROUTER_BYTES) {
-      throw new FlowfateError(
-        'config',
-        `${name} is larger than 512 MiB: give the routes to the services alone`,
-        { file: name },
-      );
+    if (length > MAX_TEXT_BYTES) {
+      throw new FlowfateError('config', `${name} is larger than 512 MiB: ${instead}`, { file: name });
     }
   }
-  return { name, text: textOfOctets(Buffer.concat(chunks)), isFound };
+  return textOfOctets(Buffer.concat(chunks));
 }
 
 async function readFiles(path: string, options: SourceOptions, router: RouterText[]): Promise<SourceFile[]> {

@@ -49,8 +49,8 @@ const NO_SHARE = new Set(['flows', 'judged', 'unknown', 'dropped']);
 
 const FORM = /^\s*([A-Za-z][A-Za-z-]*)\s*(>=|<=|==|!=|>|<|=)\s*(\d+(?:\.\d+)?)\s*(%?)\s*$/;
 
-/** Throws a usage error that says what a budget looks like. */
-export function parseBudget(text: string): Budget {
+/** Throws a usage error that says what a budget looks like. `metrics`: what may stand on its left. */
+export function parseBudget(text: string, metrics: readonly string[] = BUDGET_METRICS): Budget {
   const parts = FORM.exec(text);
   if (parts === null) {
     throw new FlowfateError(
@@ -59,11 +59,11 @@ export function parseBudget(text: string): Budget {
     );
   }
   const [, name = '', sign = '', number = '', mark = ''] = parts;
-  const metric = BUDGET_METRICS.find((known) => folded(known) === folded(name));
+  const metric = metrics.find((known) => folded(known) === folded(name));
   if (metric === undefined) {
     throw new FlowfateError(
       'usage',
-      `--fail-on: no figure is called "${name}"; there are ${BUDGET_METRICS.join(', ')}`,
+      `--fail-on: no figure is called "${name}"; there are ${metrics.join(', ')}`,
     );
   }
   if (mark === '%' && NO_SHARE.has(metric)) {
@@ -83,8 +83,11 @@ export function parseBudget(text: string): Budget {
 
 /** The sentence that says how the budget was exceeded, or `null` where it was kept. */
 export function exceeded(budget: Budget, result: ReplayResult): string | null {
-  const value = FIGURES[budget.metric]!(result);
-  const { judged } = result.summary;
+  return exceededBy(budget, FIGURES[budget.metric]!(result), result.summary.judged);
+}
+
+/** The same for a figure that is known; `judged` is what its share is of. */
+export function exceededBy(budget: Budget, value: number, judged: number): string | null {
   const compared = budget.unit === 'percent' ? (judged === 0 ? 0 : (value / judged) * 100) : value;
   if (!holds(compared, budget.operator, budget.limit)) return null;
   const share =

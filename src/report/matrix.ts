@@ -5,6 +5,7 @@
 import { BROKEN_FATES } from '../verdict/fates.js';
 import type { CaptureRecord, Fate } from '../verdict/verdict.js';
 import type { Matrix, MatrixRow, Spread } from '../what-if/compare.js';
+import { csvLine } from './csv.js';
 import { count, counted, percent } from './figures.js';
 import { REPORT_SCHEMA } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';
@@ -63,14 +64,29 @@ export function writeMatrixJson(matrix: Matrix, capture: CaptureRecord, sink: Si
     `${JSON.stringify({ schema: REPORT_SCHEMA, kind: 'matrix', capture, ...head }).slice(0, -1)},\n"rows":[`,
   );
   rows.forEach((row, i) => {
-    const { combination, byFate, ...figures } = row;
-    const settings = Object.fromEntries(combination.map(({ knob, value }) => [knob, value]));
-    out.write(
-      `${i === 0 ? '\n' : ',\n'}${JSON.stringify({ rank: i + 1, settings, ...figures, ...byFate, cost: costOf(row) })}`,
-    );
+    out.write(`${i === 0 ? '\n' : ',\n'}${JSON.stringify(rowRecord(row, i))}`);
   });
   out.write(']}\n');
   out.flush();
+}
+
+/** A record a line, each with `"record": "capture" | "row"`, best first. */
+export function writeMatrixNdjson(matrix: Matrix, capture: CaptureRecord, sink: Sink): void {
+  const out = new BufferedSink(sink);
+  const { rows, ...head } = matrix;
+  const line = (record: string, fields: object): void =>
+    out.write(`${JSON.stringify({ record, ...fields })}\n`);
+  line('capture', { schema: REPORT_SCHEMA, kind: 'matrix', ...capture, ...head });
+  rows.forEach((row, i) => {
+    line('row', rowRecord(row, i));
+  });
+  out.flush();
+}
+
+function rowRecord(row: MatrixRow, i: number): object {
+  const { combination, byFate, ...figures } = row;
+  const settings = Object.fromEntries(combination.map(({ knob, value }) => [knob, value]));
+  return { rank: i + 1, settings, ...figures, ...byFate, cost: costOf(row) };
 }
 
 const CSV_FIGURES = [
@@ -86,9 +102,7 @@ export function writeMatrixCsv(matrix: Matrix, sink: Sink): void {
   const out = new BufferedSink(sink);
   const knobs = (matrix.rows[0]?.combination ?? []).map(({ knob }) => knob);
   const titles = CSV_FIGURES.flatMap((figure) => [figure, `${figure}Interval`]);
-  out.write(
-    `${['rank', ...knobs, 'flows', 'judged', ...titles, 'refused', 'remark'].map(csvCell).join(',')}\n`,
-  );
+  out.write(csvLine(['rank', ...knobs, 'flows', 'judged', ...titles, 'refused', 'remark']));
   matrix.rows.forEach((row, i) => {
     const figures = CSV_FIGURES.flatMap((figure) =>
       row.refused === null
@@ -104,18 +118,13 @@ export function writeMatrixCsv(matrix: Matrix, sink: Sink): void {
       row.refused ?? '',
       row.doubts.join(' '),
     ];
-    out.write(`${cells.map(csvCell).join(',')}\n`);
+    out.write(csvLine(cells));
   });
   out.flush();
 }
 
 function spreadOf(row: MatrixRow, figure: (typeof CSV_FIGURES)[number]): Spread {
   return figure in row.byFate ? row.byFate[figure as Fate] : row[figure as 'broken' | 'latent'];
-}
-
-/** RFC 4180. */
-function csvCell(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 function nameOf({ combination }: MatrixRow): string {
