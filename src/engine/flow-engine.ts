@@ -206,12 +206,13 @@ export class FlowEngine implements TimelineListener {
     return this.blamed;
   }
 
-  /** Whether a flow that was delivered would break at its next packet. */
+  /** Whether a flow that was delivered would break at its next packet, the client's or the server's. */
   isLatent(f: number): boolean {
     if (this.plan.proto[f] !== TCP || this.tracker.life[f] !== Life.open || this.tracker.fate[f] !== 0)
       return false;
     if (this.tracker.waiting[f] !== Asks.nothing) return false;
     const node = this.edge?.carries(f) === true ? this.edge.peek(f, this.nowS) : this.nextHop[f]!;
+    if (this.walk.isForgotten(f, this.nowS)) return true;
     return (node >= 0 && this.isDeadEnd(f, node)) || this.walk.wouldBreak(f, node, this.nowS);
   }
 
@@ -317,6 +318,7 @@ export class FlowEngine implements TimelineListener {
       return true;
     }
     blameForServer(walk.reason, walk.hop, this.log, this.blamed);
+    walk.serverLost(f);
     tracker.serverDataLost(f, this.blamed.reason, this.blamed.event, this.blamed.hop, nowS);
     return !bare;
   }

@@ -46,6 +46,9 @@ import {
 import { SourcePorts } from './source-ports.js';
 import { type EntryLife, TableLimits } from './table-limits.js';
 
+/** instance of no pod */
+const NO_INSTANCE = -1;
+
 export class NodeWalk implements EntryLife {
   readonly entries: EntryPool;
   /** the entry through which the flow's endpoint accepted its connection, or -1 */
@@ -214,6 +217,22 @@ export class NodeWalk implements EntryLife {
       return true;
     }
     return false;
+  }
+
+  /**
+   * What the server sent found no entry, so it left its node untranslated: whoever got it knew no such connection and
+   * answered RST, or else the entry that it made there stands in the client's way. Either way the client's next segment
+   * is reset (measured on Linux 6.18).
+   */
+  serverLost(f: number): void {
+    if (this.reason === ReasonCode['entry-expired']) this.connectedTo[f] = NO_INSTANCE;
+  }
+
+  /** Whether the entry through which the endpoint answers has expired, so that the server's next packet is lost. */
+  isForgotten(f: number, nowS: number): boolean {
+    const home = this.answeredBy[f]!;
+    if (home < 0 || this.guessed[f] === 1) return false;
+    return this.entries.state[home] === DEAD || nowS > this.expiresS(home);
   }
 
   /** The server's FIN passes through the entry of the connection. */

@@ -15,13 +15,15 @@ import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
 
 const NO_ANSWER = -1;
 
-interface Socket {
+export interface Socket {
   /** which start of the pod it belongs to */
   readonly instance: number;
   /** initial sequence number that the pod chose */
   readonly isn: number;
   /** the client's */
   readonly clientIsn: number;
+  /** reset: the pod knows it no more */
+  gone: boolean;
 }
 
 export class EndpointHop {
@@ -35,6 +37,8 @@ export class EndpointHop {
   /** its sequence and acknowledgement numbers */
   answerSeq = 0;
   answerAck = 0;
+  /** the connection that was made last */
+  made: Socket | null = null;
   /** per pod: connections by tuple */
   private readonly sockets = new Map<number, Map<string, Socket>>();
   private accepted = 0;
@@ -64,7 +68,7 @@ export class EndpointHop {
       this.refuseForNode(packet, hopCode(HopKind.node, node));
       return;
     }
-    const knows = socket !== undefined && socket.instance === instance && socket.isn === acknowledged(packet);
+    const knows = isLiving(socket, instance) && socket.isn === acknowledged(packet);
     const segment = packet.proto === TCP ? segmentOf(packet.tcpFlags) : Segment.ack;
     if (!running && !(knows && nowS <= lingersUntilS)) {
       const stale = segment === Segment.syn && entryIsNew;
@@ -76,7 +80,7 @@ export class EndpointHop {
       this.end(Outcome.answered, 0, here);
     } else if (segment === Segment.syn) {
       this.accepted = (this.accepted + 0x10001) >>> 0;
-      this.connections(pod).set(name, { instance, isn: this.accepted, clientIsn: sequence(packet) });
+      this.make(pod, name, this.accepted, sequence(packet));
       this.accept(packet, segment, here);
     } else if (knows) {
       this.accept(packet, segment, here);
@@ -93,7 +97,7 @@ export class EndpointHop {
     if (!running || !this.cluster.isUp(node) || segmentOf(packet.tcpFlags) !== Segment.syn) return false;
     packet.readTuple(this.tuple);
     const socket = this.connections(pod).get(connectionName(this.tuple));
-    return socket?.instance === instance && socket.clientIsn !== sequence(packet);
+    return isLiving(socket, instance) && socket.clientIsn !== sequence(packet);
   }
 
   /** The pod's node has the address itself: its stack knows no such connection, and refuses every one. */
@@ -107,12 +111,13 @@ export class EndpointHop {
   /** Gives a pod a connection that began before the capture. */
   adopt(packet: Packet, pod: number): void {
     packet.readTuple(this.tuple);
+    this.make(pod, connectionName(this.tuple), acknowledged(packet), -1);
+  }
+
+  private make(pod: number, name: string, isn: number, clientIsn: number): void {
     const { instance } = this.cluster.pods[pod]!;
-    this.connections(pod).set(connectionName(this.tuple), {
-      instance,
-      isn: acknowledged(packet),
-      clientIsn: -1,
-    });
+    this.made = { instance, isn, clientIsn, gone: false };
+    this.connections(pod).set(name, this.made);
   }
 
   private connections(pod: number): Map<string, Socket> {
@@ -155,6 +160,10 @@ export class EndpointHop {
     this.answerSeq = segment === Segment.syn ? this.accepted : packet.view.getUint32(packet.l4 + 8);
     this.answerAck = (seq + packet.payloadBytes + extra) >>> 0;
   }
+}
+
+function isLiving(socket: Socket | undefined, instance: number): socket is Socket {
+  return socket !== undefined && socket.instance === instance && !socket.gone;
 }
 
 function sequence(packet: Packet): number {

@@ -34,8 +34,11 @@ import { Timeline, type TimelineListener } from '../timeline/timeline.js';
 import { TCP, UDP } from '../wire/ip-protocol.js';
 import { TCP_ACK, TCP_SYN } from '../wire/tcp.js';
 import { DataPlane } from './data-plane.js';
+import type { Socket } from './endpoint-hop.js';
 
 const PAYLOAD_BYTES = 24;
+/** instance of no pod */
+const NO_INSTANCE = -1;
 
 /** An entry of a node. */
 interface Place {
@@ -48,9 +51,10 @@ interface Place {
 /** What a flow's connection is, as the data plane made it. */
 interface Home extends Place {
   readonly pod: number;
-  readonly instance: number;
+  instance: number;
   readonly source: string;
   readonly guessed: boolean;
+  readonly socket: Socket | null;
 }
 
 export class PacketEngine implements TimelineListener {
@@ -181,8 +185,17 @@ export class PacketEngine implements TimelineListener {
       return true;
     }
     const { reason, event, hop } = this.blamed;
+    if (reason === ReasonCode['entry-expired']) this.forget(f);
     tracker.serverDataLost(f, reason, event, hop, nowS);
     return !bare;
+  }
+
+  /** What its server sent in vain has ended the connection on that side. */
+  private forget(f: number): void {
+    const home = this.homes[f];
+    if (home === undefined) return;
+    home.instance = NO_INSTANCE;
+    if (home.socket !== null) home.socket.gone = true;
   }
 
   /** Whether what the server sends now comes back to the client, whose entry's time it renews; if not, why is in `blamed`. */
@@ -340,6 +353,7 @@ export class PacketEngine implements TimelineListener {
       instance: this.cluster.pods[pod]!.instance,
       source,
       guessed,
+      socket: this.plan.proto[f] === TCP ? this.dataPlane.endpoint.made : null,
     };
     this.sourceAtEndpoint[f] = guessed ? null : source;
   }

@@ -4,7 +4,8 @@
  * A what-if parts from what was captured: a client that has been reset sends no more, one that never connected
  * sends no data. So each captured packet is first asked what it still means:
  * - after the end of a flow's life only a SYN counts (a new life); the rest is on the path, and no more;
- * - while the connection is not up, any packet stands for the client's next try to connect;
+ * - while the connection is not up, any packet stands for the client's next try to connect, but for a RST: a socket that
+ *   is given up in SYN-SENT sends none (RFC 9293 3.10.5), so this one answered a challenge ACK, and the SYN comes again;
  * - after the endpoint was stopped, the client's bare ACK or FIN tells when the endpoint's FIN reached it.
  *
  * - an acknowledgement of what never came (the server's FIN after an unanswered one of the client's, an answer to
@@ -117,7 +118,8 @@ export class ClientSide {
     const life = this.tracker.life[f]!;
     if (life === Life.over && segment !== Segment.syn) return SKIP;
     const unconnected = life === Life.connecting && this.tracker.waiting[f] === Asks.connection;
-    if (segment === Segment.syn || (unconnected && segment !== Segment.rst)) {
+    if (unconnected && segment === Segment.rst) return SKIP;
+    if (segment === Segment.syn || unconnected) {
       this.asks = Asks.connection;
       return Segment.syn;
     }

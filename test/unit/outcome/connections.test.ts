@@ -7,9 +7,10 @@ import { type CaptureIndex, createFlowColumns } from '../../../src/flow/flow-col
 import { META_LENGTH_SHIFT, META_PAYLOAD, PacketIndex } from '../../../src/flow/packet-index.js';
 import { replay } from '../../../src/verdict/replay.js';
 import type { FlowVerdict } from '../../../src/verdict/verdict.js';
+import { defaultTimeouts } from '../../support/conntrack-defaults.js';
 import { smallCluster, VIP } from '../../support/small-cluster.js';
 
-const [FIN, SYN, ACK] = [1, 2, 16];
+const [FIN, SYN, RST, ACK] = [1, 2, 4, 16];
 type Sent = readonly [atS: number, flags: number, seq: number, ack: number, payload?: number];
 
 function capture(sent: readonly Sent[], durationS = 10): CaptureIndex {
@@ -43,10 +44,15 @@ function capture(sent: readonly Sent[], durationS = 10): CaptureIndex {
 }
 
 /** The route leads to n1 until an event says otherwise. */
-function verdicts(sent: readonly Sent[], timeline: readonly TimelineEvent[]): FlowVerdict[] {
+function verdicts(
+  sent: readonly Sent[],
+  timeline: readonly TimelineEvent[],
+  established = defaultTimeouts.established,
+): FlowVerdict[] {
   const routes = [{ prefix: hostPrefix(VIP), nextHops: [{ node: 0, weight: 1 }] }];
   const service = { externalTrafficPolicy: 'Local' as const };
-  const model = smallCluster({ pods: [1, 1], router: { routes }, service, timeline });
+  const conntrack = { timeouts: { ...defaultTimeouts, established } };
+  const model = smallCluster({ pods: [1, 1], router: { routes }, service, timeline, conntrack });
   const result = replay(capture(sent), model);
   return Array.from({ length: result.flowCount }, (_, row) => result.flowVerdict(row));
 }
@@ -120,4 +126,40 @@ test('the acknowledgement of a FIN that answers an unanswered one is not sent', 
   ];
   const [flow] = verdicts(sent, [to(1.5, 1)]);
   expect([flow!.fate, flow!.unanswered, flow!.brokenAt]).toEqual(['timeout', 'FIN', 2]);
+});
+
+test('the RST by which a client answers a challenge ACK ends nothing: its next SYN gets through', () => {
+  const sent: Sent[] = [
+    [1, SYN, 1000, 0],
+    [1.1, ACK, 1001, 5001],
+    [1.2, ACK, 1001, 5001, 50],
+    [2.5, ACK, 1051, 5001, 50],
+    [5, SYN, 90_000_000, 0],
+    [5.001, RST, 1051, 0],
+    [5.01, SYN, 90_000_000, 0],
+    [5.02, ACK, 90_000_001, 77_001],
+    [5.03, ACK, 90_000_001, 77_001, 50],
+  ];
+  const [first, second] = verdicts(sent, [to(2, 1), to(4, 0)]);
+  expect([first!.fate, second!.fate]).toEqual(['reset', 'delivered']);
+});
+
+const QUIET: readonly Sent[] = [
+  [1, SYN, 1000, 0],
+  [1.1, ACK, 1001, 5001],
+  [1.2, ACK, 1001, 5001, 50],
+];
+
+test('a connection whose entry has expired is latent: what the server sends next is lost', () => {
+  const latent = (established: number): unknown => verdicts(QUIET, [], established)[0]!.latent;
+  expect([latent(2), latent(60)]).toEqual([true, undefined]);
+});
+
+test('a push that finds no entry ends the connection: the next segment of the client is reset', () => {
+  const sent: Sent[] = [...QUIET, [5, ACK, 1051, 5101], [6, ACK, 1051, 5101, 50]];
+  const [flow] = verdicts(sent, [], 2);
+  expect([flow!.fate, flow!.brokenAt, flow!.cause!.reason]).toEqual(['reset', 6, 'entry-expired']);
+  // a client that sends before the server does is picked up again
+  const [picked] = verdicts([...QUIET, [6, ACK, 1051, 5001, 50]], [], 2);
+  expect(picked!.fate).toBe('delivered');
 });
