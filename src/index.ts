@@ -49,8 +49,6 @@ export {
 export { annotateCapture } from './report/annotate.js';
 export { type Budget, exceeded, parseBudget } from './report/budget.js';
 export { writeHtml } from './report/html.js';
-export { writeJson } from './report/json.js';
-export { writeNdjson } from './report/ndjson.js';
 export type { Timing } from './report/records.js';
 export type { Sink } from './report/sink.js';
 export { ANSI, type Palette, PLAIN } from './report/terminal.js';
@@ -65,8 +63,24 @@ export { type Combination, parseVariation, type Variation } from './what-if/vari
 
 import type { CaptureIndex } from './flow/flow-columns.js';
 import { type FlowRow, flowRow } from './flow/flow-rows.js';
+import { writeJson as writeJsonOctets } from './report/json.js';
+import { writeNdjson as writeNdjsonOctets } from './report/ndjson.js';
+import { asText } from './report/octet-writer.js';
+import type { Timing } from './report/records.js';
+import type { Sink } from './report/sink.js';
+import type { ReplayResult } from './verdict/verdict.js';
 
 /** The flows of a capture as objects, one at a time, in the order of their first packets. */
 export function* flows(index: CaptureIndex): Generator<FlowRow, void, undefined> {
   for (let f = 0; f < index.flows.count; f++) yield flowRow(index.flows, f, null);
+}
+
+/** What `replay --format json` prints, piece by piece. */
+export function writeJson(result: ReplayResult, sink: Sink, timing: Timing | null = null): void {
+  writeJsonOctets(result, asText(sink), timing);
+}
+
+/** What `replay --format ndjson` prints, in pieces of whole lines. */
+export function writeNdjson(result: ReplayResult, sink: Sink, timing: Timing | null = null): void {
+  writeNdjsonOctets(result, asText(sink), timing);
 }

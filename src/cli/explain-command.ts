@@ -92,8 +92,8 @@ async function explainCapture(capture: string, options: ExplainOptions, io: Io):
     const { writeExplainJson, writeExplainNdjson } = await import('../report/explain-records.js');
     const t0 = Number((read.summary.baseNs + BigInt(Math.round(originS * 1e9))) / 1000n) / 1e6;
     const writeRecords = options.format === 'json' ? writeExplainJson : writeExplainNdjson;
-    writeOutput(options.out, io, inputs, ({ write }) =>
-      writeRecords({ ...captureRecord(read), t0 }, explanation, write),
+    writeOutput(options.out, io, inputs, ({ writeBytes }) =>
+      writeRecords({ ...captureRecord(read), t0 }, explanation, writeBytes),
     );
   }
   return statusOfDamage(read, io);

@@ -41,7 +41,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .action((capture: string, options: FlowsOptions) => {
       const index = readWithProgress(capture, io, { level: options.level, index: 'flows' });
       const rowOf = (f: number) => flowRow(index.flows, f, null);
-      writeOutput(options.out, io, [capture], ({ write }) => {
+      writeOutput(options.out, io, [capture], ({ write, writeBytes }) => {
         const palette = paletteFor(io, options, options.out);
         if (options.summary === true && options.format === 'text') {
           writeFlowSummaryText(index, rowOf, write, palette);
@@ -51,7 +51,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
         } else if (options.format === 'text') {
           writeFlowsText(index.flows.count, rowOf, write, palette);
         } else {
-          writeFlowsNdjson(captureRecord(index), index.flows.count, rowOf, write);
+          writeFlowsNdjson(captureRecord(index), index.flows.count, rowOf, writeBytes);
         }
       });
       done(statusOfDamage(index, io));

@@ -212,12 +212,12 @@ function writeResult(
   options: ReplayCommandOptions,
   io: Io,
 ): void {
-  writeOutput(options.out, io, inputsOf(capture, options), ({ write }) => {
+  writeOutput(options.out, io, inputsOf(capture, options), ({ write, writeBytes }) => {
     switch (options.format) {
       case 'json':
-        return writeJson(result, write, timing);
+        return writeJson(result, writeBytes, timing);
       case 'ndjson':
-        return writeNdjson(result, write, timing);
+        return writeNdjson(result, writeBytes, timing);
       case 'text':
         return writeText(result, write, {
           palette: paletteFor(io, options, options.out),

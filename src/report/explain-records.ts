@@ -5,8 +5,12 @@ import type { Explanation } from '../explain/explain.js';
 import type { Confidence, FindingName } from '../explain/finding.js';
 import { type FlowRow, protocolName } from '../flow/flow-rows.js';
 import type { CaptureRecord } from '../verdict/verdict.js';
+import { EXPLAINED_FIELDS } from './explained-record.js';
+import { writeElements } from './json.js';
+import { jsonRecordWriter } from './json-record.js';
+import { recordLine, recordLines } from './ndjson.js';
+import { type OctetSink, OctetWriter } from './octet-writer.js';
 import { REPORT_SCHEMA } from './records.js';
-import { BufferedSink, type Sink } from './sink.js';
 
 /** One connection; the client's side comes first. Times are seconds since t = 0. */
 export interface ExplainedFlow extends FlowRow {
@@ -56,28 +60,30 @@ export interface ExplainedCapture extends CaptureRecord {
 }
 
 /** A record a line, each with `"record": "capture" | "burst" | "flow" | "summary"`. */
-export function writeExplainNdjson(capture: ExplainedCapture, explanation: Explanation, sink: Sink): void {
-  const out = new BufferedSink(sink);
-  const line = (record: string, fields: object): void =>
-    out.write(`${JSON.stringify({ record, ...fields })}\n`);
-  line('capture', { schema: REPORT_SCHEMA, ...capture });
-  for (const burst of explanation.bursts) line('burst', burst);
-  for (let id = 0; id < explanation.rows.length; id++) line('flow', explainedFlow(explanation, id));
-  line('summary', explanation.summary);
+export function writeExplainNdjson(
+  capture: ExplainedCapture,
+  explanation: Explanation,
+  sink: OctetSink,
+): void {
+  const out = new OctetWriter(sink);
+  const writeFlow = recordLines('flow', EXPLAINED_FIELDS);
+  out.text(recordLine('capture', { schema: REPORT_SCHEMA, ...capture }));
+  for (const burst of explanation.bursts) out.text(recordLine('burst', burst));
+  for (let id = 0; id < explanation.rows.length; id++) writeFlow(out, explainedFlow(explanation, id));
+  out.text(recordLine('summary', explanation.summary));
   out.flush();
 }
 
 /** One object, a record a line. */
-export function writeExplainJson(capture: ExplainedCapture, explanation: Explanation, sink: Sink): void {
-  const out = new BufferedSink(sink);
-  out.write(`{"schema":${JSON.stringify(REPORT_SCHEMA)},\n"capture":${JSON.stringify(capture)},\n"bursts":[`);
+export function writeExplainJson(capture: ExplainedCapture, explanation: Explanation, sink: OctetSink): void {
+  const out = new OctetWriter(sink);
+  out.text(`{"schema":${JSON.stringify(REPORT_SCHEMA)},\n"capture":${JSON.stringify(capture)},\n"bursts":[`);
   explanation.bursts.forEach((burst, i) => {
-    out.write(`${i === 0 ? '\n' : ',\n'}${JSON.stringify(burst)}`);
+    out.text(`${i === 0 ? '\n' : ',\n'}${JSON.stringify(burst)}`);
   });
-  out.write('],\n"flows":[');
-  for (let id = 0; id < explanation.rows.length; id++) {
-    out.write(`${id === 0 ? '\n' : ',\n'}${JSON.stringify(explainedFlow(explanation, id))}`);
-  }
-  out.write(`],\n"summary":${JSON.stringify(explanation.summary)}}\n`);
+  out.text('],\n"flows":[');
+  const { rows, summary } = explanation;
+  writeElements(out, jsonRecordWriter(EXPLAINED_FIELDS), rows.length, (id) => explainedFlow(explanation, id));
+  out.text(`],\n"summary":${JSON.stringify(summary)}}\n`);
   out.flush();
 }

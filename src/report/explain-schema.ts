@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import { type JsonSchema, jsonSchemaOf } from '../cluster/yaml/json-schema.js';
 import { FINDINGS } from '../explain/finding.js';
-import { captureSchema, count, FLOW_FIELDS, oneOfKeys, seconds, sentences, share } from './record-schemas.js';
+import { EXPLAINED_FIELDS } from './explained-record.js';
+import { captureSchema, count, oneOfKeys, seconds, sentences, share } from './record-schemas.js';
+import { zodRecord } from './record-zod.js';
 import { REPORT_SCHEMA } from './records.js';
 
 const finding = oneOfKeys(FINDINGS);
@@ -27,17 +29,7 @@ const explainSchema = z.strictObject({
   schema: z.literal(REPORT_SCHEMA),
   capture: captureSchema,
   bursts: z.array(burst),
-  flows: z.array(
-    z.strictObject({
-      ...FLOW_FIELDS,
-      finding,
-      confidence: z.enum(['certain', 'likely', 'possible']),
-      alternatives: z.array(finding).describe('what else it may have been, likeliest first'),
-      evidence: sentences,
-      against: sentences,
-      at: seconds.describe('seconds since t = 0: the reset, the first unanswered transmission, or the end'),
-    }),
-  ),
+  flows: z.array(zodRecord(EXPLAINED_FIELDS)),
   summary: z.strictObject({
     flows: count,
     judged: count.describe('connections with a finding other than cannot-tell'),

@@ -1,7 +1,9 @@
 /** `flowfate flows`: the rows of the flow table, as aligned text or as ndjson, in the order of the capture. */
 import type { FlowRow } from '../verdict/verdict.js';
 import { addressPort, bytes, count, duration, moment } from './figures.js';
-import { recordLine } from './ndjson.js';
+import { FLOW_FIELDS } from './flow-record.js';
+import { recordLine, recordLines } from './ndjson.js';
+import { type OctetSink, OctetWriter } from './octet-writer.js';
 import { REPORT_SCHEMA } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';
 import { type Palette, padEnd, padStart } from './terminal.js';
@@ -9,10 +11,11 @@ import { type Palette, padEnd, padStart } from './terminal.js';
 /** Makes row `f` when somebody asks; 10^6 rows at once would be expensive. */
 export type FlowRowMaker = (f: number) => FlowRow;
 
-export function writeFlowsNdjson(capture: object, flows: number, rowOf: FlowRowMaker, sink: Sink): void {
-  const out = new BufferedSink(sink);
-  out.write(recordLine('capture', { schema: REPORT_SCHEMA, ...capture }));
-  for (let f = 0; f < flows; f++) out.write(recordLine('flow', rowOf(f)));
+export function writeFlowsNdjson(capture: object, flows: number, rowOf: FlowRowMaker, sink: OctetSink): void {
+  const out = new OctetWriter(sink);
+  const writeFlow = recordLines('flow', FLOW_FIELDS);
+  out.text(recordLine('capture', { schema: REPORT_SCHEMA, ...capture }));
+  for (let f = 0; f < flows; f++) writeFlow(out, rowOf(f));
   out.flush();
 }
 

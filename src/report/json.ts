@@ -3,20 +3,34 @@
  * read with eyes and with `grep` and yet is one JSON text. The same result gives the same bytes.
  */
 import type { ReplayResult } from '../verdict/verdict.js';
+import { VERDICT_FIELDS } from './flow-record.js';
+import { type JsonRecordWriter, jsonRecordWriter } from './json-record.js';
+import { type OctetSink, OctetWriter } from './octet-writer.js';
 import { REPORT_SCHEMA, summaryRecord, type Timing } from './records.js';
-import { BufferedSink, type Sink } from './sink.js';
 
-export function writeJson(result: ReplayResult, sink: Sink, timing: Timing | null = null): void {
-  const out = new BufferedSink(sink);
-  out.write(`{"schema":${JSON.stringify(REPORT_SCHEMA)},\n"capture":${JSON.stringify(result.capture)},\n`);
-  out.write('"events":[');
+export function writeJson(result: ReplayResult, sink: OctetSink, timing: Timing | null = null): void {
+  const out = new OctetWriter(sink);
+  out.text(`{"schema":${JSON.stringify(REPORT_SCHEMA)},\n"capture":${JSON.stringify(result.capture)},\n`);
+  out.text('"events":[');
   result.events.forEach((event, i) => {
-    out.write(`${i === 0 ? '\n' : ',\n'}${JSON.stringify(event)}`);
+    out.text(`${i === 0 ? '\n' : ',\n'}${JSON.stringify(event)}`);
   });
-  out.write('],\n"flows":[');
-  for (let row = 0; row < result.flowCount; row++) {
-    out.write(`${row === 0 ? '\n' : ',\n'}${JSON.stringify(result.flowVerdict(row))}`);
-  }
-  out.write(`],\n"summary":${JSON.stringify(summaryRecord(result, timing))}}\n`);
+  out.text('],\n"flows":[');
+  writeElements(out, jsonRecordWriter(VERDICT_FIELDS), result.flowCount, (row) => result.flowVerdict(row));
+  out.text(`],\n"summary":${JSON.stringify(summaryRecord(result, timing))}}\n`);
   out.flush();
+}
+
+/** The elements of a list, a line each. */
+export function writeElements<R>(
+  out: OctetWriter,
+  write: JsonRecordWriter<R>,
+  length: number,
+  element: (row: number) => R,
+): void {
+  for (let row = 0; row < length; row++) {
+    out.text(row === 0 ? '\n' : ',\n');
+    write(out, element(row));
+    out.pause();
+  }
 }

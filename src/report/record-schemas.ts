@@ -33,25 +33,3 @@ export const captureSchema = z.strictObject({
   truncated: z.boolean().describe('the capture ends within a record'),
   decodeFaults: z.record(z.string(), count),
 });
-
-const bothWays = z.strictObject({ out: count, in: count }).describe('from the client, and to it');
-const port = z.int().min(0).max(65535);
-
-/** What a connection is; the client’s side comes first. */
-export const FLOW_FIELDS = {
-  id: count.describe('row of the report, from 0'),
-  connection: count.describe('which connection of its five-tuple it is, from 0'),
-  proto: z
-    .union([z.string(), z.int().min(0).max(255)])
-    .describe('tcp, udp, sctp, dccp, udplite, or the number'),
-  src: z.string(),
-  srcPort: port,
-  dst: z.string(),
-  dstPort: port,
-  family: z.literal([4, 6]),
-  start: seconds,
-  end: seconds,
-  packets: bothWays,
-  bytes: bothWays,
-  sawSyn: z.boolean().describe('the capture holds the SYN of its client'),
-};

@@ -1,85 +1,16 @@
 /** JSON Schema of `replay --format json`: the objects of verdict.ts, whose tables of names it takes. */
 import { z } from 'zod';
 import { type JsonSchema, jsonSchemaOf } from '../cluster/yaml/json-schema.js';
+import { FATES } from '../verdict/fates.js';
 import { APPLICATION_TROUBLES, REASONS, UNJUDGED } from '../verdict/verdict.js';
-import {
-  captureSchema,
-  count,
-  countsBy,
-  FLOW_FIELDS,
-  oneOfKeys,
-  seconds,
-  sentences,
-  share,
-} from './record-schemas.js';
+import { VERDICT_FIELDS } from './flow-record.js';
+import { captureSchema, count, countsBy, oneOfKeys, seconds, sentences, share } from './record-schemas.js';
+import { zodRecord } from './record-zod.js';
 import { REPORT_SCHEMA } from './records.js';
 
 const text = z.string();
-const fate = z.enum([
-  'delivered',
-  'reset',
-  'refused',
-  'timeout',
-  'endpoint-closed',
-  'misdelivered',
-  'unknown',
-]);
+const fate = z.enum([...FATES]);
 const byFate = z.record(fate, z.number().min(0));
-
-const application = z.strictObject({
-  peer: text.describe('source of the connection that the application accepts: the proxy’s pod'),
-  sees: text
-    .nullable()
-    .describe('whom it takes for the client; null where the request never comes, or names nobody'),
-  preserved: z.boolean(),
-  forged: text.nullable().describe('what the client claims about itself, where it is not so'),
-  forgedWins: z.boolean(),
-  fault: text.nullable(),
-  restoredBy: sentences.describe('settings, each enough by itself, with which it sees the client'),
-});
-
-const source = z.strictObject({
-  atClient: text,
-  atEndpoint: text.nullable().describe('what the endpoint sees; null where no packet reached one'),
-  preserved: z.boolean().nullable(),
-  steps: z.array(
-    z.strictObject({ hop: text, mechanism: text, from: text, to: text, random: z.literal(true).optional() }),
-  ),
-  recoverable: text.nullable(),
-  application: application.optional(),
-});
-
-const cause = z.strictObject({
-  event: text.nullable().describe('id of the event, or null where no event of the timeline explains it'),
-  hop: text,
-  reason: oneOfKeys(REASONS),
-});
-
-const flow = z.strictObject({
-  ...FLOW_FIELDS,
-  service: text.nullable(),
-  fate,
-  judged: z.boolean().describe('false exactly where fate is unknown'),
-  unjudged: oneOfKeys(UNJUDGED).nullable(),
-  drawn: z.literal(true).optional().describe('the fate depends on a draw of the real system'),
-  chances: z.partialRecord(fate, z.number().min(0).max(1)).nullable(),
-  latent: z.literal(true).optional(),
-  unanswered: z.enum(['SYN', 'data', 'FIN', 'server-data']).optional(),
-  application: oneOfKeys(APPLICATION_TROUBLES).nullable(),
-  cause: cause.nullable(),
-  chain: sentences.describe('the causal chain, a sentence a step'),
-  brokenAt: seconds.nullable(),
-  path: z.array(
-    z.strictObject({
-      at: seconds,
-      nextHop: text.nullable(),
-      node: text.nullable(),
-      endpoint: text.nullable(),
-      target: text.nullable().describe('address and port after DNAT'),
-    }),
-  ),
-  source: source.nullable(),
-});
 
 const event = z.strictObject({
   id: text,
@@ -150,7 +81,7 @@ const replaySchema = z.strictObject({
   schema: z.literal(REPORT_SCHEMA),
   capture: captureSchema,
   events: z.array(event),
-  flows: z.array(flow),
+  flows: z.array(zodRecord(VERDICT_FIELDS)),
   summary,
 });
 

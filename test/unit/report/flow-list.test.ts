@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { tallyServers } from '../../../src/flow/server-tally.js';
 import { writeFlowsNdjson, writeFlowsText } from '../../../src/report/flow-list.js';
 import { summariseFlows, writeFlowSummaryText } from '../../../src/report/flow-summary.js';
+import { asText } from '../../../src/report/octet-writer.js';
 import { PLAIN } from '../../../src/report/terminal.js';
 import { MADE_VERDICTS, madeResult } from './made-result.js';
 
@@ -43,7 +44,7 @@ describe('writeFlowsText()', () => {
 
 describe('writeFlowsNdjson()', () => {
   test('writes the capture and a flow a line', () => {
-    const lines = collect((sink) => writeFlowsNdjson({ file: 'c.pcap' }, 3, rowOf, sink))
+    const lines = collect((sink) => writeFlowsNdjson({ file: 'c.pcap' }, 3, rowOf, asText(sink)))
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line));

@@ -1,14 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { writeJson } from '../../../src/report/json.js';
 import { writeNdjson } from '../../../src/report/ndjson.js';
+import { asText, type OctetSink } from '../../../src/report/octet-writer.js';
 import type { ReplayResult } from '../../../src/verdict/verdict.js';
 import { HOSTILE_FILE, MADE_VERDICTS, madeResult } from './made-result.js';
 
-function collect(write: (sink: (text: string) => void) => void): string {
+function collect(write: (sink: OctetSink) => void): string {
   let text = '';
-  write((piece) => {
-    text += piece;
-  });
+  write(
+    asText((piece) => {
+      text += piece;
+    }),
+  );
   return text;
 }
 
