@@ -2,28 +2,14 @@
 
 import { SAW_SYN } from '../explain/connection-table.js';
 import type { Explanation } from '../explain/explain.js';
-import type { Confidence, FindingName } from '../explain/finding.js';
-import { type FlowRow, protocolName } from '../flow/flow-rows.js';
+import { protocolName } from '../flow/flow-rows.js';
 import type { CaptureRecord } from '../verdict/verdict.js';
-import { EXPLAINED_FIELDS } from './explained-record.js';
+import { EXPLAINED_FIELDS, type ExplainedFlow } from './explained-record.js';
 import { writeElements } from './json.js';
 import { jsonRecordWriter } from './json-record.js';
 import { recordLine, recordLines } from './ndjson.js';
 import { type OctetSink, OctetWriter } from './octet-writer.js';
 import { REPORT_SCHEMA } from './records.js';
-
-/** One connection; the client's side comes first. Times are seconds since t = 0. */
-export interface ExplainedFlow extends FlowRow {
-  /** counts from 0 within the five-tuple */
-  readonly connection: number;
-  readonly finding: FindingName;
-  readonly confidence: Confidence;
-  readonly alternatives: readonly FindingName[];
-  readonly evidence: readonly string[];
-  readonly against: readonly string[];
-  /** the reset, the first unanswered transmission, or the end */
-  readonly at: number;
-}
 
 export function explainedFlow(explanation: Explanation, id: number): ExplainedFlow {
   const row = explanation.rows[id]!;

@@ -2,7 +2,8 @@
 import type { Burst } from '../explain/bursts.js';
 import type { Explanation } from '../explain/explain.js';
 import { FINDING_NAMES, FINDINGS, type FindingName, isBroken } from '../explain/finding.js';
-import { type ExplainedFlow, explainedFlow } from './explain-records.js';
+import { explainedFlow } from './explain-records.js';
+import type { ExplainedFlow } from './explained-record.js';
 import { addressPort, count, counted, moment, percent } from './figures.js';
 import { BufferedSink, type Sink } from './sink.js';
 import { type Palette, padEnd, padStart, printable, wrap } from './terminal.js';
