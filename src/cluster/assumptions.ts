@@ -3,6 +3,7 @@
  * plane of this model asks for is not listed.
  */
 import type { Assumption, ClusterModel, TimelineEvent } from './model.js';
+import { heldVips } from './scenario/edge-vips.js';
 import type { ClusterFacts } from './scenario/facts.js';
 
 export function assumptionsOf(facts: ClusterFacts, model: ClusterModel): Assumption[] {
@@ -19,7 +20,9 @@ export function assumptionsOf(facts: ClusterFacts, model: ClusterModel): Assumpt
     'neither the scenario nor any object states the data plane; kube-proxy’s default is taken',
   );
   assumePlane(facts, model, assume);
-  const isRouted = model.services.some(({ vips }) => vips.length > 0);
+  assumed.push(...assumedOfObjects(facts, model));
+  const isHeld = heldVips(facts);
+  const isRouted = model.services.some((service) => service.vips.some((vip) => !isHeld(service, vip)));
   if (!isRouted) return assumed;
   const { hash, seed, select } = model.router.ecmp;
   assume(
@@ -52,6 +55,17 @@ export function assumptionsOf(facts: ClusterFacts, model: ClusterModel): Assumpt
   }
   assumeTimers(facts, model, assume);
   return assumed;
+}
+
+/** What reading objects took for granted, and no Scenario states; pools that nothing changes are as they were. */
+function assumedOfObjects({ assumed = [], edge }: ClusterFacts, { timeline }: ClusterModel): Assumption[] {
+  const stated = edge?.stated ?? [];
+  return assumed.filter(({ what }) => {
+    if (what.startsWith('edge.') && (stated.includes('pools') || stated.includes('virtualServers')))
+      return false;
+    if (what === 'edge.pools.members' && timeline.length === 0) return false;
+    return !stated.some((key) => what === `edge.${key}`);
+  });
 }
 
 type Assume = (stated: unknown, what: string, value: string | number | boolean, because: string) => void;

@@ -80,6 +80,19 @@ export interface EdgeVirtualServer {
   readonly pool: number;
   readonly persistence: 'none' | 'source-addr';
   readonly persistenceS: number;
+  /** of its own, where it differs from the edge's */
+  readonly snat?: EdgeModel['snat'] | undefined;
+  readonly insert?: EdgeInsert | undefined;
+}
+
+/** Whether a virtual server (row) puts the load balancer's address in the client's place. */
+export function snatOf({ snat, virtualServers }: EdgeModel, server: number): EdgeModel['snat'] {
+  return virtualServers[server]!.snat ?? snat;
+}
+
+/** What it says of the client. */
+export function insertOf({ insert, virtualServers }: EdgeModel, server: number): EdgeInsert {
+  return virtualServers[server]!.insert ?? insert;
 }
 
 const FIRST_NODE_PORT = 30000;

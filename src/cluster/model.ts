@@ -202,6 +202,8 @@ export interface ServiceModel {
   readonly probes: Probes | null;
   /** the endpoints are L7 proxies with an application behind them; null: they are the application */
   readonly l7Proxy: L7ProxyModel | null;
+  /** what no part of the model can express, as a sentence: its connections are not judged */
+  readonly notModelled?: string | undefined;
   readonly endpoints: readonly EndpointModel[];
 }
 

@@ -6,6 +6,7 @@
  * node behind sees of the client: another source port, and with it another key for everything that is drawn there.
  */
 import { formatAddress, parseAddress } from '../addr/address.js';
+import { type EdgeInsert, insertOf, snatOf } from '../cluster/edge-model.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { Segment } from '../conntrack/tcp-states.js';
 import type { FlowPlan } from '../outcome/flow-plan.js';
@@ -70,7 +71,7 @@ export class EdgeWalk {
 
   /** Source address that the node sees, as text; null: the client's own. */
   sourceText(f: number): string | null {
-    if (!this.carries(f) || this.state.edge.snat === 'none') return null;
+    if (!this.carries(f) || snatOf(this.state.edge, this.server[f]!) === 'none') return null;
     return this.sources.get(this.plan.family[f]!)!;
   }
 
@@ -80,6 +81,11 @@ export class EdgeWalk {
     if (text === null) return null;
     const { w0, w1, w2, w3 } = parseAddress(text)!;
     return (w0 ^ w1 ^ w2 ^ w3) >>> 0;
+  }
+
+  /** What the load balancer says of the flow's client to whom it sends on. */
+  insertOf(f: number): EdgeInsert {
+    return insertOf(this.state.edge, this.server[f]!);
   }
 
   /** Number of the next draw with the flow's key at the node. */
@@ -170,7 +176,7 @@ export class EdgeWalk {
     const member = this.state.members[this.member[f]!]!;
     member.connections--;
     this.phase[f] = EdgePhase.none;
-    if (this.state.edge.snat === 'none') return;
+    if (snatOf(this.state.edge, this.server[f]!) === 'none') return;
     const { family, proto, key } = this.plan;
     this.state.ports.release(member.row, family[f]!, proto[f]!, key[f]!, this.port[f]!);
   }
@@ -215,7 +221,7 @@ export class EdgeWalk {
     }
     const member = state.members[row]!;
     const family = plan.family[f]!;
-    if (state.edge.snat === 'automap') {
+    if (snatOf(state.edge, server) === 'automap') {
       const port = state.ports.take(row, family, plan.proto[f]!, plan.key[f]!, plan.clientPort[f]!);
       if (port < 0) {
         this.end(Outcome.silent, ReasonCode['snat-port-exhausted']);
@@ -236,7 +242,9 @@ export class EdgeWalk {
     const { words, plan, state } = this;
     const family = plan.family[f]!;
     const source =
-      state.edge.snat === 'automap' ? addressOf(state.edge.addresses, family)! : plan.clientAddress(f);
+      snatOf(state.edge, this.server[f]!) === 'automap'
+        ? addressOf(state.edge.addresses, family)!
+        : plan.clientAddress(f);
     const target = state.addressOf(member, family)!;
     words.set([source.w0, source.w1, source.w2, source.w3, target.w0, target.w1, target.w2, target.w3]);
     const port = state.portOf(member, this.server[f]!, this.serverPort[f]!);

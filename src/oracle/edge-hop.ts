@@ -13,6 +13,7 @@
  */
 import type { Address } from '../addr/address.js';
 import { formatAddress } from '../addr/address.js';
+import { snatOf } from '../cluster/edge-model.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { Segment, segmentOf } from '../conntrack/tcp-states.js';
 import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
@@ -189,7 +190,7 @@ export class EdgeHop {
     this.translated.copy(tuple);
     this.translated.setDestination(state.addressOf(member, family)!, state.portOf(member, server, port));
     let snatPort = -1;
-    if (state.edge.snat === 'automap') {
+    if (snatOf(state.edge, server) === 'automap') {
       snatPort = state.ports.take(row, family, proto, key, srcPort);
       if (snatPort < 0) return this.end(Outcome.silent, ReasonCode['snat-port-exhausted']);
       this.translated.setSource(addressOf(state.edge.addresses, family) as Address, snatPort);

@@ -17,6 +17,8 @@ export class EventCounts {
   podBytes: number[] = [];
   private readonly services: ServiceLoad[] = [];
 
+  private readonly isUnjudged: readonly boolean[];
+
   constructor(
     model: ClusterModel,
     events: number,
@@ -27,6 +29,7 @@ export class EventCounts {
     this.flowsBroken = new Float64Array(events);
     this.packetsDropped = new Float64Array(events);
     this.nodeBytes = new Float64Array(model.nodes.length);
+    this.isUnjudged = model.services.map(({ notModelled }) => notModelled !== undefined);
   }
 
   active(event: number, flows: number): void {
@@ -43,6 +46,7 @@ export class EventCounts {
 
   /** Client bytes of a service that went to a node and a pod; -1 = to none. */
   load(service: number, node: number, pod: number, bytes: number): void {
+    if (this.isUnjudged[service] === true) return;
     const { nodeBytes, podBytes } = this.ofService(service);
     if (node >= 0) {
       this.nodeBytes[node]! += bytes;
@@ -60,8 +64,10 @@ export class EventCounts {
     return this.services[service];
   }
 
-  close(tracker: VerdictTracker): void {
+  /** @param serviceOf by row of the plan; what is not judged of a service is no event's doing */
+  close(tracker: VerdictTracker, serviceOf: Int32Array): void {
     for (let f = 0; f < tracker.fate.length; f++) {
+      if (this.isUnjudged[serviceOf[f]!] === true) continue;
       const event = tracker.event[f]!;
       if (tracker.fate[f] !== FateCode.none && event >= 0) this.flowsBroken[event]!++;
     }

@@ -92,21 +92,27 @@ export class FlowVerdicts {
       cause: broken && end !== null ? this.cause(end) : null,
       chain: broken ? causalChain(engine, model, f) : [],
       brokenAt: broken && end !== null ? rounded(end.atS) : null,
-      path: this.path(f),
-      source: sourceProvenance(engine, model, f, this.heads),
+      path: this.isNotModelled(f) ? [] : this.path(f),
+      source: this.isNotModelled(f) ? null : sourceProvenance(engine, model, f, this.heads),
     });
   }
 
   rewrittenRequest(row: number): RewrittenRequest | null {
     const f = this.records.planRowOf(row);
     // the first request is the first connection's
-    return f < 0 || this.engine.plan.connection[f]! > 0
+    return f < 0 || this.engine.plan.connection[f]! > 0 || this.isNotModelled(f)
       ? null
       : rewrittenRequest(this.engine, this.model, f, this.heads);
   }
 
+  /** Whether nothing is to be said of a row of the plan because of what its service is. */
+  isNotModelled(f: number): boolean {
+    return this.model.services[this.engine.plan.service[f]!]!.notModelled !== undefined;
+  }
+
   /** Fate of a row of the plan. */
   fate(f: number): Fate {
+    if (this.isNotModelled(f)) return 'unknown';
     const { tracker, walk, edge } = this.engine;
     const end = tracker.ending(f);
     if (end !== null) {
@@ -125,7 +131,7 @@ export class FlowVerdicts {
   unjudged(f: number): Unjudged | null {
     if (this.fate(f) !== 'unknown') return null;
     const { tracker, walk } = this.engine;
-    if (walk.doubtful[f] === 1) return 'not-modelled';
+    if (walk.doubtful[f] === 1 || this.isNotModelled(f)) return 'not-modelled';
     return tracker.ending(f) === null && tracker.life[f] === Life.unborn
       ? 'no-client-packet'
       : 'before-capture';

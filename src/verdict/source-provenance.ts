@@ -136,9 +136,7 @@ export function addressPathOf(
     fields: first?.head.fields ?? [],
     announced: first?.proxyHeader?.source?.address ?? null,
     edge:
-      edge?.carries(f) === true
-        ? { source: edgeSource(edge.sourceText(f)), insert: model.edge!.insert }
-        : null,
+      edge?.carries(f) === true ? { source: edgeSource(edge.sourceText(f)), insert: edge.insertOf(f) } : null,
     masquerade: snat ? masqueradeAddress(model, walk.entries.node[e]!, pod.node, client.family) : null,
     proxy: l7Proxy,
     own,

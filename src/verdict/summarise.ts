@@ -72,7 +72,7 @@ export function countVerdicts(
     const trouble = fate === 'delivered' ? verdicts.trouble(f) : null;
     if (trouble !== null) bump(byApplication, trouble);
     const e = walk.connectedBy[f]!;
-    if (e < 0) {
+    if (e < 0 || model.services[plan.service[f]!]!.notModelled !== undefined) {
       counts.preserved.unknown++;
       continue;
     }

@@ -25,7 +25,8 @@ export const UNJUDGED = {
   'no-vip': 'neither end is a VIP of the scenario',
   'before-capture': 'it began before the capture, so that its endpoint cannot be known',
   'no-client-packet': 'the capture holds no packet of its client',
-  'not-modelled': 'which connections a full connection tracking table lets in is not modelled',
+  'not-modelled':
+    'what decides it is not modelled: a full connection tracking table, or what `unread` names of its service',
 } as const;
 export type Unjudged = keyof typeof UNJUDGED;
 

@@ -27,6 +27,7 @@ export function behindRandomEdge(model: ClusterModel, dice: Dice): ClusterModel 
       pool,
       persistence: dice.pick(['none', 'none', 'source-addr']),
       persistenceS: dice.pick([1, 180]),
+      snat: dice.pick([undefined, undefined, 'automap', 'none']),
     }),
   );
   const edge: EdgeModel = {

@@ -7,6 +7,7 @@
  */
 import { type Address, formatAddress } from '../../addr/address.js';
 import { formatPrefix, type Prefix } from '../../addr/prefix.js';
+import { heldVips } from '../scenario/edge-vips.js';
 import type { AnnouncerFacts, ClusterFacts, NodeFacts, ServiceFacts } from '../scenario/facts.js';
 import type { AnnouncedService, Announcement, AnnouncingNode } from './announcement.js';
 import { calicoAnnouncement } from './calico-announcers.js';
@@ -44,12 +45,14 @@ export function withAnnouncers(
     // one that announces it outweighs another that does not
     return all.find(({ announcers }) => announcers.length > 0) ?? all[0] ?? null;
   };
+  const isHeld = heldVips(facts);
   let decided = false;
   const services = (facts.services ?? []).map((service): ServiceFacts => {
     if (service.announcers !== undefined || (service.vips ?? []).length === 0) return service;
     const announcers: AnnouncerFacts[] = [];
     let concerned = false;
     for (const vip of service.vips ?? []) {
+      if (isHeld(service, vip)) continue;
       const announcement = ofVip(announcedService(service, vip), vip);
       if (announcement === null) continue;
       concerned = true;

@@ -166,8 +166,8 @@ function schedulerOf(stated: string | undefined, proxy: Proxy, { unread }: Remar
 // -- arguments
 
 /** Words of the command lines of the containers with this name or image, or null: there is none. */
-export function argumentsOf(daemonSets: KubernetesObjects['daemonSet'], name: string): string[] | null {
-  const containers = daemonSets
+export function argumentsOf(workloads: KubernetesObjects['daemonSet'], name: string): string[] | null {
+  const containers = workloads
     .flatMap(({ object }) => object.spec?.template?.spec?.containers ?? [])
     .filter((one) => one.name === name || new RegExp(`(^|/)${name}(:|@|$)`).test(one.image ?? ''));
   if (containers.length === 0) return null;
@@ -195,7 +195,7 @@ function k3sWords({ node }: KubernetesObjects): string[] {
 }
 
 /** `--name=value` or `--name value`. */
-function argumentOf(words: readonly string[], name: string): string | undefined {
+export function argumentOf(words: readonly string[], name: string): string | undefined {
   const flag = `--${name}`;
   for (const [i, word] of words.entries()) {
     if (word.startsWith(`${flag}=`)) return word.slice(flag.length + 1);

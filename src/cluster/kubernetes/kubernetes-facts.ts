@@ -9,6 +9,7 @@ import { isExcluded } from './announcers.js';
 import { isCalico, tunnelAddresses } from './calico-addresses.js';
 import { calicoBlocks, checkCalico, tunnels } from './calico-facts.js';
 import { dataplaneFacts } from './dataplane-facts.js';
+import { f5Edge } from './f5/f5-edge.js';
 import type { KubernetesObjects, Remarks } from './kubernetes-objects.js';
 import { kubernetesServices } from './kubernetes-services.js';
 import { routerFacts } from './metallb-facts.js';
@@ -27,10 +28,12 @@ export function kubernetesFacts(
   const overlay = tunnels(objects);
   const { overlayKind, ...dataplane } = dataplaneFacts(objects, remarks);
   const place = objects.configMap[0]?.place;
+  const nodes = objects.node.map((node) => nodeFacts(node, objects, ofCalico));
+  const f5 = f5Edge(objects, nodes, services, remarks);
   return {
     ...routerFacts(objects, remarks.notes),
-    nodes: objects.node.map((node) => nodeFacts(node, objects, ofCalico)),
-    services,
+    ...f5,
+    nodes,
     servicesGiven: objects.service.length > 0,
     dataplane: {
       ...dataplane,

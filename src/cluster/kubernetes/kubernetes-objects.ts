@@ -8,6 +8,12 @@ import type { SourceObject } from '../scenario/source-objects.js';
 import { nearest } from '../yaml/nearest.js';
 import type { Problems } from '../yaml/problems.js';
 import { readWith } from '../yaml/schema-issues.js';
+import {
+  f5PolicyObject,
+  ingressLinkObject,
+  transportServerObject,
+  virtualServerObject,
+} from './f5/f5-schemas.js';
 import { kindOf } from './kind-table.js';
 import {
   addressPoolObject,
@@ -43,6 +49,7 @@ const CALICO = ['crd.projectcalico.org', 'projectcalico.org'];
 const METALLB = ['metallb.io'];
 const CILIUM = ['cilium.io'];
 const CORE = [''];
+const F5 = ['cis.f5.com'];
 
 const KINDS = {
   node: { kind: 'Node', groups: CORE, schema: nodeObject },
@@ -50,6 +57,7 @@ const KINDS = {
   endpoints: { kind: 'Endpoints', groups: CORE, schema: endpointsObject },
   pod: { kind: 'Pod', groups: CORE, schema: podObject },
   configMap: { kind: 'ConfigMap', groups: CORE, schema: configMapObject },
+  deployment: { kind: 'Deployment', groups: ['apps'], schema: daemonSetObject },
   daemonSet: { kind: 'DaemonSet', groups: ['apps'], schema: daemonSetObject },
   slice: { kind: 'EndpointSlice', groups: ['discovery.k8s.io'], schema: endpointSliceObject },
   kubeProxy: {
@@ -74,6 +82,10 @@ const KINDS = {
   ciliumPeer: { kind: 'CiliumBGPPeerConfig', groups: CILIUM, schema: ciliumPeerConfigObject },
   ciliumAdvertisement: { kind: 'CiliumBGPAdvertisement', groups: CILIUM, schema: ciliumAdvertisementObject },
   ciliumPool: { kind: 'CiliumLoadBalancerIPPool', groups: CILIUM, schema: plainObject },
+  virtualServer: { kind: 'VirtualServer', groups: F5, schema: virtualServerObject },
+  transportServer: { kind: 'TransportServer', groups: F5, schema: transportServerObject },
+  ingressLink: { kind: 'IngressLink', groups: F5, schema: ingressLinkObject },
+  f5Policy: { kind: 'Policy', groups: F5, schema: f5PolicyObject },
 } as const;
 type Kinds = typeof KINDS;
 

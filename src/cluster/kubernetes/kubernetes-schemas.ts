@@ -82,6 +82,7 @@ export const serviceObject = some({
       clientIP: some({ timeoutSeconds: number.optional() }).optional(),
     }).optional(),
     loadBalancerSourceRanges: texts.optional(),
+    healthCheckNodePort: number.optional(),
   }),
   status: some({
     loadBalancer: some({

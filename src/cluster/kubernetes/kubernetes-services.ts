@@ -27,7 +27,8 @@ export function kubernetesServices(
   const taken = objects.service.filter((service) => isProxied(service, remarks));
   const exposed = taken.filter(({ object }) => vipsOf(object).length > 0);
   notePending(objects.service, remarks);
-  if (exposed.length === 0 && objects.service.length > 0) {
+  const byOthers = objects.virtualServer.length + objects.transportServer.length + objects.ingressLink.length;
+  if (exposed.length === 0 && objects.service.length > 0 && byOthers === 0) {
     const count = objects.service.length;
     remarks.notes.push(
       `None of the ${count} Service object${count === 1 ? '' : 's'} has type LoadBalancer with an address, or externalIPs.`,

@@ -9,6 +9,7 @@
  *     idleTimeout: 300s                    # udpIdleTimeout: 60s, handshakeTimeout: 5s
  *     virtualServers:
  *       - { name: web, service: web, vip: 203.0.113.10, pool: web-nodes, persistence: source-addr }
+ *         # snat and insert of its own, where they differ
  *     pools:
  *       - name: web-nodes
  *         target: nodePort                 # nodePort | pod (over an overlay)
@@ -81,6 +82,12 @@ const insertMode = z
   })
   .transform((mode) => (mode === false ? 'off' : mode));
 
+const insert = mapping({
+  field: forwardingField.default('x-forwarded-for'),
+  forward: insertMode.default('off'),
+  proxyProtocol: sendProxy.default(0),
+});
+
 const virtualServer = mapping({
   name: name.optional(),
   service: name.optional(),
@@ -88,17 +95,15 @@ const virtualServer = mapping({
   pool: name.optional(),
   persistence: oneOf(['none', 'source-addr']).default('none'),
   persistenceTimeout: positiveDuration.default(180),
+  snat: oneOf(['automap', 'none']).optional(),
+  insert: insert.optional(),
 });
 
 export const edgeSchema = mapping({
   name: name.default('edge'),
   address: addresses.default([]),
   snat: oneOf(['automap', 'none']).default('automap'),
-  insert: mapping({
-    field: forwardingField.default('x-forwarded-for'),
-    forward: insertMode.default('off'),
-    proxyProtocol: sendProxy.default(0),
-  }).optional(),
+  insert: insert.optional(),
   idleTimeout: positiveDuration.default(300),
   udpIdleTimeout: positiveDuration.default(60),
   handshakeTimeout: positiveDuration.default(5),

@@ -7,6 +7,7 @@ import type { Address } from '../../addr/address.js';
 import type { Prefix } from '../../addr/prefix.js';
 import type { ErrorPosition } from '../../errors.js';
 import type {
+  Assumption,
   ConntrackSettings,
   ConntrackTimeouts,
   DataplaneModel,
@@ -104,6 +105,8 @@ export interface DataplaneFacts
 export interface EdgeFacts {
   readonly place: Place;
   readonly raw: RawEdge;
+  /** keys that a Scenario states; absent: made of objects */
+  readonly stated?: readonly string[] | undefined;
 }
 
 export interface ClusterFacts {
@@ -126,6 +129,8 @@ export interface ClusterFacts {
   /** something among the objects decides who announces */
   readonly announcersDecided?: boolean | undefined;
   readonly timeline?: readonly TimelineFacts[];
+  /** what was taken in reading objects because none of them states it */
+  readonly assumed?: readonly Assumption[];
 }
 
 /**
@@ -135,6 +140,7 @@ export interface ClusterFacts {
 export function overlay(weak: ClusterFacts, strong: ClusterFacts): ClusterFacts {
   return {
     ...over(weak, strong),
+    edge: overlaidEdge(weak.edge, strong.edge),
     ecmp: over(weak.ecmp, strong.ecmp),
     bgp: over(weak.bgp, strong.bgp),
     routes: [...(weak.routes ?? []), ...(strong.routes ?? [])],
@@ -150,6 +156,23 @@ export function overlay(weak: ClusterFacts, strong: ClusterFacts): ClusterFacts 
     nodes: byName(weak.nodes ?? [], strong.nodes ?? []),
     services: byName(weak.services ?? [], strong.services ?? []),
     timeline: [...(weak.timeline ?? []), ...(strong.timeline ?? [])],
+  };
+}
+
+/** One that has pools or virtual servers stands for itself; one that has none completes the other, key by key. */
+function overlaidEdge(weak: EdgeFacts | undefined, strong: EdgeFacts | undefined): EdgeFacts | undefined {
+  if (weak === undefined || strong === undefined) return strong ?? weak;
+  const stated = strong.stated ?? Object.keys(strong.raw);
+  if (stated.includes('pools') || stated.includes('virtualServers')) return strong;
+  const more = Object.entries(strong.raw).filter(([key]) => stated.includes(key));
+  // what every virtual server says of SNAT is the objects'; a Scenario's word is for all of them
+  const servers = stated.includes('snat')
+    ? weak.raw.virtualServers?.map((server) => ({ ...server, snat: undefined }))
+    : weak.raw.virtualServers;
+  return {
+    place: strong.place,
+    stated,
+    raw: { ...weak.raw, ...Object.fromEntries(more), virtualServers: servers },
   };
 }
 

@@ -16,7 +16,7 @@ export function edgeLines(edge: EdgeModel, { nodes, services }: ClusterModel): s
     `    udpIdleTimeout: ${formatDuration(edge.idleS.udp)}`,
     `    handshakeTimeout: ${formatDuration(edge.handshakeS)}`,
     '    virtualServers:',
-    ...edge.virtualServers.map(({ name, service, vips, pool, persistence, persistenceS }) => {
+    ...edge.virtualServers.map(({ name, service, vips, pool, persistence, persistenceS, snat, insert }) => {
       const pairs = {
         name: scalar(name),
         service: scalar(services[service]!.name),
@@ -24,6 +24,8 @@ export function edgeLines(edge: EdgeModel, { nodes, services }: ClusterModel): s
         pool: scalar(edge.pools[pool]!.name),
         persistence,
         persistenceTimeout: formatDuration(persistenceS),
+        ...(snat === undefined ? {} : { snat }),
+        ...(insert === undefined ? {} : { insert: insertText(insert) }),
       };
       return `      - ${flow(pairs)}`;
     }),

@@ -173,6 +173,9 @@ function serviceLines(service: ServiceModel, model: ClusterModel): string[] {
     `      sessionAffinity: ${sessionAffinity}   # None or ClientIP`,
     `      sessionAffinityTimeout: ${formatDuration(affinityTimeoutS)}`,
     ...(l7Proxy === null ? [] : [`      l7Proxy: ${l7ProxyText(l7Proxy)}`]),
+    ...(service.notModelled === undefined
+      ? []
+      : [`      notModelled: ${scalar(service.notModelled)}   # its connections are not judged`]),
     ...(probes === null ? [] : [`      probes: ${probesText(probes)}   # kubelet's`]),
     ...announcerLines(service, model),
     ...listLines(

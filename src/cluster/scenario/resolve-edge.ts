@@ -3,8 +3,8 @@
  * without members, a monitor that gives up before its second check, two virtual servers with the same VIP.
  */
 import { type Address, formatAddress } from '../../addr/address.js';
-import type { EdgeMemberModel, EdgeModel, EdgePool, EdgeVirtualServer } from '../edge-model.js';
-import { NO_INSERT } from '../edge-model.js';
+import type { EdgeInsert, EdgeMemberModel, EdgeModel, EdgePool, EdgeVirtualServer } from '../edge-model.js';
+import { NO_INSERT, snatOf } from '../edge-model.js';
 import type { DataplaneModel, NodeModel, ServiceModel } from '../model.js';
 import type { Problems } from '../yaml/problems.js';
 import type { RawEdge } from './edge-schema.js';
@@ -67,10 +67,7 @@ class EdgeResolver {
       name: raw.name,
       addresses: raw.address,
       snat: raw.snat,
-      insert:
-        raw.insert === undefined
-          ? NO_INSERT
-          : { field: raw.insert.field, forward: raw.insert.forward, sendProxy: raw.insert.proxyProtocol },
+      insert: insertOf(raw.insert) ?? NO_INSERT,
       idleS: { tcp: raw.idleTimeout, udp: raw.udpIdleTimeout },
       handshakeS: raw.handshakeTimeout,
       pools,
@@ -97,6 +94,8 @@ class EdgeResolver {
         pool: undefined,
         persistence: 'none' as const,
         persistenceTimeout: 180,
+        snat: undefined,
+        insert: undefined,
       }));
     const holders = new Map<string, string>();
     return stated.flatMap((raw, i): EdgeVirtualServer[] => {
@@ -123,8 +122,10 @@ class EdgeResolver {
         }
         holders.set(key, name);
       }
-      const { persistence, persistenceTimeout } = raw;
-      return [{ name, service, vips, pool, persistence, persistenceS: persistenceTimeout }];
+      const { persistence, persistenceTimeout, snat } = raw;
+      const insert = insertOf(raw.insert);
+      const own = { ...(snat && { snat }), ...(insert && { insert }) };
+      return [{ name, service, vips, pool, persistence, persistenceS: persistenceTimeout, ...own }];
     });
   }
 
@@ -244,9 +245,9 @@ class EdgeResolver {
         i,
       );
     }
-    for (const { name, vips, pool, service } of edge.virtualServers) {
+    for (const [row, { name, vips, pool, service }] of edge.virtualServers.entries()) {
       for (const family of new Set(vips.map((vip) => vip.family))) {
-        if (edge.snat === 'automap' && !edge.addresses.some((address) => address.family === family)) {
+        if (snatOf(edge, row) === 'automap' && !edge.addresses.some((address) => address.family === family)) {
           this.refuse(
             `edge ${edge.name} has no IPv${family} address for SNAT automap, which virtual server ${name} needs; give it one with the key address, or say snat: none`,
             'address',
@@ -266,6 +267,10 @@ class EdgeResolver {
       }
     }
   }
+}
+
+function insertOf(raw: RawEdge['insert']): EdgeInsert | undefined {
+  return raw && { field: raw.field, forward: raw.forward, sendProxy: raw.proxyProtocol };
 }
 
 /** As much of nodes and services as names of members refer to. */

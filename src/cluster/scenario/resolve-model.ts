@@ -117,6 +117,7 @@ function serviceModel(facts: ServiceFacts, nodes: NameTable, problems: Problems)
     affinityTimeoutS: facts.affinityTimeoutS ?? DEFAULT_AFFINITY_TIMEOUT_S,
     probes: facts.probes ?? null,
     l7Proxy: facts.l7Proxy ?? null,
+    notModelled: facts.notModelled,
     endpoints: (facts.endpoints ?? []).flatMap((endpoint) =>
       endpointModel(endpoint, facts.fromObjects === true, nodes, problems),
     ),

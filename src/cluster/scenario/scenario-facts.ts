@@ -35,12 +35,17 @@ export function scenarioFacts(
     },
     aggregates: router?.aggregates,
     routes: (router?.routes ?? []).map((route, i) => ({ ...route, place: place('router', 'routes', i) })),
-    edge: spec.edge && { raw: spec.edge, place: place('edge') },
+    edge: spec.edge && { raw: spec.edge, place: place('edge'), stated: statedKeys(data) },
     dataplane: dataplaneFacts(spec.dataplane, place('dataplane', 'overlay')),
     nodes: (spec.nodes ?? []).map((node, i) => nodeFacts(node, place('nodes', i))),
     services: (spec.services ?? []).map((service, i) => serviceFacts(service, place('services', i))),
     timeline: (spec.timeline ?? []).map((entry, i) => ({ entry, place: place('timeline', i) })),
   };
+}
+
+/** Keys of `spec.edge` as it is written, before defaults fill it. */
+function statedKeys(data: unknown): string[] {
+  return Object.keys((data as { spec: { edge: object } }).spec.edge);
 }
 
 function dataplaneFacts(raw: RawSpec['dataplane'], overlayPlace: Place): ClusterFacts['dataplane'] {
@@ -118,6 +123,7 @@ function serviceFacts(raw: NonNullable<RawSpec['services']>[number], place: Plac
     affinityTimeoutS: raw.sessionAffinityTimeout,
     probes: raw.probes,
     l7Proxy: raw.l7Proxy,
+    notModelled: raw.notModelled,
     endpoints: raw.endpoints?.map(
       ({ pod, node, address, ready, serving, terminating = false, ...rest }, i) => ({
         ...rest,

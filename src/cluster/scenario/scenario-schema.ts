@@ -171,6 +171,7 @@ const service = mapping({
   sessionAffinityTimeout: positiveDuration.optional(),
   probes: probes.optional(),
   l7Proxy: l7ProxySchema.optional(),
+  notModelled: z.string({ error: 'expected text' }).optional(),
   endpoints: listOf(endpoint).optional(),
 });
 

@@ -127,7 +127,11 @@ describe('flowfate collect', () => {
   });
 
   test('asks for no kind of the core that holds secrets', () => {
-    expect(OBJECT_COMMANDS.map(shellLine).filter((line) => /secret|configmaps? -A/.test(line))).toEqual([]);
+    expect(
+      OBJECT_COMMANDS.map(shellLine).filter((line) =>
+        /secret|configmaps? -A(?! -l f5type=virtual-server)/.test(line),
+      ),
+    ).toEqual([]);
     expect(shellLine(captureCommand(['10.0.0.1', '2001:db8::1']))).toContain(
       'host 10.0.0.1 or host 2001:db8::1',
     );
