@@ -1,5 +1,4 @@
 /** The traffic of a live router, from options: a capture, how fast, and the cluster behind the next hops. */
-import type { Command } from 'commander';
 import type { ClusterModel, EcmpSettings } from '../cluster/model.js';
 import { scenarioFromCapture } from '../cluster/scenario/scenario-from-capture.js';
 import { FlowfateError } from '../errors.js';
@@ -7,35 +6,12 @@ import type { CaptureIndex } from '../flow/flow-columns.js';
 import type { TrafficSettings } from '../live/traffic/live-traffic.js';
 import { seenTraffic } from '../verdict/seen-traffic.js';
 import type { Io } from './io.js';
+import type { LiveOptions } from './live-options.js';
 import { readWithProgress, warn } from './read-input.js';
 import { statedScenario } from './scenario-input.js';
 
-export interface LiveOptions {
-  readonly capture?: string;
-  readonly loop?: true;
-  readonly speed?: number;
-  readonly scenario?: readonly string[];
-}
-
 /** Servers of a capture that are looked up in the FIB; each may become a VIP. */
 const MOST_VIPS = 64;
-const FASTEST = 1000;
-
-export function addLiveOptions(command: Command): Command {
-  const gather = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
-  return command
-    .option(
-      '--capture <file>',
-      'play the traffic of a capture through the router, with its routes as they are',
-    )
-    .option('--loop', 'play it again and again, every time from other client ports')
-    .option('--speed <n>', 'play it so many times as fast as it was', parseSpeed)
-    .option(
-      '--scenario <file>',
-      'services, policies and endpoints behind the next hops (the timeline does not act); may be repeated',
-      gather,
-    );
-}
 
 /** Null without --capture. Reads the capture, so this takes its time. */
 export async function liveTraffic(
@@ -98,13 +74,4 @@ function unheeded({ timeline, router }: ClusterModel, ecmp: EcmpSettings): strin
       `The scenario's spec.router.ecmp does not count: this router hashes with ${ecmp.hash}, seed ${ecmp.seed}, and selects by ${ecmp.select}; a document of kind Router changes that.`,
     );
   return notes;
-}
-
-function parseSpeed(text: string): number {
-  const speed = Number(text);
-  if (text.trim() !== '' && speed > 0 && speed <= FASTEST) return speed;
-  throw new FlowfateError(
-    'usage',
-    `--speed ${text}: expected a number above 0 and up to ${FASTEST}, like 10`,
-  );
 }

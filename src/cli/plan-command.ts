@@ -5,7 +5,6 @@ import { FlowfateError } from '../errors.js';
 import { writeDrainText } from '../report/drain-text.js';
 import { REPORT_SCHEMA } from '../report/records.js';
 import { captureRecord } from '../verdict/capture-record.js';
-import { planDrain } from '../what-if/drain-plan.js';
 import type { DeclareCommand } from './declare-command.js';
 import { writeOutput } from './output.js';
 import { Progress } from './progress.js';
@@ -60,6 +59,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       const index = readWithProgress(capture, io, {});
       const { model } = await scenario(index);
       const progress = new Progress(io, 'planning');
+      const { planDrain } = await import('../what-if/drain-plan.js');
       const plan = planDrain(index, model, {
         ...(options.every === undefined ? {} : { everyS: options.every }),
         ...(options.down === undefined ? {} : { downS: options.down }),

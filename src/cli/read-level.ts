@@ -5,7 +5,6 @@
 import { type Command, Option } from 'commander';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
-import { planOf } from '../outcome/flow-plan.js';
 import { TCP } from '../wire/ip-protocol.js';
 import type { Io } from './io.js';
 import { readWithProgress, warn } from './read-input.js';
@@ -64,6 +63,7 @@ export async function readForScenarios(
     return noted(index, first, await all(index), io);
   }
   const chosen = await all(first);
+  const { planOf } = await import('../outcome/flow-plan.js');
   const reaches = (index: CaptureIndex): boolean =>
     chosen.some(({ model }) => planOf(index, model).count > 0);
   if (reaches(first)) return { index: first, chosen };

@@ -1,15 +1,16 @@
-/** The scenario that a command runs: from files and options. */
+/**
+ * The scenario that a command runs: from files and options. What reads them is loaded when there is something to read:
+ * the schemas alone take longer to set up than a help text takes to print.
+ */
 import type { Command } from 'commander';
 import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
-import { type RouterText, readRouterTables } from '../cluster/router-tables/read-router-tables.js';
-import { type LoadedScenario, loadScenario, type SourceFile } from '../cluster/scenario/load-scenario.js';
-import { narrowModel, type SeenEnds } from '../cluster/scenario/narrow-model.js';
+import type { RouterText } from '../cluster/router-tables/read-router-tables.js';
+import type { LoadedScenario, SourceFile } from '../cluster/scenario/load-scenario.js';
+import type { SeenEnds } from '../cluster/scenario/narrow-model.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { flowAddress } from '../flow/flow-rows.js';
-import { readRouterState, readSources } from '../input/read-sources.js';
-import { sinceT0, splitEvents } from './clock-event.js';
 import type { Io } from './io.js';
 import { parseUint32 } from './option-values.js';
 import { warn } from './read-input.js';
@@ -64,6 +65,8 @@ export async function statedScenario(options: ScenarioOptions, io: Io): Promise<
       'only one of --scenario, --cluster and --router-state can be standard input',
     );
   }
+  const { splitEvents } = await import('./clock-event.js');
+  const { readRouterState, readSources } = await import('../input/read-sources.js');
   const files: SourceFile[] = [];
   const router: RouterText[] = [];
   for (const path of scenario)
@@ -74,6 +77,8 @@ export async function statedScenario(options: ScenarioOptions, io: Io): Promise<
     router.push(...sources.router);
   }
   for (const path of routerState) router.push(...(await readRouterState(path, io.stdin)));
+  const { readRouterTables } = await import('../cluster/router-tables/read-router-tables.js');
+  const { loadScenario } = await import('../cluster/scenario/load-scenario.js');
   return loadScenario(files, {
     events: splitEvents(options.event).relative,
     routerTables: readRouterTables(router),
@@ -99,6 +104,7 @@ export async function scenarioFor(
     for (const note of scenario.notes) warn(io, note);
     const model = reseeded(scenario.model, options.seed);
     const timed = await withClockEvents(model, options.event, index);
+    const { narrowModel } = await import('../cluster/scenario/narrow-model.js');
     const narrowed = narrowModel(timed, () => seenEnds(index));
     if (narrowed.idle > 0) {
       warn(
@@ -113,6 +119,7 @@ export async function scenarioFor(
     const { scenarioFromCapture } = await import('../cluster/scenario/scenario-from-capture.js');
     const { withEvents } = await import('../cluster/scenario/with-events.js');
     const { seenTraffic } = await import('../verdict/seen-traffic.js');
+    const { splitEvents } = await import('./clock-event.js');
     const event = options.event.length > 0 ? 'none' : 'withdraw-one';
     const { model, notes } = scenarioFromCapture(seenTraffic(index), { event });
     return chosen(
@@ -128,6 +135,8 @@ export async function withClockEvents(
   events: readonly string[],
   { summary }: CaptureIndex,
 ): Promise<ClusterModel> {
+  if (events.length === 0) return model;
+  const { sinceT0, splitEvents } = await import('./clock-event.js');
   const { byClock } = splitEvents(events);
   if (byClock.length === 0) return model;
   const { withEvents } = await import('../cluster/scenario/with-events.js');

@@ -1,24 +1,7 @@
 /** `flowfate speaker`: announces VIPs until a signal ends it; and, with an action, tells a running one what to do. */
 import { type Command, Option } from 'commander';
-import type { ListenTarget } from '../bgp/net/transport.js';
-import { nearest } from '../cluster/yaml/nearest.js';
-import { FlowfateError } from '../errors.js';
-import { parseListenTarget } from '../live/router/listen-address.js';
-import { ownAddresses, ownInterfaces } from '../live/router/own-addresses.js';
-import { kernelTtl } from '../live/router/socket-security.js';
-import { askControl } from '../live/speaker/control-socket.js';
-import { type SpeakerStatus, VIP_COMMANDS } from '../live/speaker/live-speaker.js';
-import { controlPathOf, type SpeakerConfig, speakerConfig } from '../live/speaker/speaker-config.js';
-import { SpeakerProgram, type SpeakerRequest } from '../live/speaker/speaker-program.js';
-import { printable } from '../report/terminal.js';
 import type { DeclareCommand } from './declare-command.js';
-import { errorSentence } from './error-sentence.js';
-import { ExitStatus } from './exit-status.js';
-import type { Io } from './io.js';
-import { readInput } from './read-text.js';
-import { signalled } from './signalled.js';
-
-const ACTIONS = [...VIP_COMMANDS, 'status'] as const;
+import type { SpeakerOptions } from './run-speaker.js';
 
 const EXAMPLES = `
 Without an action it runs: it connects to its peers and announces its VIPs, a line on standard error for each session
@@ -37,14 +20,6 @@ Examples:
 
 export const repeatable = ['--listen'];
 
-interface Options {
-  readonly config?: string;
-  readonly control?: string;
-  readonly listen?: readonly string[];
-  readonly restarted?: true;
-  readonly format: 'text' | 'json';
-}
-
 export const declare: DeclareCommand = (command: Command, io, done) => {
   const collect = (value: string, all: readonly string[] = []): string[] => [...all, value];
   command
@@ -61,121 +36,10 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       new Option('--format <format>', 'how to print the status').choices(['text', 'json']).default('text'),
     )
     .addHelpText('after', EXAMPLES)
-    .action(async (action: string | undefined, vip: string | undefined, options: Options) => {
+    .action(async (action: string | undefined, vip: string | undefined, options: SpeakerOptions) => {
+      const { runSpeaker, tellSpeaker } = await import('./run-speaker.js');
       done(
         action === undefined ? await runSpeaker(options, io) : await tellSpeaker(action, vip, options, io),
       );
     });
 };
-
-async function runSpeaker(options: Options, io: Io): Promise<ExitStatus> {
-  if (options.config === undefined) {
-    throw new FlowfateError(
-      'usage',
-      'speaker needs --config with a file of kind Speaker, or an action like status',
-    );
-  }
-  const { config: file } = options;
-  const read = (): SpeakerConfig => readConfig(file, options, io);
-  const print = (line: string): void => io.err(`${printable(line)}\n`);
-  const ended = signalled(['SIGTERM', 'SIGINT']);
-  const program = await SpeakerProgram.start(read(), print);
-  const onReload = (): void => reload(program, read, print);
-  process.on('SIGHUP', onReload);
-  print(program.readyLine);
-  await ended;
-  process.off('SIGHUP', onReload);
-  await program.stop();
-  return ExitStatus.done;
-}
-
-/** A configuration that is wrong changes nothing. */
-function reload(program: SpeakerProgram, read: () => SpeakerConfig, print: (line: string) => void): void {
-  try {
-    program.reload(read());
-  } catch (error) {
-    if (!(error instanceof FlowfateError)) throw error;
-    print(`speaker: ${errorSentence(error)}`);
-  }
-}
-
-function readConfig(file: string, options: Options, io: Io): SpeakerConfig {
-  return speakerConfig(readInput(file, io), {
-    ...(options.listen !== undefined && { listen: options.listen.map(listenTarget) }),
-    ...(options.control !== undefined && { control: options.control }),
-    start: options.restarted === true ? 'restarted' : 'fresh',
-    ownAddresses: ownAddresses(ownInterfaces()),
-    usualTtl: kernelTtl(),
-  });
-}
-
-async function tellSpeaker(
-  action: string,
-  vip: string | undefined,
-  options: Options,
-  io: Io,
-): Promise<ExitStatus> {
-  const answer = await askControl(controlPath(options, io), requestOf(action, vip));
-  if (!answer.ok) throw new FlowfateError('usage', answer.error);
-  const status = answer.result as SpeakerStatus;
-  if (options.format === 'json') io.out(`${JSON.stringify(status, null, 2)}\n`);
-  else if (action === 'status') io.out(statusText(status));
-  else io.out(vipLines(status, vip!));
-  return ExitStatus.done;
-}
-
-function requestOf(action: string, vip: string | undefined): SpeakerRequest {
-  const known = ACTIONS.find((one) => one === action);
-  if (known === undefined) {
-    const meant = nearest(action, ACTIONS);
-    const hint = meant === null ? `known are ${ACTIONS.join(', ')}` : `did you mean ${meant}?`;
-    throw new FlowfateError('usage', `speaker knows no action "${action}"; ${hint}`);
-  }
-  if (known === 'status') return { command: known };
-  if (vip === undefined) throw new FlowfateError('usage', `speaker ${known} needs a VIP, or all`);
-  return { command: known, vip };
-}
-
-function controlPath(options: Options, io: Io): string {
-  if (options.control !== undefined) return options.control;
-  if (options.config === undefined) {
-    throw new FlowfateError(
-      'usage',
-      'name the running speaker by its --config, or by its socket with --control',
-    );
-  }
-  return controlPathOf(readInput(options.config, io));
-}
-
-function statusText({ asn, routerId, peers, vips }: SpeakerStatus): string {
-  const peerLines = peers.map(({ peer, asn: remote, state, announced, bfd, lastError }) => {
-    const watch = bfd === null ? '' : `, BFD ${bfd}`;
-    const trouble = state !== 'Established' && lastError !== null ? ` (${lastError})` : '';
-    return `peer ${peer}  AS ${remote ?? '?'}  ${state}${watch}  ${announced} announced${trouble}`;
-  });
-  const vipTexts = vips.map(vipText);
-  return printableLines([`speaker AS ${asn}, router id ${routerId}`, ...peerLines, ...vipTexts]);
-}
-
-function vipLines({ vips }: SpeakerStatus, which: string): string {
-  const told =
-    which === 'all' ? vips : vips.filter(({ vip }) => vip === which || vip.split('/')[0] === which);
-  return printableLines((told.length === 0 ? vips : told).map(vipText));
-}
-
-function vipText({ vip, state }: SpeakerStatus['vips'][number]): string {
-  return `vip ${vip}  ${state}`;
-}
-
-function printableLines(lines: readonly string[]): string {
-  return lines.map((line) => `${printable(line)}\n`).join('');
-}
-
-function listenTarget(text: string): ListenTarget {
-  const target = parseListenTarget(text);
-  if (target !== null) return target;
-  throw new FlowfateError(
-    'usage',
-    `--listen ${text}: expected a port, an address with a port like 10.0.0.1:179 or [::1]:179, or fd:3`,
-  );
-}

@@ -10,15 +10,7 @@ import {
 } from '../report/story-json.js';
 import { writeStoryListText, writeStoryText } from '../report/story-text.js';
 import { STORIES } from '../stories/registry.js';
-import {
-  DEFAULT_STORY_SEEDS,
-  failureFor,
-  findStory,
-  runStory,
-  settingOf,
-  variantModel,
-} from '../stories/run-story.js';
-import { FAILURE } from '../stories/story.js';
+import { DEFAULT_STORY_SEEDS, FAILURE } from '../stories/story.js';
 import type { DeclareCommand } from './declare-command.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
@@ -109,6 +101,9 @@ function list(options: StoriesOptions, io: Io): ExitStatus {
 }
 
 async function tell(name: string, options: StoriesOptions, io: Io): Promise<ExitStatus> {
+  const { failureFor, findStory, runStory, settingOf, variantModel } = await import(
+    '../stories/run-story.js'
+  );
   const story = findStory(name);
   const said = await statedScenario(options, io);
   if (said === null && options.event.length > 0) {

@@ -32,8 +32,6 @@ export interface StoryOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-export const DEFAULT_STORY_SEEDS = 10;
-
 /** Throws a FlowfateError of code `usage` for a name that is none. */
 export function findStory(name: string): Story {
   const found = STORIES.find((story) => story.name === name);

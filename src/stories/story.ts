@@ -11,6 +11,9 @@ import type { ReplayResult } from '../verdict/verdict.js';
 import type { MadeCaptureName } from './made-captures.js';
 import type { StoryFigures } from './story-figures.js';
 
+/** how many seeds each row of a story is the mean of */
+export const DEFAULT_STORY_SEEDS = 10;
+
 /** How well something is known. */
 export const MARKS = {
   V: 'verified: read in source, documentation or an issue, or measured',

@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type LiveOptions, liveTraffic } from '../../../src/cli/live-input.js';
+import { liveTraffic } from '../../../src/cli/live-input.js';
+import type { LiveOptions } from '../../../src/cli/live-options.js';
 import { ECMP } from '../../support/made-router.js';
 import { madeIo } from './made-io.js';
 
