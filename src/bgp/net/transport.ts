@@ -41,7 +41,7 @@ const LINGER_MS = 3000;
 /** so little is left in a socket when its session may queue more */
 const LOW_WATER_BYTES = 64 * 1024;
 /** reading in one turn of the event loop, over all sockets */
-const READ_BUDGET_MS = 15;
+const READ_BUDGET_MS = 10;
 /** read between two looks at the clock */
 const PIECE_BYTES = 4096;
 /** RFC 4271 leaves it to TCP, which takes minutes */

@@ -40,6 +40,8 @@ export class PathChoice {
   readonly shared: number[] = [];
 
   private readonly left: number[] = [];
+  /** by neighbouring AS */
+  private readonly lowestMed = new Map<number, number>();
 
   constructor(
     private readonly store: AttributeStore,
@@ -91,18 +93,24 @@ export class PathChoice {
     left.length = kept;
   }
 
-  private keepLowestMeds(paths: PathTable): void {
+  /** Compares within a neighbouring AS only; with one MED for all, the common case, nothing is to be done. */
+  private keepLowestMeds({ set }: PathTable): void {
+    const { left, lowestMed } = this;
     const { neighbourAs, med } = this.store.columns;
-    const { set } = paths;
-    const kept = this.left.filter(
-      (path) =>
-        !this.left.some(
-          (other) =>
-            neighbourAs[set[other]!] === neighbourAs[set[path]!] && med[set[other]!]! < med[set[path]!]!,
-        ),
-    );
-    this.left.length = 0;
-    this.left.push(...kept);
+    const first = med[set[left[0]!]!]!;
+    if (left.every((path) => med[set[path]!] === first)) return;
+    lowestMed.clear();
+    for (const path of left) {
+      const row = set[path]!;
+      const known = lowestMed.get(neighbourAs[row]!);
+      if (known === undefined || med[row]! < known) lowestMed.set(neighbourAs[row]!, med[row]!);
+    }
+    let kept = 0;
+    for (const path of left) {
+      const row = set[path]!;
+      if (med[row] === lowestMed.get(neighbourAs[row]!)) left[kept++] = path;
+    }
+    left.length = kept;
   }
 
   private compareLast(paths: PathTable, a: number, b: number): number {

@@ -44,8 +44,8 @@ const SLICE_BYTES = 64 * 1024;
 const BULK_PREFIXES = 256;
 const BULK_MS = 250;
 /** a slice of choices */
-const SETTLE_MS = 15;
-const SETTLE_PREFIXES = 64;
+const SETTLE_MS = 8;
+const SETTLE_PREFIXES = 16;
 const MANY_CAUSES = 4096;
 /** zebra keeps the place of a next hop that nobody uses for so long */
 const ARRIVAL_KEEP_S = 180;

@@ -17,12 +17,15 @@ import {
 
 /** how long UPDATEs of a bulk load are joined */
 const JOIN_MS = 50;
+/** next hops that an event's list of changes may name: 64 changes of 64 next hops each would be half a megabyte */
+const MAX_LISTED_HOPS = 512;
 
 export class RouteEvents {
   private peer: string | null = null;
   private cause: RouteCause = 'loaded';
   private total = 0;
   private changes: RouteChange[] = [];
+  private listedHops = 0;
   private cancel: (() => void) | null = null;
 
   constructor(
@@ -51,6 +54,7 @@ export class RouteEvents {
     const changes = this.changes;
     const total = this.total;
     this.changes = [];
+    this.listedHops = 0;
     this.total = 0;
     const atMs = this.clock.epochMs();
     this.emit({ kind: 'routes', atMs, peer: this.peer, cause: this.cause, total, changes });
@@ -59,12 +63,14 @@ export class RouteEvents {
   private changedPrefixes(family: FamilyRib, prefix: number, before: number, after: number): void {
     this.changed(family, prefix, after);
     this.total++;
-    if (this.changes.length < MAX_LISTED_CHANGES) {
-      this.changes.push({
+    if (this.changes.length < MAX_LISTED_CHANGES && this.listedHops < MAX_LISTED_HOPS) {
+      const change = {
         prefix: prefixOfRow(family, prefix),
         before: this.hops(before),
         after: this.hops(after),
-      });
+      };
+      this.listedHops += change.before.length + change.after.length;
+      this.changes.push(change);
     }
     this.cancel ??= this.clock.after(JOIN_MS, () => this.flush());
   }
