@@ -507,10 +507,7 @@ export class NodeWalk implements EntryLife {
       return -1;
     }
     const snat = this.isMasqueraded(f, node, pod);
-    if (
-      snat &&
-      !this.limits.portFree(node, pod, this.plan.target(f), portClassSize(this.clientPort[f]!), nowS)
-    ) {
+    if (snat && !this.limits.portFree(node, pod, f, portClassSize(this.clientPort[f]!), nowS)) {
       this.settle(Outcome.silent, ReasonCode['snat-port-exhausted'], hop);
       return -1;
     }
@@ -539,7 +536,7 @@ export class NodeWalk implements EntryLife {
     this.entries.marks[e] = marks;
     this.entries.departures[e] = this.cluster.rules[node]!.departuresOf(pod);
     if ((marks & ENTRY_SNAT) !== 0)
-      this.ports.take(e, this.key[f]!, this.clientPort[f]!, this.plan.target(f), nowS);
+      this.ports.take(e, this.key[f]!, this.clientPort[f]!, this.plan.targets.of[f]!, nowS);
     this.limits.added(e);
     if (this.limits.isDoubtful(e, nowS)) this.doubtful[f] = 1;
     this.cluster.rules[node]!.scheduler.opened(pod);

@@ -26,7 +26,7 @@ export class SourcePorts {
     this.seed = model.seed;
   }
 
-  /** Gives entry `e` of the flow `key` a source port; `target`: see FlowPlan.target. */
+  /** Gives entry `e` of the flow `key` a source port; `target`: its row in FlowPlan.targets. */
   take(e: number, key: number, clientPort: number, target: number, nowS: number): void {
     const { node, pod, ordinal, port } = this.entries;
     const first = portClassFirst(clientPort);

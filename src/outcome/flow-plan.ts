@@ -103,6 +103,7 @@ export class FlowPlan {
   /** by five-tuple: its first connection; one more entry at the end */
   private readonly first: Int32Array;
   private readonly known = new Map<string, Uint32Array>();
+  private numbered: { readonly of: Int32Array; readonly count: number } | null = null;
 
   private readonly flows: FlowColumns;
   private readonly doors: ServiceDoors;
@@ -266,6 +267,12 @@ export class FlowPlan {
   /** Family, protocol and service port of a flow as one number: with the pod, what a translated packet goes to. */
   target(f: number): number {
     return (this.family[f]! * 256 + this.proto[f]!) * 65536 + this.targetPort(f);
+  }
+
+  /** Which {@link target} each flow has, numbered from 0, and how many there are. */
+  get targets(): { readonly of: Int32Array; readonly count: number } {
+    this.numbered ??= numbered(this.count, (f) => this.target(f));
+    return this.numbered;
   }
 
   /** Where the service's pods listen, as its port says; 0: no rule for this port. */
@@ -450,6 +457,22 @@ export function planOf(
   }
   latest.set(index, { services, nodes, plan });
   return plan;
+}
+
+/** The values of `count` rows by numbers from 0, in the order of their first rows. */
+function numbered(count: number, valueAt: (row: number) => number): { of: Int32Array; count: number } {
+  const numbers = new Map<number, number>();
+  const of = new Int32Array(count);
+  for (let row = 0; row < count; row++) {
+    const value = valueAt(row);
+    let number = numbers.get(value);
+    if (number === undefined) {
+      number = numbers.size;
+      numbers.set(value, number);
+    }
+    of[row] = number;
+  }
+  return { of, count: numbers.size };
 }
 
 function vipName({ address: { family, w0, w1, w2, w3 }, service }: VipRow): string {
