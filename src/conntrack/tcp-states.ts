@@ -9,8 +9,8 @@
  * Two outcomes are no states: IGNORE passes the segment (translated as the entry says) and changes nothing;
  * INVALID makes the segment ctstate INVALID, for which no NAT happens.
  *
- * Not modelled: sequence-number windows. A segment outside the window would be INVALID on a real node unless
- * nf_conntrack_tcp_be_liberal is set.
+ * Of sequence-number windows, what two connections of one five-tuple do to each other is in stale-segment.ts. Within a
+ * connection they are not kept: a client whose data were lost sends the same numbers again.
  */
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from '../wire/tcp.js';
 

@@ -386,6 +386,7 @@ export class DataPlane {
     view.setUint8(at + Field.state, hop.table.stateOf(entry));
     view.setFloat64(at + Field.last, hop.table.lastAtS(entry), true);
     view.setUint32(at + Field.end, hop.table.endOf(entry), true);
+    view.setUint32(at + Field.acked, hop.table.ackOf(entry), true);
     if (current) view.setUint32(at + Field.epoch, kernel.currentEpoch(), true);
   }
 
@@ -400,12 +401,16 @@ export class DataPlane {
     const at = this.memory.recordAt(record);
     const flags = view.getUint8(at + Field.flags);
     if ((flags & Flag.live) === 0) return;
-    const marks =
-      ((flags & Flag.replied) !== 0 ? CT_REPLIED : 0) | ((flags & Flag.assured) !== 0 ? CT_ASSURED : 0);
-    const lastS = view.getFloat64(at + Field.last, true);
     const { table } = this.nodes[node]!;
+    const kept = table.marksOf(entry) & ~(CT_REPLIED | CT_ASSURED);
+    const marks =
+      kept |
+      ((flags & Flag.replied) !== 0 ? CT_REPLIED : 0) |
+      ((flags & Flag.assured) !== 0 ? CT_ASSURED : 0);
+    const lastS = view.getFloat64(at + Field.last, true);
     table.restore(entry, view.getUint8(at + Field.state), marks, lastS);
     table.setEnd(entry, view.getUint32(at + Field.end, true));
+    table.setAck(entry, view.getUint32(at + Field.acked, true));
   }
 
   private removed(node: number, entry: number): void {

@@ -23,6 +23,7 @@ export const Field = {
   newPorts: 40,
   ipDelta: 44,
   l4Delta: 46,
+  acked: 48,
   created: 56,
   newSrc6: 88,
   newDst6: 104,

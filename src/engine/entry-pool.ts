@@ -16,6 +16,13 @@ export const ENTRY_ASSURED = 2;
 export const ENTRY_SNAT = 4;
 /** the client has said FIN or RST */
 export const ENTRY_ENDED = 8;
+/** picked up in mid-stream: windows are not kept (see stale-segment.ts) */
+export const ENTRY_LOOSE = 16;
+/**
+ * The endpoint's RST closed it before any FIN. A SYN does not open it anew then, with a new draw: it passes through, to
+ * the same endpoint by the same port (Linux 6.18: 20 of 20; after the client's own RST, or a FIN, it does).
+ */
+export const ENTRY_RESET = 32;
 
 /** a row that is no entry: where the fast engine keeps the time of flows that need none */
 export const NO_ENTRY = 0;

@@ -48,6 +48,7 @@ import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
 import { EdgeWalk } from './edge-walk.js';
 import { DEAD, ENTRY_ASSURED, ENTRY_REPLIED, NO_ENTRY } from './entry-pool.js';
 import { NodeWalk } from './node-walk.js';
+import { ServerPath } from './server-path.js';
 
 /** a flow that has not sent yet */
 const NOT_STARTED = -2;
@@ -82,6 +83,7 @@ export class FlowEngine implements TimelineListener {
   readonly timeline: EventSource;
   readonly tracker: VerdictTracker;
   readonly walk: NodeWalk;
+  private readonly server: ServerPath;
   /** the load balancer before the cluster, or null */
   readonly edge: EdgeWalk | null;
   readonly paths: PathLog;
@@ -139,6 +141,7 @@ export class FlowEngine implements TimelineListener {
     const edge = edgeStateOf(model, this.cluster);
     this.edge = edge && new EdgeWalk(edge, model, this.plan);
     this.walk = new NodeWalk(model, this.cluster, this.plan, this.client.lingerS, this.edge);
+    this.server = new ServerPath(this.walk, this.cluster, this.client.lingerS);
     this.paths = new PathLog(flows);
     this.log = world?.log ?? new EventLog(model.nodes.length);
     this.dormant = world?.dormant ?? null;
@@ -200,9 +203,9 @@ export class FlowEngine implements TimelineListener {
 
   /** Why what the server of `f` sends no longer arrives; null where it would. */
   private serverIsCutOff(f: number, endS: number): Blame | null {
-    const { walk } = this;
-    if (walk.serverReaches(f, endS)) return null;
-    blameForServer(walk.reason, walk.hop, this.log, this.blamed);
+    const { server } = this;
+    if (server.reaches(f, endS)) return null;
+    blameForServer(server.reason, server.hop, this.log, this.blamed);
     return this.blamed;
   }
 
@@ -212,7 +215,7 @@ export class FlowEngine implements TimelineListener {
       return false;
     if (this.tracker.waiting[f] !== Asks.nothing) return false;
     const node = this.edge?.carries(f) === true ? this.edge.peek(f, this.nowS) : this.nextHop[f]!;
-    if (this.walk.isForgotten(f, this.nowS)) return true;
+    if (this.server.isForgotten(f, this.nowS)) return true;
     return (node >= 0 && this.isDeadEnd(f, node)) || this.walk.wouldBreak(f, node, this.nowS);
   }
 
@@ -301,7 +304,7 @@ export class FlowEngine implements TimelineListener {
    * acknowledgement of what never came does not.
    */
   private serverSent(f: number, captured: Segment | -1, payload: number, ack: number, nowS: number): boolean {
-    const { client, tracker, walk } = this;
+    const { client, tracker, server } = this;
     const news = client.news(f, ack);
     this.news = news;
     const life = tracker.life[f]!;
@@ -311,14 +314,14 @@ export class FlowEngine implements TimelineListener {
     }
     const bare = captured === Segment.ack && payload === 0;
     if (bare && client.isImpossible(f, news)) return false;
-    if (walk.serverReaches(f, nowS)) {
+    if (server.reaches(f, nowS)) {
       this.serverFin = client.isServerFin(f, news);
-      if (this.serverFin) walk.serverCloses(f);
+      if (this.serverFin) server.closes(f);
       client.hears(f, ack, nowS);
       return true;
     }
-    blameForServer(walk.reason, walk.hop, this.log, this.blamed);
-    walk.serverLost(f);
+    blameForServer(server.reason, server.hop, this.log, this.blamed);
+    server.lost(f);
     tracker.serverDataLost(f, this.blamed.reason, this.blamed.event, this.blamed.hop, nowS);
     return !bare;
   }
@@ -334,7 +337,7 @@ export class FlowEngine implements TimelineListener {
     const segment = client.prepare(f, captured, payload, nowS);
     if (segment === SKIP) {
       this.notePath(f, routed, -1, nowS);
-      this.rest(f);
+      if (tracker.life[f] === Life.over) this.rest(f);
       return;
     }
     const node = routed === VIA_EDGE ? this.edge!.forward(f, segment, nowS) : routed;

@@ -9,6 +9,7 @@
 import { sameAddress } from '../addr/address.js';
 import type { ClusterModel, ServiceModel } from '../cluster/model.js';
 import { portClassSize } from '../conntrack/port-range.js';
+import { isAhead, meetStaleEntry, resetComesBack, Stale } from '../conntrack/stale-segment.js';
 import {
   IGNORE,
   INVALID,
@@ -19,6 +20,7 @@ import {
   TcpState,
 } from '../conntrack/tcp-states.js';
 import { tcpTimeouts, UDP_STREAM_AFTER_S } from '../conntrack/timeouts.js';
+import { connectionNumbers } from '../outcome/connection-numbers.js';
 import type { FlowPlan } from '../outcome/flow-plan.js';
 import type { ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
@@ -38,16 +40,15 @@ import {
   DEAD,
   ENTRY_ASSURED,
   ENTRY_ENDED,
+  ENTRY_LOOSE,
   ENTRY_REPLIED,
+  ENTRY_RESET,
   ENTRY_SNAT,
   EntryPool,
   STATELESS,
 } from './entry-pool.js';
 import { SourcePorts } from './source-ports.js';
 import { type EntryLife, TableLimits } from './table-limits.js';
-
-/** instance of no pod */
-const NO_INSTANCE = -1;
 
 export class NodeWalk implements EntryLife {
   readonly entries: EntryPool;
@@ -117,7 +118,7 @@ export class NodeWalk implements EntryLife {
     const proto = this.plan.proto[f]!;
     let e = this.liveEntry(f, node, nowS);
     if (e >= 0 && proto === TCP && this.entries.flow[e] !== f) {
-      if (!this.meetStale(f, e, node, segment, nowS)) return;
+      if (!this.meetStale(f, e, node, segment, payload, nowS)) return;
       // a closed entry gives way to a SYN
       if (this.entries.state[e] === DEAD) e = -1;
     }
@@ -129,11 +130,11 @@ export class NodeWalk implements EntryLife {
         this.invalid(f, node, segment, ReasonCode['invalid-dropped']);
         return;
       }
-      const reopens = next === TcpState.synSent && this.entries.state[e]! >= TcpState.timeWait;
-      if (reopens) {
+      const closed = next === TcpState.synSent && this.entries.state[e]! >= TcpState.timeWait;
+      if (closed && (this.entries.marks[e]! & ENTRY_RESET) === 0) {
         this.remove(e);
         e = -1;
-      } else if (next !== IGNORE) {
+      } else if (next !== IGNORE && !closed) {
         const again = next === TcpState.synSent && this.entries.state[e] === TcpState.synSent;
         this.moveTo(e, next);
         // a SYN sent again does not refresh its entry
@@ -156,14 +157,22 @@ export class NodeWalk implements EntryLife {
   /**
    * A segment meets the entry of an earlier connection of its five-tuple. A SYN takes the entry over where the earlier
    * socket is gone; where it lives, the endpoint challenges (RFC 5961), the client's RST closes both, and the next SYN
-   * gets through. Anything else is outside the entry's window: INVALID. Returns whether the segment goes on.
+   * gets through. Returns whether the segment goes on as one of the entry's own.
    */
-  private meetStale(f: number, e: number, node: number, segment: Segment | -1, nowS: number): boolean {
+  private meetStale(
+    f: number,
+    e: number,
+    node: number,
+    segment: Segment | -1,
+    payload: number,
+    nowS: number,
+  ): boolean {
     const { entries } = this;
     const state = entries.state[e]!;
     if (segment === Segment.syn) {
       if (state >= TcpState.timeWait || state < TcpState.established || !this.holdsSocket(e)) {
-        entries.flow[e] = f;
+        // one that is ignored takes the entry over once it is answered
+        if (state < TcpState.established) entries.flow[e] = f;
         return true;
       }
       this.entry = e;
@@ -175,9 +184,28 @@ export class NodeWalk implements EntryLife {
       return false;
     }
     this.entry = e;
-    if (this.model.dataplane.conntrack.beLiberal && segment !== Segment.rst) {
+    const { firstSeq, firstAck } = connectionNumbers(this.plan);
+    const owner = entries.flow[e]!;
+    const ackAhead = isAhead(firstAck[f]!, firstAck[owner]!);
+    const isLiberal = this.model.dataplane.conntrack.beLiberal || (entries.marks[e]! & ENTRY_LOOSE) !== 0;
+    const met = meetStaleEntry(isAhead(firstSeq[f]!, firstSeq[owner]!), ackAhead, isLiberal);
+    const isLost = segment < 0 || segment === Segment.rst || met === Stale.invalid;
+    const next = isLost ? INVALID : nextTcpState(ORIGINAL, segment as Segment, state as TcpState);
+    if (next === INVALID) {
+      this.invalid(f, node, segment, ReasonCode['stale-entry']);
+      return false;
+    }
+    const lives = state >= TcpState.established && state < TcpState.timeWait && this.holdsSocket(e);
+    if (met === Stale.accepted) {
+      this.moveTo(e, next < IGNORE ? next : state);
+      entries.lastS[e] = nowS;
+      this.limits.changed(e);
+    }
+    // the earlier connection's socket answers numbers that are not its own with a bare acknowledgement
+    if (lives || !resetComesBack(state === TcpState.established, ackAhead)) {
+      this.pod = entries.pod[e]!;
       this.settle(Outcome.silent, ReasonCode['stale-entry'], hopCode(HopKind.node, node));
-    } else this.invalid(f, node, segment, ReasonCode['stale-entry']);
+    } else this.toEndpoint(f, e, TCP, segment, payload, nowS);
     return false;
   }
 
@@ -193,55 +221,10 @@ export class NodeWalk implements EntryLife {
     );
   }
 
-  /**
-   * Whether what the server sends now comes back to the client: from its pod through the entry of the connection,
-   * whose time it renews. If not, the outcome says why.
-   */
-  serverReaches(f: number, nowS: number): boolean {
-    const home = this.answeredBy[f]!;
-    if (home < 0 || this.guessed[f] === 1 || nowS <= this.lingerS[f]!) return true;
-    const { entries, cluster } = this;
-    const pod = cluster.pods[entries.pod[home]!]!;
-    const node = entries.node[home]!;
-    this.entry = -1;
-    if (!cluster.isUp(pod.node)) {
-      this.settle(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, pod.node));
-    } else if (!cluster.nodeUp[node] || entries.boot[home] !== cluster.nodeBoot[node]) {
-      this.settle(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, node));
-    } else if (!pod.running || this.connectedTo[f] !== pod.instance) {
-      this.settle(Outcome.silent, ReasonCode['endpoint-gone'], hopCode(HopKind.endpoint, pod.row));
-    } else if (entries.state[home] === DEAD || entries.flow[home] !== f || nowS > this.expiresS(home)) {
-      this.settle(Outcome.silent, ReasonCode['entry-expired'], hopCode(HopKind.node, node));
-    } else {
-      entries.lastS[home] = nowS;
-      return true;
-    }
-    return false;
-  }
-
-  /**
-   * What the server sent found no entry, so it left its node untranslated: whoever got it knew no such connection and
-   * answered RST, or else the entry that it made there stands in the client's way. Either way the client's next segment
-   * is reset (measured on Linux 6.18).
-   */
-  serverLost(f: number): void {
-    if (this.reason === ReasonCode['entry-expired']) this.connectedTo[f] = NO_INSTANCE;
-  }
-
-  /** Whether the entry through which the endpoint answers has expired, so that the server's next packet is lost. */
-  isForgotten(f: number, nowS: number): boolean {
-    const home = this.answeredBy[f]!;
-    if (home < 0 || this.guessed[f] === 1) return false;
-    return this.entries.state[home] === DEAD || nowS > this.expiresS(home);
-  }
-
-  /** The server's FIN passes through the entry of the connection. */
-  serverCloses(f: number): void {
-    const home = this.answeredBy[f]!;
-    if (home < 0 || this.entries.state[home]! >= STATELESS) return;
-    const next = nextTcpState(REPLY, Segment.fin, this.entries.state[home] as TcpState);
-    if (next < IGNORE) this.moveTo(home, next);
-    this.limits.changed(home);
+  /** Takes a TCP entry to its next state, unless that is none. */
+  step(e: number, next: number): void {
+    if (next < IGNORE) this.moveTo(e, next);
+    this.limits.changed(e);
   }
 
   /**
@@ -422,7 +405,9 @@ export class NodeWalk implements EntryLife {
       this.invalid(f, node, segment, ReasonCode['loose-off']);
       return -1;
     }
-    return this.open(f, node, state, nowS);
+    const e = this.open(f, node, state, nowS);
+    if (e >= 0 && state !== TcpState.synSent) this.entries.marks[e]! |= ENTRY_LOOSE;
+    return e;
   }
 
   /** A segment in the middle of a connection that the node does not know, under a plane that takes up none. */
@@ -581,6 +566,7 @@ export class NodeWalk implements EntryLife {
     }
     const opens = proto === TCP ? segment === Segment.syn : this.connectedBy[f]! < 0;
     if (opens) {
+      entries.flow[e] = f;
       this.connectedBy[f] = e;
       this.connectedTo[f] = pod.instance;
       this.guessed[f] = 0;
@@ -591,7 +577,7 @@ export class NodeWalk implements EntryLife {
     }
     this.settle(Outcome.answered, 0, endpointHop);
     this.answeredBy[f] = e;
-    if (proto === TCP) this.reply(e, segment, payload);
+    if (proto === TCP) this.reply(e, segment, payload, nowS);
     else entries.marks[e]! |= ENTRY_REPLIED | ENTRY_ASSURED;
   }
 
@@ -651,6 +637,9 @@ export class NodeWalk implements EntryLife {
     if (onlyReply || this.entries.state[e] === STATELESS) {
       this.remove(e);
     } else {
+      // before any FIN: see ENTRY_RESET
+      const beforeFin = this.entries.state[e]! <= TcpState.established && this.plane.midFlow === 'conntrack';
+      if (beforeFin) this.entries.marks[e]! |= ENTRY_RESET;
       this.entries.state[e] = TcpState.close;
       // the RST refreshes the entry, whatever the client's segment did
       this.entries.lastS[e] = nowS;
@@ -659,7 +648,7 @@ export class NodeWalk implements EntryLife {
   }
 
   /** What the endpoint's answer does to the entry. */
-  private reply(e: number, segment: Segment | -1, payload: number): void {
+  private reply(e: number, segment: Segment | -1, payload: number, nowS: number): void {
     if (segment === Segment.rst) return;
     const answer =
       segment === Segment.syn
@@ -669,6 +658,12 @@ export class NodeWalk implements EntryLife {
           : Segment.none;
     if (answer === Segment.none) return;
     this.entries.marks[e]! |= ENTRY_REPLIED;
+    if (answer === Segment.synAck && (this.entries.marks[e]! & ENTRY_RESET) !== 0) {
+      // it acknowledges a SYN that was let through: in step again
+      this.entries.marks[e]! &= ~ENTRY_RESET;
+      this.entries.state[e] = TcpState.synSent;
+      this.entries.lastS[e] = nowS;
+    }
     const next = nextTcpState(REPLY, answer, this.entries.state[e] as TcpState);
     if (next < IGNORE) this.moveTo(e, next);
     this.limits.changed(e);

@@ -13,7 +13,7 @@ import {
   nextTcpState,
   ORIGINAL,
   REPLY,
-  type Segment,
+  Segment,
   TcpState,
 } from '../conntrack/tcp-states.js';
 import { type TimeoutTable, tcpTimeouts, UDP_STREAM_AFTER_S } from '../conntrack/timeouts.js';
@@ -25,9 +25,16 @@ export const CT_REPLIED = 1;
 /** survives early drop */
 export const CT_ASSURED = 2;
 
+/** picked up in mid-stream: windows are not kept (see stale-segment.ts) */
+export const CT_LOOSE = 4;
+/** the reply side's RST closed it before any FIN: a SYN passes through, and opens nothing anew */
+export const CT_RESET = 8;
+
 export interface ConntrackLimits {
   readonly max: number;
   readonly timeouts: TimeoutTable & { readonly icmp: number; readonly generic: number };
+  /** `always`: a SYN opens any closed entry anew; absent: Linux's way, see {@link CT_RESET} */
+  readonly reopens?: 'always';
 }
 
 /** Somebody who steps entries elsewhere (dataplane/) and brings what became of them when the table looks. */
@@ -50,6 +57,7 @@ export class ConntrackTable {
   private marks = new Uint8Array(this.capacity);
   private createdS = new Float64Array(this.capacity);
   private ends = new Uint32Array(this.capacity);
+  private acks = new Uint32Array(this.capacity);
   private living = new Uint8Array(this.capacity);
   private lastS = new Float64Array(this.capacity);
   /** order of making, for early drop: doubly linked */
@@ -94,6 +102,7 @@ export class ConntrackTable {
     this.marks[entry] = 0;
     this.createdS[entry] = nowS;
     this.ends[entry] = 0;
+    this.acks[entry] = 0;
     this.living[entry] = 1;
     this.lastS[entry] = nowS;
     this.link(entry * 2);
@@ -129,13 +138,24 @@ export class ConntrackTable {
     const entry = slot >> 1;
     const state = this.state[entry] as TcpState;
     const direction = (slot & 1) === 0 ? ORIGINAL : REPLY;
+    const wasReset = (this.marks[entry]! & CT_RESET) !== 0;
+    if (wasReset && direction === REPLY && segment === Segment.synAck) {
+      // it acknowledges a SYN that was let through: in step again
+      this.marks[entry]! &= ~CT_RESET;
+      this.state[entry] = TcpState.synRecv;
+      this.lastS[entry] = nowS;
+      return TcpState.synRecv;
+    }
     const next = segment < 0 ? INVALID : nextTcpState(direction, segment as Segment, state);
     if (next >= IGNORE) return next;
     if (next === TcpState.synSent && state >= TcpState.timeWait) {
+      if (wasReset) return IGNORE;
       this.remove(entry);
       return next;
     }
     if (direction === REPLY) this.marks[entry]! |= CT_REPLIED;
+    const isReset = segment === Segment.rst && direction === REPLY && state <= TcpState.established;
+    if (isReset && this.limits.reopens !== 'always') this.marks[entry]! |= CT_RESET;
     const becameTwoWay =
       (state === TcpState.synRecv || state === TcpState.established) && next === TcpState.established;
     if (becameTwoWay && (this.marks[entry]! & CT_REPLIED) !== 0) this.marks[entry]! |= CT_ASSURED;
@@ -192,6 +212,19 @@ export class ConntrackTable {
 
   setEnd(entry: number, end: number): void {
     this.ends[entry] = end;
+  }
+
+  /** What the opener has acknowledged through the entry; 0: nothing yet. */
+  ackOf(entry: number): number {
+    return this.acks[entry]!;
+  }
+
+  setAck(entry: number, ack: number): void {
+    this.acks[entry] = ack;
+  }
+
+  isLoose(entry: number): boolean {
+    return (this.marks[entry]! & CT_LOOSE) !== 0;
   }
 
   /** The entry is over, and is kept for as long as CLOSE is. */
@@ -317,6 +350,7 @@ export class ConntrackTable {
     this.marks = widen(new Uint8Array(capacity), this.marks);
     this.createdS = widen(new Float64Array(capacity), this.createdS);
     this.ends = widen(new Uint32Array(capacity), this.ends);
+    this.acks = widen(new Uint32Array(capacity), this.acks);
     this.living = widen(new Uint8Array(capacity), this.living);
     this.lastS = widen(new Float64Array(capacity), this.lastS);
     this.younger = widen(new Int32Array(capacity), this.younger);

@@ -132,6 +132,12 @@ export class DataPlane {
     this.pod = hop.pod;
     this.overlay.carry(packet, this.node, this.podNode());
     const { endpoint } = this;
+    const isSwallowed =
+      hop.stale === 'unanswered' || (hop.stale === 'asks' && endpoint.hasSocket(packet, hop.pod));
+    if (isSwallowed) {
+      this.end(Outcome.silent, ReasonCode['stale-entry'], hopCode(HopKind.node, this.node));
+      return;
+    }
     if (packet.proto === TCP && hop.isOpenEntry() && endpoint.challenges(packet, hop.pod)) {
       hop.challenged(nowS);
       this.end(hop.outcome, hop.reason, hop.hop);

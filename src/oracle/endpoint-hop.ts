@@ -41,6 +41,9 @@ export class EndpointHop {
   made: Socket | null = null;
   /** per pod: connections by tuple */
   private readonly sockets = new Map<number, Map<string, Socket>>();
+  /** near which the next connection's initial sequence number lies; every one is another */
+  isn = 0;
+  private count = 0;
   private accepted = 0;
   private readonly tuple = new Tuple();
 
@@ -79,7 +82,8 @@ export class EndpointHop {
     } else if (packet.proto !== TCP) {
       this.end(Outcome.answered, 0, here);
     } else if (segment === Segment.syn) {
-      this.accepted = (this.accepted + 0x10001) >>> 0;
+      this.count++;
+      this.accepted = (this.isn + this.count) >>> 0;
       this.make(pod, name, this.accepted, sequence(packet));
       this.accept(packet, segment, here);
     } else if (knows) {
@@ -98,6 +102,14 @@ export class EndpointHop {
     packet.readTuple(this.tuple);
     const socket = this.connections(pod).get(connectionName(this.tuple));
     return isLiving(socket, instance) && socket.clientIsn !== sequence(packet);
+  }
+
+  /** Whether the packet's tuple is that of a living socket, whatever its numbers. */
+  hasSocket(packet: Packet, pod: number): boolean {
+    const { node, running, instance } = this.cluster.pods[pod]!;
+    packet.readTuple(this.tuple);
+    const socket = this.connections(pod).get(connectionName(this.tuple));
+    return running && this.cluster.isUp(node) && isLiving(socket, instance);
   }
 
   /** The pod's node has the address itself: its stack knows no such connection, and refuses every one. */

@@ -14,7 +14,16 @@
 import { sameAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { portClassFirst, portClassSize } from '../conntrack/port-range.js';
-import { INVALID, nextTcpState, ORIGINAL, Segment, segmentOf, TcpState } from '../conntrack/tcp-states.js';
+import { isAhead, meetStaleEntry, resetComesBack, Stale } from '../conntrack/stale-segment.js';
+import {
+  IGNORE,
+  INVALID,
+  nextTcpState,
+  ORIGINAL,
+  Segment,
+  segmentOf,
+  TcpState,
+} from '../conntrack/tcp-states.js';
 import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
 import { addressOf, type ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
@@ -26,7 +35,8 @@ import type { Packet } from '../state/packet.js';
 import { type ProxyPlane, proxyPlane } from '../state/proxy-plane.js';
 import { isMarked, listFor, Origin } from '../state/service-doors.js';
 import { TCP, UDP } from '../wire/ip-protocol.js';
-import { ConntrackTable, CT_ASSURED, CT_REPLIED } from './conntrack-table.js';
+import { TCP_ACK } from '../wire/tcp.js';
+import { ConntrackTable, CT_ASSURED, CT_LOOSE, CT_REPLIED } from './conntrack-table.js';
 import type { ServicePort, ServicePorts } from './service-ports.js';
 
 /** The window that a server offers at the start (65535 octets; Linux: 65160): sequence numbers farther off are another connection's. */
@@ -45,6 +55,11 @@ export class NodeHop {
   pod = -1;
   /** entry it went through, or -1 */
   entry = -1;
+  /**
+   * It passed through the entry of another connection: `unanswered` where a RST could not come back, `asks` where that
+   * connection's socket may be there and would answer with a bare acknowledgement
+   */
+  stale: 'no' | 'unanswered' | 'asks' | 'passes' = 'no';
   /** pod of every entry, and how often that pod had left the rules when the entry was made */
   private podOf: number[] = [];
   private departures: number[] = [];
@@ -65,8 +80,9 @@ export class NodeHop {
     /** how many draws a flow has had, by its key, over all nodes */
     private readonly draws: Map<number, number>,
   ) {
-    this.table = new ConntrackTable(model.dataplane.conntrack);
     this.plane = proxyPlane(model.dataplane);
+    const reopens = this.plane.midFlow === 'conntrack' ? {} : ({ reopens: 'always' } as const);
+    this.table = new ConntrackTable({ ...model.dataplane.conntrack, ...reopens });
     this.here = hopCode(HopKind.node, node);
   }
 
@@ -74,19 +90,22 @@ export class NodeHop {
   fromOutside(packet: Packet, nowS: number): boolean {
     this.pod = -1;
     this.entry = -1;
+    this.stale = 'no';
     if (!this.cluster.nodeUp[this.node]) return this.end(Outcome.silent, ReasonCode['node-down']);
     this.catchUp();
     packet.readTuple(this.tuple);
     const segment = packet.proto === TCP ? segmentOf(packet.tcpFlags) : -1;
     let slot = this.known(nowS);
+    let isIgnored = false;
     if (slot >= 0 && packet.proto === TCP) {
-      if (!this.inWindow(slot >> 1, packet, segment)) return this.outOfWindow(slot >> 1, packet, segment);
+      if (!this.inWindow(slot >> 1, packet, segment)) return this.outOfWindow(slot, packet, segment, nowS);
       const state = this.table.stateOf(slot >> 1);
       const next = this.table.stepTcp(slot, segment, nowS);
       if (next === INVALID) {
         this.entry = slot >> 1;
         return this.invalid(packet, ReasonCode['invalid-dropped']);
       }
+      isIgnored = next === IGNORE && segment === Segment.syn;
       if (next === TcpState.synSent && state >= TcpState.timeWait) slot = -1;
     } else if (slot >= 0) {
       this.table.stepOther(slot, nowS);
@@ -96,7 +115,8 @@ export class NodeHop {
       if (slot < 0) return false;
     }
     this.entry = slot >> 1;
-    if (packet.proto === TCP) this.table.setEnd(this.entry, packet.view.getUint32(packet.l4 + 4));
+    // a SYN that changes nothing counts once it is answered
+    if (packet.proto === TCP && !isIgnored) this.noteNumbers(packet);
     this.pod = this.podOf[this.entry]!;
     if (segment === Segment.fin || segment === Segment.rst) this.connectionEnds(this.entry);
     this.translate(packet, slot);
@@ -110,12 +130,44 @@ export class NodeHop {
     return Math.abs(distance) <= WINDOW;
   }
 
-  private outOfWindow(entry: number, packet: Packet, segment: Segment | -1): false {
+  /** A segment of another connection: what becomes of it, see stale-segment.ts. */
+  private outOfWindow(slot: number, packet: Packet, segment: Segment | -1, nowS: number): boolean {
+    const { table } = this;
+    const entry = slot >> 1;
     this.entry = entry;
-    if (this.model.dataplane.conntrack.beLiberal && segment !== Segment.rst) {
-      return this.end(Outcome.silent, ReasonCode['stale-entry']);
+    const state = table.stateOf(entry) as TcpState;
+    const seqAhead = isAhead(packet.view.getUint32(packet.l4 + 4), table.endOf(entry));
+    const ackAhead = isAhead(packet.view.getUint32(packet.l4 + 8), table.ackOf(entry));
+    const isLiberal = this.model.dataplane.conntrack.beLiberal || table.isLoose(entry);
+    const met = meetStaleEntry(seqAhead, ackAhead, isLiberal);
+    const isLost = segment < 0 || segment === Segment.rst || met === Stale.invalid;
+    if (isLost || nextTcpState(ORIGINAL, segment as Segment, state) === INVALID) {
+      return this.invalid(packet, ReasonCode['stale-entry']);
     }
-    return this.invalid(packet, ReasonCode['stale-entry']);
+    this.stale = !resetComesBack(state === TcpState.established, ackAhead)
+      ? 'unanswered'
+      : this.isOpenEntry()
+        ? 'asks'
+        : 'passes';
+    if (met === Stale.accepted) {
+      table.stepTcp(slot, segment, nowS);
+      table.refresh(entry, nowS);
+    }
+    this.pod = this.podOf[entry]!;
+    this.translate(packet, slot);
+    return true;
+  }
+
+  /** The endpoint's SYN+ACK: the numbers of both sides are known. */
+  private agree(entry: number, packet: Packet): void {
+    this.table.setAck(entry, packet.view.getUint32(packet.l4 + 4) + 1);
+    this.table.setEnd(entry, packet.view.getUint32(packet.l4 + 8));
+  }
+
+  private noteNumbers(packet: Packet): void {
+    this.table.setEnd(this.entry, packet.view.getUint32(packet.l4 + 4));
+    const ack = packet.view.getUint32(packet.l4 + 8);
+    if ((packet.tcpFlags & TCP_ACK) !== 0) this.table.setAck(this.entry, ack);
   }
 
   /** Whether the entry of the last packet is that of an established connection, or of one that closes. */
@@ -146,6 +198,7 @@ export class NodeHop {
         if (this.table.stepTcp(slot, segment, nowS) === INVALID) return false;
         this.table.readTuple(slot ^ 1, this.original);
         this.table.mark(entry, CT_REPLIED);
+        if (segment === Segment.synAck) this.agree(entry, packet);
       }
     } else {
       this.table.stepOther(slot, nowS);
@@ -172,8 +225,8 @@ export class NodeHop {
     const entry = this.insert(pod, TcpState.established, nowS);
     if (entry < 0) return -1;
     this.table.mark(entry, CT_REPLIED | CT_ASSURED);
-    if (packet.proto === TCP) this.table.setEnd(entry, packet.view.getUint32(packet.l4 + 4));
     this.entry = entry;
+    if (packet.proto === TCP) this.noteNumbers(packet);
     this.translate(packet, entry * 2);
     return pod;
   }
@@ -300,6 +353,8 @@ export class NodeHop {
       this.end(Outcome.silent, ReasonCode['snat-port-exhausted']);
       return -1;
     }
+    const isLoose = packet.proto === TCP && state !== TcpState.synSent && this.plane.midFlow === 'conntrack';
+    if (isLoose) this.table.mark(entry, CT_LOOSE);
     return entry * 2;
   }
 

@@ -11,6 +11,7 @@ import type { CaptureIndex } from '../flow/flow-columns.js';
 import { LABEL_MASK, META_FLAGS_CUT, META_PAYLOAD, META_TCP_FLAGS } from '../flow/packet-index.js';
 import { type Blame, blame, blameEdge, blameForServer, downBy, EventLog } from '../outcome/blame.js';
 import { ClientSide, SKIP } from '../outcome/client-side.js';
+import { connectionNumbers } from '../outcome/connection-numbers.js';
 import { type FlowPlan, planOf } from '../outcome/flow-plan.js';
 import { noticeStops } from '../outcome/notice-stops.js';
 import { PathLog } from '../outcome/path-log.js';
@@ -244,6 +245,7 @@ export class PacketEngine implements TimelineListener {
       if (!this.viaEdge()) this.note(f, this.dataPlane.peek(this.packet), -1, nowS);
       return;
     }
+    dataPlane.endpoint.isn = connectionNumbers(this.plan).firstAck[f]!;
     this.send(f, nowS);
     if (dataPlane.outcome === Outcome.answered) this.answers[f] = this.placeOf(dataPlane.node);
     if (dataPlane.outcome === Outcome.answered && client.asks === Asks.connection) {
@@ -361,6 +363,7 @@ export class PacketEngine implements TimelineListener {
   private adopt(f: number, flags: number, nowS: number): void {
     this.tracker.midway[f] = 1;
     this.tracker.life[f] = Life.open;
+    this.serverIsn[f] = connectionNumbers(this.plan).firstAck[f]! - 1;
     this.build(f, flags, 0);
     const { dataPlane } = this;
     const viaEdge = this.viaEdge();

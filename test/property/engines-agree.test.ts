@@ -70,7 +70,9 @@ test('under kube-proxy they agree where ports are used again and meet what an ea
     fc.property(fc.integer(), (seed) => {
       const dice = new Dice(seed);
       const model = randomModel(dice);
-      const dataplane = { ...model.dataplane, proxy: dice.pick(['iptables', 'nftables'] as const) };
+      const conntrack = { ...model.dataplane.conntrack, beLiberal: dice.chance(0.3) };
+      const proxy = dice.pick(['iptables', 'nftables'] as const);
+      const dataplane = { ...model.dataplane, conntrack, proxy };
       agree(randomIndex(dice, 40, 'own', 'several'), { ...model, dataplane });
     }),
     runs,

@@ -300,7 +300,7 @@ function segments(dice: Dice, flow: number, several: boolean): Sent[] {
     if (dice.chance(0.5)) ack = (ack + dice.pick([1, 100, 100, 1400])) >>> 0;
     atNs += 1000 + Math.floor(dice.next() * dice.pick([1e6, 2e8, 1.5e9]));
   };
-  const lives = several && dice.chance(0.15) ? 2 : 1;
+  const lives = several ? 1 + dice.below(3) : 1;
   for (let life = 0; life < lives; life++) {
     const begins = dice.chance(0.9);
     // without a SYN it is the same connection that goes on

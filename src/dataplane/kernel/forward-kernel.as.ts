@@ -82,6 +82,8 @@ const NEW_PORTS: u32 = 40;
  */
 const IP_DELTA: u32 = 44;
 const L4_DELTA: u32 = 46;
+/** what the client has acknowledged */
+const ACKED: u32 = 48;
 const HASH: u32 = 52;
 const CREATED: u32 = 56;
 const CLIENT_REST: u32 = 64;
@@ -107,6 +109,7 @@ const IS_ROUTED: u32 = 16;
 /** the router's group wants to know of every packet */
 const IS_STAMPED: u32 = 32;
 
+const ACK: u32 = 16;
 const TCP: u32 = 6;
 const UDP: u32 = 17;
 const SYN_SENT: u32 = 1;
@@ -115,6 +118,8 @@ const ESTABLISHED: u32 = 3;
 const TIME_WAIT: u32 = 7;
 const IGNORE: u32 = 10;
 const INVALID: u32 = 11;
+const SEGMENT_SYN: u32 = 0;
+const SEGMENT_SYN_ACK: u32 = 1;
 const SEGMENT_FIN: u32 = 2;
 const SEGMENT_RST: u32 = 4;
 const UDP_STREAM_AFTER_S: f64 = 2;
@@ -421,7 +426,9 @@ function stepTcp(record: u32, flags: u32, l4: u32, back: u32, number: i32): bool
   if (back === 0 && segment !== 0 && sequence - load<u32>(record, END) + WINDOW > 2 * WINDOW) return false;
   const next: u32 = load<u8>(STEPS + (back * 6 + segment) * 10 + state);
   if (next === INVALID || (next === SYN_SENT && state >= TIME_WAIT)) return false;
-  if (back !== 0 && segment === SEGMENT_RST && (flags & IS_REPLIED) === 0) return false;
+  // what ends an entry, or begins another connection in it, is the hops' to say
+  if (back !== 0 && segment === SEGMENT_RST) return false;
+  if (next === IGNORE && (segment === SEGMENT_SYN || segment === SEGMENT_SYN_ACK)) return false;
   let timeout = load<f64>(TIMEOUTS + 8 * state);
   if (state === ESTABLISHED && (flags & IS_REPLIED) === 0)
     timeout = min(timeout, load<f64>(TIMEOUTS, UNACKNOWLEDGED));
@@ -430,8 +437,17 @@ function stepTcp(record: u32, flags: u32, l4: u32, back: u32, number: i32): bool
     flags |= IS_ENDED;
     ended(<u32>number);
   }
-  if (back !== 0) flags |= IS_REPLIED;
-  else store<u32>(record, sequence, END);
+  const acked = be32(l4 + 8);
+  if (back !== 0) {
+    flags |= IS_REPLIED;
+    if (segment === SEGMENT_SYN_ACK) {
+      store<u32>(record, acked, END);
+      store<u32>(record, sequence + 1, ACKED);
+    }
+  } else {
+    store<u32>(record, sequence, END);
+    if ((load<u8>(l4, 13) & ACK) !== 0) store<u32>(record, acked, ACKED);
+  }
   if (next !== IGNORE) {
     if ((state === SYN_RECV || state === ESTABLISHED) && next === ESTABLISHED && (flags & IS_REPLIED) !== 0) {
       flags |= IS_ASSURED;

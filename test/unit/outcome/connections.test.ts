@@ -47,11 +47,12 @@ function capture(sent: readonly Sent[], durationS = 10): CaptureIndex {
 function verdicts(
   sent: readonly Sent[],
   timeline: readonly TimelineEvent[],
-  established = defaultTimeouts.established,
+  changed: { established?: number; beLiberal?: boolean } = {},
 ): FlowVerdict[] {
   const routes = [{ prefix: hostPrefix(VIP), nextHops: [{ node: 0, weight: 1 }] }];
   const service = { externalTrafficPolicy: 'Local' as const };
-  const conntrack = { timeouts: { ...defaultTimeouts, established } };
+  const { established = defaultTimeouts.established, beLiberal = false } = changed;
+  const conntrack = { beLiberal, timeouts: { ...defaultTimeouts, established } };
   const model = smallCluster({ pods: [1, 1], router: { routes }, service, timeline, conntrack });
   const result = replay(capture(sent), model);
   return Array.from({ length: result.flowCount }, (_, row) => result.flowVerdict(row));
@@ -151,15 +152,55 @@ const QUIET: readonly Sent[] = [
 ];
 
 test('a connection whose entry has expired is latent: what the server sends next is lost', () => {
-  const latent = (established: number): unknown => verdicts(QUIET, [], established)[0]!.latent;
+  const latent = (established: number): unknown => verdicts(QUIET, [], { established })[0]!.latent;
   expect([latent(2), latent(60)]).toEqual([true, undefined]);
 });
 
 test('a push that finds no entry ends the connection: the next segment of the client is reset', () => {
   const sent: Sent[] = [...QUIET, [5, ACK, 1051, 5101], [6, ACK, 1051, 5101, 50]];
-  const [flow] = verdicts(sent, [], 2);
+  const [flow] = verdicts(sent, [], { established: 2 });
   expect([flow!.fate, flow!.brokenAt, flow!.cause!.reason]).toEqual(['reset', 6, 'entry-expired']);
   // a client that sends before the server does is picked up again
-  const [picked] = verdicts([...QUIET, [6, ACK, 1051, 5001, 50]], [], 2);
+  const [picked] = verdicts([...QUIET, [6, ACK, 1051, 5001, 50]], [], { established: 2 });
   expect(picked!.fate).toBe('delivered');
+});
+
+/** A life that leaves its node and is reset elsewhere, one that begins there, and the way back to the first one's entry. */
+function meets(seq: number, ack: number, beLiberal: boolean, ending: readonly Sent[] = []): FlowVerdict {
+  const first: Sent[] = [
+    [1, SYN, 1_000_000_000, 0],
+    [1.1, ACK, 1_000_000_001, 2_000_000_001],
+    [1.2, ACK, 1_000_000_001, 2_000_000_001, 50],
+    ...ending,
+  ];
+  const second: Sent[] = [
+    [3, SYN, 1_000_000_000 + seq, 0],
+    [3.1, ACK, 1_000_000_001 + seq, 2_000_000_001 + ack],
+    [3.2, ACK, 1_000_000_001 + seq, 2_000_000_001 + ack, 50],
+    [5, ACK, 1_000_000_051 + seq, 2_000_000_001 + ack, 50],
+  ];
+  return verdicts([...first, ...second], [to(2, 1), to(4, 0)], { beLiberal })[1]!;
+}
+
+const CLOSED: readonly Sent[] = [
+  [1.3, FIN | ACK, 1_000_000_051, 2_000_000_001],
+  [1.4, ACK, 1_000_000_052, 2_000_000_002],
+];
+
+test('what an entry of an earlier life makes of a segment depends on where its numbers lie, as measured on Linux', () => {
+  const [ahead, behind] = [40_000_000, -40_000_000];
+  // the earlier socket lives: it answers with a bare acknowledgement at most
+  for (const seq of [ahead, behind])
+    for (const ack of [ahead, behind])
+      for (const beLiberal of [false, true]) expect(meets(seq, ack, beLiberal).fate).toBe('timeout');
+  // it was closed in order: INVALID, but where both numbers are behind or windows are not kept
+  const closed = (seq: number, ack: number, beLiberal: boolean): string =>
+    meets(seq, ack, beLiberal, CLOSED).fate;
+  expect([closed(ahead, ahead, false), closed(ahead, behind, false), closed(behind, ahead, false)]).toEqual([
+    'timeout',
+    'timeout',
+    'timeout',
+  ]);
+  expect(closed(behind, behind, false)).toBe('reset');
+  expect([closed(ahead, ahead, true), closed(behind, behind, true)]).toEqual(['reset', 'reset']);
 });
