@@ -6,6 +6,7 @@
  * |-----------------|------------------------------------|------------------------------------|---------------------------|-----------------------|
  * | forward: off    | –                                  | nothing configured                 | nothing configured        | use_remote_address off |
  * | forward: append | –                                  | $proxy_add_x_forwarded_for         | –                         | use_remote_address on |
+ * | append-peer     | –                                  | $realip_remote_addr appended       | –                         | –                     |
  * | forward: add    | –                                  | –                                  | option forwardfor         | –                     |
  * | forward: replace| –                                  | X-Forwarded-For $remote_addr       | http-request set-header   | –                     |
  * | forward: guard  | forwardedHeaders.trustedIPs        | –                                  | forwardfor if { src … }   | –                     |
@@ -21,8 +22,8 @@ export type L7Kind = (typeof L7_KINDS)[number];
 export const FORWARDING_FIELDS = ['x-forwarded-for', 'forwarded'] as const;
 export type ForwardingField = (typeof FORWARDING_FIELDS)[number];
 
-/** `guard`: append for whom it trusts, replace for everybody else */
-export const FORWARD_MODES = ['off', 'append', 'add', 'replace', 'guard'] as const;
+/** `guard`: append for whom it trusts, replace for everybody else; `append-peer`: append the peer, whoever the client is */
+export const FORWARD_MODES = ['off', 'append', 'append-peer', 'add', 'replace', 'guard'] as const;
 export type ForwardMode = (typeof FORWARD_MODES)[number];
 
 /** `trusted`: from whom it trusts, if there is one; of others it is skipped */
@@ -36,6 +37,8 @@ export interface L7ProxyModel {
   readonly forward: ForwardMode;
   /** peers whose fields and PROXY headers are believed */
   readonly trusted: readonly Prefix[];
+  /** peers whose PROXY headers are believed, where they are others than {@link trusted} */
+  readonly proxyTrusted?: readonly Prefix[] | undefined;
   /** everybody is trusted */
   readonly insecure: boolean;
   /** whom it takes for the client: the peer, or an entry of a trusted peer's field */
@@ -55,6 +58,17 @@ export interface ApplicationModel {
   readonly take: (typeof TAKES)[number];
   /** for rightmost-untrusted */
   readonly trusted: readonly Prefix[];
+}
+
+interface ProxiedService {
+  readonly l7Proxy: L7ProxyModel | null;
+  readonly ports: readonly { readonly l7Proxy?: L7ProxyModel | null | undefined }[];
+}
+
+/** The proxy that serves a port (row) of a service, or null: the endpoints are the application there. */
+export function l7ProxyOf({ l7Proxy, ports }: ProxiedService, port: number): L7ProxyModel | null {
+  const own = ports[port]?.l7Proxy;
+  return own === undefined ? l7Proxy : own;
 }
 
 /** What each does that is told nothing: Traefik always writes the field, the others pass it as it is. */

@@ -215,6 +215,8 @@ export interface ServicePort {
   readonly targetPort: number;
   /** where every node takes this port's traffic from outside; absent: see nodePortOf */
   readonly nodePort?: number;
+  /** the L7 proxy that serves this port, null = none does; absent: as the service says */
+  readonly l7Proxy?: L7ProxyModel | null | undefined;
 }
 
 /** A node that announces a service's VIPs, as long as it has an endpoint to offer. */

@@ -54,7 +54,7 @@ const FIELD_NAMES: Readonly<Record<ForwardingField, string>> = {
 export function proxyRequest(proxy: L7ProxyModel, request: ForwardedRequest, own: Address): ProxiedRequest {
   const { peer, announced, fields } = request;
   let client = peer;
-  if (announced !== null && (proxy.acceptProxy === 'required' || trusts(proxy, peer))) client = announced;
+  if (announced !== null && believes(proxy, peer)) client = announced;
   // whoever is announced is the peer from here on, and its fields are believed as its own would be
   const isTrusted = trusts(proxy, client);
   if (proxy.realIp !== 'peer' && isTrusted) {
@@ -64,7 +64,7 @@ export function proxyRequest(proxy: L7ProxyModel, request: ForwardedRequest, own
     request: {
       peer: own,
       announced: proxy.sendProxy === 0 ? null : client,
-      fields: forwardedFields(proxy, fields, client, isTrusted),
+      fields: forwardedFields(proxy, fields, proxy.forward === 'append-peer' ? peer : client, isTrusted),
     },
     client,
     fault: faultOf(proxy, announced),
@@ -86,6 +86,13 @@ export function clientAtApplication(
 
 export function trusts(proxy: Pick<L7ProxyModel, 'insecure' | 'trusted'>, peer: Address): boolean {
   return proxy.insecure || isIn(proxy.trusted, peer);
+}
+
+/** Whether it takes the word of `peer`'s PROXY header. */
+function believes(proxy: L7ProxyModel, peer: Address): boolean {
+  const { acceptProxy, proxyTrusted } = proxy;
+  if (proxyTrusted !== undefined) return isIn(proxyTrusted, peer);
+  return acceptProxy === 'required' || trusts(proxy, peer);
 }
 
 function faultOf({ acceptProxy }: L7ProxyModel, announced: Address | null): ProxyFault | null {

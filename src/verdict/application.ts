@@ -6,6 +6,7 @@
  * answer would come after the capture's end or never, `slow` where it comes later than the client's patience. What an
  * L7 proxy makes of a request's origin shows here as well.
  */
+import { l7ProxyOf } from '../cluster/l7-model.js';
 import type { ClusterModel } from '../cluster/model.js';
 import type { FlowEngine } from '../engine/flow-engine.js';
 import { META_PAYLOAD } from '../flow/packet-index.js';
@@ -39,7 +40,8 @@ export class ApplicationSide {
   /** Of a row of the plan whose fate is `delivered`. */
   trouble(f: number): ApplicationTrouble | null {
     const { engine, model } = this;
-    const hasProxy = model.services[engine.plan.service[f]!]!.l7Proxy !== null;
+    const { service, port } = engine.plan;
+    const hasProxy = l7ProxyOf(model.services[service[f]!]!, port[f]!) !== null;
     const application = hasProxy ? sourceProvenance(engine, model, f, this.heads).application : undefined;
     if (application !== undefined && application.fault !== null) return 'bad-request';
     if (this.answers?.[f] === Trouble.noAnswer) return 'no-answer';

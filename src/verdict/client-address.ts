@@ -111,7 +111,9 @@ const withInsert =
 /** The proxy believes whom it gets connections from now. */
 function trusting(path: AddressPath): AddressPath {
   const { peer } = atProxy(path);
-  return withProxy({ trusted: [...path.proxy.trusted, hostPrefix(peer)] })(path);
+  const { trusted, proxyTrusted } = path.proxy;
+  const believed = proxyTrusted && { proxyTrusted: [...proxyTrusted, hostPrefix(peer)] };
+  return withProxy({ trusted: [...trusted, hostPrefix(peer)], ...believed })(path);
 }
 
 const SETTINGS: readonly Setting[] = [

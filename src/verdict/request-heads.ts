@@ -5,6 +5,7 @@
  * A head that is cut short by the snap length yields the fields that are there. Flows that speak something else
  * (TLS, for a start) have no head; neither have flows whose beginning is not in the capture.
  */
+import { l7ProxyOf } from '../cluster/l7-model.js';
 import type { ClusterModel, ServiceModel } from '../cluster/model.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { FlowLookup } from '../flow/flow-lookup.js';
@@ -32,7 +33,7 @@ export type RequestHeads = ReadonlyMap<number, FirstRequest>;
 
 /** Whether any service has an L7 proxy, so that heads matter. */
 export function wantsRequestHeads(services: readonly ServiceModel[]): boolean {
-  return services.some(({ l7Proxy }) => l7Proxy !== null);
+  return services.some((service) => service.ports.some((_, port) => l7ProxyOf(service, port) !== null));
 }
 
 /** Reads the capture at `path` again; it must be the one of `index`. */
@@ -45,7 +46,8 @@ export function readRequestHeads(
   const plan = planOf(index, model);
   const wanted = new Uint8Array(index.flows.count);
   for (let f = 0; f < plan.count; f++) {
-    if (plan.proto[f] === TCP && services[plan.service[f]!]!.l7Proxy !== null) wanted[plan.row[f]!] = 1;
+    const proxy = l7ProxyOf(services[plan.service[f]!]!, plan.port[f]!);
+    if (plan.proto[f] === TCP && proxy !== null) wanted[plan.row[f]!] = 1;
   }
   const lookup = new FlowLookup(index.flows, wanted);
   const readers = new Map<number, HeadReader>();

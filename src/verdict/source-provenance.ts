@@ -6,7 +6,9 @@
  * node has such a bridge) and the node's own address otherwise; the port is drawn at random (--random-fully),
  * or kept where the rule does not say so and it is free.
  */
+
 import { type Address, formatAddress, parseAddress, sameAddress } from '../addr/address.js';
+import { l7ProxyOf } from '../cluster/l7-model.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { ENTRY_SNAT } from '../engine/entry-pool.js';
 import type { FlowEngine } from '../engine/flow-engine.js';
@@ -121,7 +123,7 @@ export function addressPathOf(
   f: number,
   heads: RequestHeads,
 ): AddressPath | null {
-  const { l7Proxy } = model.services[plan.service[f]!]!;
+  const l7Proxy = l7ProxyOf(model.services[plan.service[f]!]!, plan.port[f]!);
   const e = walk.connectedBy[f]!;
   // what an HTTP proxy writes stands in HTTP, and a datagram carries no header field
   if (e < 0 || l7Proxy === null || plan.proto[f] !== TCP) return null;

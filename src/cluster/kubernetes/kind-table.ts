@@ -29,6 +29,7 @@ const irrelevant = (group: string, ...kinds: string[]): KindEntry[] =>
   kinds.map((kind) => ({ group, kind, use: 'irrelevant', what: '' }));
 
 const CALICO_GROUPS = ['crd.projectcalico.org', 'projectcalico.org'] as const;
+const TRAEFIK_GROUPS = ['traefik.io', 'traefik.containo.us'] as const;
 const calico = (entry: (group: string) => KindEntry): KindEntry[] => CALICO_GROUPS.map(entry);
 
 export const KIND_TABLE: readonly KindEntry[] = [
@@ -46,20 +47,29 @@ export const KIND_TABLE: readonly KindEntry[] = [
   used(
     '',
     'Pod',
-    'labels, deletionTimestamp, nodeName, container ports, status: phase, podIPs, condition Ready',
+    'labels, deletionTimestamp, nodeName, container ports, images and arguments of ingress proxies, status: phase, podIPs, condition Ready',
   ),
   used(
     '',
     'ConfigMap',
-    'kube-proxy, cilium-config, MetalLB before 0.13, label f5type: virtual-server (AS3, and CIS’s form before it); others are irrelevant',
+    'kube-proxy, cilium-config, MetalLB before 0.13, label f5type: virtual-server (AS3, and CIS’s form before it), what an ingress controller’s --configmap names, Traefik’s file; others are irrelevant',
   ),
   used(
     'discovery.k8s.io',
     'EndpointSlice',
     'addressType, endpoints with conditions, hints and node (v1beta1: topology), ports',
   ),
-  used('apps', 'DaemonSet', 'arguments and environment of kube-proxy, kube-router and kube-vip'),
-  used('apps', 'Deployment', 'arguments of k8s-bigip-ctlr'),
+  used(
+    'apps',
+    'DaemonSet',
+    'arguments and environment of kube-proxy, kube-router, kube-vip; as of a Deployment',
+  ),
+  used(
+    'apps',
+    'Deployment',
+    'pod template: labels, images, arguments and environment of k8s-bigip-ctlr, Traefik, ingress-nginx, NGINX Ingress Controller, HAProxy’s ingress controllers, Envoy',
+  ),
+  used('apps', 'StatefulSet', 'as of a Deployment'),
   used('kubeproxy.config.k8s.io', 'KubeProxyConfiguration', 'mode, iptables, ipvs, nftables, conntrack'),
   used('metallb.io', 'IPAddressPool', 'addresses, labels'),
   used('metallb.io', 'AddressPool', 'protocol, addresses, bgpAdvertisements'),
@@ -200,31 +210,42 @@ export const KIND_TABLE: readonly KindEntry[] = [
     'snat, profiles.persistenceProfile, poolSettings: slowRampTime, serviceDownAction; iRules, defaultPool and l3Policies leave what names it unjudged',
   ),
   ...irrelevant('cis.f5.com', 'ExternalDNS', 'TLSProfile', 'DeployConfig'),
-  notRead(
-    'traefik.io',
-    'IngressRoute',
-    'what the proxy trusts is said under l7Proxy of a Scenario’s service',
+  ...TRAEFIK_GROUPS.flatMap((group) => [
+    used(group, 'IngressRoute', 'entryPoints, routes: services; which Service is behind the proxy'),
+    used(group, 'IngressRouteTCP', 'entryPoints: those that only these name pass on bytes, and no header'),
+    notRead(group, 'IngressRouteUDP', 'what the proxy does behind its endpoint is not followed'),
+  ]),
+  ...TRAEFIK_GROUPS.flatMap((group) =>
+    irrelevant(
+      group,
+      'Middleware',
+      'MiddlewareTCP',
+      'ServersTransport',
+      'ServersTransportTCP',
+      'TLSOption',
+      'TLSStore',
+      'TraefikService',
+    ),
   ),
-  notRead('traefik.io', 'IngressRouteTCP', 'what the proxy does behind its endpoint is not followed'),
-  notRead('traefik.io', 'IngressRouteUDP', 'what the proxy does behind its endpoint is not followed'),
-  ...irrelevant(
-    'traefik.io',
-    'Middleware',
-    'MiddlewareTCP',
-    'ServersTransport',
-    'ServersTransportTCP',
-    'TLSOption',
-    'TLSStore',
-    'TraefikService',
+  used('networking.k8s.io', 'Ingress', 'ingressClassName, backends; which Service is behind the proxy'),
+  used('networking.k8s.io', 'IngressClass', 'controller'),
+  used('extensions', 'Ingress', 'as of networking.k8s.io'),
+  used(
+    'gateway.networking.k8s.io',
+    'Gateway',
+    'gatewayClassName, listeners: port, protocol, tls.mode; those that pass on bytes write no header',
   ),
-  ...irrelevant('networking.k8s.io', 'Ingress', 'IngressClass', 'IPAddress', 'ServiceCIDR'),
+  used('gateway.networking.k8s.io', 'GatewayClass', 'controllerName'),
+  used(
+    'gateway.networking.k8s.io',
+    'HTTPRoute',
+    'parentRefs, backendRefs; which Service is behind the proxy',
+  ),
+  ...irrelevant('networking.k8s.io', 'IPAddress', 'ServiceCIDR'),
   ...irrelevant(
     'gateway.networking.k8s.io',
     'BackendTLSPolicy',
-    'Gateway',
-    'GatewayClass',
     'GRPCRoute',
-    'HTTPRoute',
     'ReferenceGrant',
     'TCPRoute',
     'TLSRoute',
@@ -245,7 +266,7 @@ export const KIND_TABLE: readonly KindEntry[] = [
     'Secret',
     'ServiceAccount',
   ),
-  ...irrelevant('apps', 'ControllerRevision', 'ReplicaSet', 'StatefulSet'),
+  ...irrelevant('apps', 'ControllerRevision', 'ReplicaSet'),
   ...irrelevant('kubeadm.k8s.io', 'ClusterConfiguration', 'InitConfiguration', 'JoinConfiguration'),
   ...irrelevant('kubelet.config.k8s.io', 'KubeletConfiguration'),
 ];

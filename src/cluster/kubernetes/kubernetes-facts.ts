@@ -12,6 +12,7 @@ import { dataplaneFacts } from './dataplane-facts.js';
 import { f5Edge } from './f5/f5-edge.js';
 import type { KubernetesObjects, Remarks } from './kubernetes-objects.js';
 import { kubernetesServices } from './kubernetes-services.js';
+import { l7Services } from './l7/l7-services.js';
 import { routerFacts } from './metallb-facts.js';
 
 const ZONES = ['topology.kubernetes.io/zone', 'failure-domain.beta.kubernetes.io/zone'];
@@ -29,10 +30,12 @@ export function kubernetesFacts(
   const { overlayKind, ...dataplane } = dataplaneFacts(objects, remarks);
   const place = objects.configMap[0]?.place;
   const nodes = objects.node.map((node) => nodeFacts(node, objects, ofCalico));
-  const f5 = f5Edge(objects, nodes, services, remarks);
+  const l7 = l7Services(objects, services, remarks);
+  const f5 = f5Edge(objects, nodes, l7.services, remarks);
   return {
     ...routerFacts(objects, remarks.notes),
     ...f5,
+    assumed: [...l7.assumed, ...f5.assumed],
     nodes,
     servicesGiven: objects.service.length > 0,
     dataplane: {

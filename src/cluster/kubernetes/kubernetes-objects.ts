@@ -31,6 +31,15 @@ import {
   serviceObject,
 } from './kubernetes-schemas.js';
 import {
+  gatewayClassObject,
+  gatewayObject,
+  httpRouteObject,
+  ingressClassObject,
+  ingressObject,
+  ingressRouteObject,
+  ingressRouteTcpObject,
+} from './l7/l7-schemas.js';
+import {
   calicoBgpConfigurationObject,
   calicoBgpPeerObject,
   ciliumAdvertisementObject,
@@ -38,18 +47,21 @@ import {
   ciliumPeerConfigObject,
   ciliumPeeringPolicyObject,
   configMapObject,
-  daemonSetObject,
   felixConfigurationObject,
   installationObject,
   kubeProxyConfigurationObject,
   plainObject,
 } from './settings-schemas.js';
 
+import { workloadObject } from './workload-schemas.js';
+
 const CALICO = ['crd.projectcalico.org', 'projectcalico.org'];
 const METALLB = ['metallb.io'];
 const CILIUM = ['cilium.io'];
 const CORE = [''];
 const F5 = ['cis.f5.com'];
+const TRAEFIK = ['traefik.io', 'traefik.containo.us'];
+const GATEWAY = ['gateway.networking.k8s.io'];
 
 const KINDS = {
   node: { kind: 'Node', groups: CORE, schema: nodeObject },
@@ -57,8 +69,9 @@ const KINDS = {
   endpoints: { kind: 'Endpoints', groups: CORE, schema: endpointsObject },
   pod: { kind: 'Pod', groups: CORE, schema: podObject },
   configMap: { kind: 'ConfigMap', groups: CORE, schema: configMapObject },
-  deployment: { kind: 'Deployment', groups: ['apps'], schema: daemonSetObject },
-  daemonSet: { kind: 'DaemonSet', groups: ['apps'], schema: daemonSetObject },
+  deployment: { kind: 'Deployment', groups: ['apps'], schema: workloadObject },
+  daemonSet: { kind: 'DaemonSet', groups: ['apps'], schema: workloadObject },
+  statefulSet: { kind: 'StatefulSet', groups: ['apps'], schema: workloadObject },
   slice: { kind: 'EndpointSlice', groups: ['discovery.k8s.io'], schema: endpointSliceObject },
   kubeProxy: {
     kind: 'KubeProxyConfiguration',
@@ -86,6 +99,13 @@ const KINDS = {
   transportServer: { kind: 'TransportServer', groups: F5, schema: transportServerObject },
   ingressLink: { kind: 'IngressLink', groups: F5, schema: ingressLinkObject },
   f5Policy: { kind: 'Policy', groups: F5, schema: f5PolicyObject },
+  ingress: { kind: 'Ingress', groups: ['networking.k8s.io', 'extensions'], schema: ingressObject },
+  ingressClass: { kind: 'IngressClass', groups: ['networking.k8s.io'], schema: ingressClassObject },
+  ingressRoute: { kind: 'IngressRoute', groups: TRAEFIK, schema: ingressRouteObject },
+  ingressRouteTcp: { kind: 'IngressRouteTCP', groups: TRAEFIK, schema: ingressRouteTcpObject },
+  gateway: { kind: 'Gateway', groups: GATEWAY, schema: gatewayObject },
+  gatewayClass: { kind: 'GatewayClass', groups: GATEWAY, schema: gatewayClassObject },
+  httpRoute: { kind: 'HTTPRoute', groups: GATEWAY, schema: httpRouteObject },
 } as const;
 type Kinds = typeof KINDS;
 

@@ -140,6 +140,10 @@ export const endpointsObject = some({
 });
 
 const container = some({
+  name: text.optional(),
+  image: text.optional(),
+  command: texts.optional(),
+  args: texts.optional(),
   ports: many(
     some({ name: text.optional(), protocol: protocol.optional(), containerPort: portNumber }),
   ).optional(),

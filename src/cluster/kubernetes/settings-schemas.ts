@@ -8,7 +8,6 @@ import {
   flag,
   goDuration,
   labelSelector,
-  labels,
   many,
   metadata,
   number,
@@ -20,24 +19,6 @@ import {
 export const plainObject = some({ metadata });
 
 export const configMapObject = some({ metadata, data: z.record(z.string(), z.unknown()).optional() });
-
-const container = some({
-  name: text.optional(),
-  image: text.optional(),
-  command: texts.optional(),
-  args: texts.optional(),
-  env: many(some({ name: text, value: z.union([text, number, flag]).optional() })).optional(),
-});
-
-export const daemonSetObject = some({
-  metadata,
-  spec: some({
-    template: some({
-      spec: some({ containers: many(container).optional(), nodeSelector: labels.optional() }).optional(),
-    }).optional(),
-  }).optional(),
-});
-export type DaemonSetObject = z.output<typeof daemonSetObject>;
 
 const period = some({ minSyncPeriod: goDuration.optional() });
 

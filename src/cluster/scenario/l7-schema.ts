@@ -38,7 +38,11 @@ export const l7ProxySchema = mapping({
   trustedIPs: prefixes.optional(),
   insecure: truth.default(false),
   realIp: oneOf(['peer', 'last', 'rightmost-untrusted']).default('peer'),
-  proxyProtocol: mapping({ accept: acceptProxy.default('off'), send: sendProxy.default(0) }).optional(),
+  proxyProtocol: mapping({
+    accept: acceptProxy.default('off'),
+    send: sendProxy.default(0),
+    trustedIPs: prefixes.optional(),
+  }).optional(),
   application: application.optional(),
 }).transform((raw): L7ProxyModel => {
   const { kind, field, forward, trustedIPs = [], insecure, realIp, proxyProtocol } = raw;
@@ -50,6 +54,7 @@ export const l7ProxySchema = mapping({
     trusted: trustedIPs,
     insecure,
     realIp,
+    ...(proxyProtocol?.trustedIPs && { proxyTrusted: proxyProtocol.trustedIPs }),
     acceptProxy: proxyProtocol?.accept ?? 'off',
     sendProxy: proxyProtocol?.send ?? 0,
     application: {

@@ -211,13 +211,14 @@ function announcerLines({ announcers }: ServiceModel, model: ClusterModel): stri
   return listLines('      announces:', text);
 }
 
-function portText({ name, proto, port, targetPort, nodePort }: ServicePort): string {
+function portText({ name, proto, port, targetPort, nodePort, l7Proxy }: ServicePort): string {
   return flow({
     ...(name === null ? {} : { name: scalar(name) }),
     protocol: protocolName(proto),
     port: String(port),
     targetPort: String(targetPort),
     ...(nodePort === undefined ? {} : { nodePort: String(nodePort) }),
+    ...(l7Proxy === undefined ? {} : { l7Proxy: l7Proxy === null ? 'none' : l7ProxyText(l7Proxy) }),
   });
 }
 
@@ -246,7 +247,11 @@ function l7ProxyText(proxy: L7ProxyModel): string {
     trustedIPs: list(proxy.trusted.map(prefixText)),
     insecure: String(proxy.insecure),
     realIp: proxy.realIp,
-    proxyProtocol: flow({ accept: `"${proxy.acceptProxy}"`, send: sendProxyText(proxy.sendProxy) }),
+    proxyProtocol: flow({
+      accept: `"${proxy.acceptProxy}"`,
+      send: sendProxyText(proxy.sendProxy),
+      ...(proxy.proxyTrusted && { trustedIPs: list(proxy.proxyTrusted.map(prefixText)) }),
+    }),
     application: flow({
       address: addressList(application.addresses),
       port: String(application.port),

@@ -111,12 +111,13 @@ function serviceFacts(raw: NonNullable<RawSpec['services']>[number], place: Plac
       vips: 'vip' in one ? one.vip : undefined,
       preference: ('preference' in one ? one.preference : undefined) ?? USUAL_PREFERENCE,
     })),
-    ports: raw.ports?.map(({ name, protocol, port, targetPort, nodePort }) => ({
+    ports: raw.ports?.map(({ name, protocol, port, targetPort, nodePort, l7Proxy }) => ({
       name: name ?? null,
       proto: PROTOCOLS[protocol ?? 'TCP']!,
       port,
       targetPort: targetPort ?? port,
       ...(nodePort === undefined ? {} : { nodePort }),
+      ...(l7Proxy === undefined ? {} : { l7Proxy }),
     })),
     externalTrafficPolicy: raw.externalTrafficPolicy,
     sessionAffinity: raw.sessionAffinity,

@@ -106,6 +106,7 @@ const servicePort = mapping({
   port,
   targetPort: port.optional(),
   nodePort: port.optional(),
+  l7Proxy: z.union([z.literal('none').transform(() => null), l7ProxySchema]).optional(),
 });
 
 const targetPort = z.union([port, z.null()], { error: 'expected a port from 1 to 65535, or null' });
