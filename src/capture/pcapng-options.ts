@@ -8,6 +8,11 @@ export const OptionCode = {
   comment: 1,
   shbUserApplication: 4,
   ifName: 2,
+  /** of an Enhanced Packet Block: packets lost since the one before it, 64 bits */
+  epbDropCount: 4,
+  /** of an Interface Statistics Block: dropped by the interface, by the operating system; 64 bits each */
+  isbIfDrop: 5,
+  isbOsDrop: 7,
   ifTsResol: 9,
   ifTsOffset: 14,
 } as const;

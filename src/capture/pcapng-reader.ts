@@ -9,11 +9,14 @@
  *     packet:    2 | length | interface(2) drops(2) | …  the same, obsolete
  *     packet:    3 | length | wire | frame, padded to 4         no time, interface 0 of the section
  *
- * All other blocks are passed over: names, statistics, secrets, custom and unknown ones. (tshark lists custom
+ *     statistics: 5 | length | interface | ticks high | ticks low | options
+ *
+ * All other blocks are passed over: names, secrets, custom and unknown ones. (tshark lists custom
  * blocks and journal entries among its frames, capinfos does not count them: they are not packets.) The section
  * length is not trusted. A total length that is no multiple of 4 is rounded up, as Wireshark does.
  */
 import type { ByteWindow } from './byte-window.js';
+import { DropCounters } from './drop-counters.js';
 import { type InterfaceKind, InterfaceTable } from './interface-table.js';
 import { forEachOption, OptionCode, optionText, padded } from './pcapng-options.js';
 import type { ByteSource } from './raw-source.js';
@@ -26,6 +29,7 @@ const SECTION_HEADER = 0x0a0d0d0a;
 const INTERFACE_DESCRIPTION = 1;
 const OBSOLETE_PACKET = 2;
 const SIMPLE_PACKET = 3;
+const INTERFACE_STATISTICS = 5;
 const ENHANCED_PACKET = 6;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 
@@ -42,6 +46,10 @@ const CAPLEN_AT = 20;
 const WIRELEN_AT = 24;
 const FRAME_AT = 28;
 const SIMPLE_FRAME_AT = 12;
+const STATISTICS_OPTIONS_AT = 20;
+/** of an obsolete packet block */
+const DROPS_AT = 10;
+const DROPS_UNKNOWN = 0xffff;
 const TRAILER_BYTES = 4;
 
 const MIN_BLOCK_BYTES = 12;
@@ -49,6 +57,7 @@ const MIN_SECTION_BYTES = 28;
 const MIN_INTERFACE_BYTES = 20;
 const MIN_SIMPLE_BYTES = 16;
 const MIN_PACKET_BYTES = 32;
+const MIN_STATISTICS_BYTES = 24;
 /** the longest frame that is believed, and room for its options */
 const MAX_BLOCK_BYTES = 129 * 1024 * 1024;
 
@@ -58,6 +67,7 @@ const MIN_BYTES = new Map([
   [SIMPLE_PACKET, MIN_SIMPLE_BYTES],
   [OBSOLETE_PACKET, MIN_PACKET_BYTES],
   [ENHANCED_PACKET, MIN_PACKET_BYTES],
+  [INTERFACE_STATISTICS, MIN_STATISTICS_BYTES],
 ]);
 
 /** of `if_tsresol`: microseconds */
@@ -97,6 +107,7 @@ export class PcapngReader extends WindowReader {
   private hasBase = false;
   /** time of the last record, which a packet without one is given */
   private lastTimeNs = 0;
+  private readonly drops = new DropCounters();
 
   /** {@link isPcapng} has said yes to what is in the window. */
   constructor(source: ByteSource, window: ByteWindow, onComment: CaptureReaderOptions['onComment']) {
@@ -183,8 +194,8 @@ export class PcapngReader extends WindowReader {
       linkType[row] = kind.linkType;
       iface[row] = firstInterface + id;
       row++;
-      if (this.onComment !== undefined) {
-        this.readComments(at + FRAME_AT + padded(capLen), blockEnd, this.packets + row - firstRow);
+      if (at + FRAME_AT + padded(capLen) < blockEnd - TRAILER_BYTES) {
+        this.readPacketOptions(at + FRAME_AT + padded(capLen), blockEnd, this.packets + row - firstRow);
       }
       at = blockEnd;
     }
@@ -212,8 +223,11 @@ export class PcapngReader extends WindowReader {
     if (type === SECTION_HEADER) this.beginSection(at, bodyEnd);
     else if (type === INTERFACE_DESCRIPTION) this.readInterface(at, bodyEnd);
     else if (type === SIMPLE_PACKET) this.addSimplePacket(batch, at, totalLength);
+    else if (type === INTERFACE_STATISTICS) this.readStatistics(at, bodyEnd);
     else if (type === OBSOLETE_PACKET) {
       this.addPacket(batch, at, totalLength);
+      const drops = view.getUint16(at + DROPS_AT, this.littleEndian);
+      if (drops !== DROPS_UNKNOWN) this.dropped = this.drops.addSince(drops);
       const optionsAt = at + FRAME_AT + padded(view.getUint32(at + CAPLEN_AT, this.littleEndian));
       if (this.damage === null) this.readComments(optionsAt, blockEnd, this.packets + batch.count - firstRow);
     }
@@ -335,6 +349,33 @@ export class PcapngReader extends WindowReader {
     this.baseNs = baseNs;
     this.table.setBase(baseNs);
     this.hasBase = true;
+  }
+
+  /** Counters of an interface, from the beginning of the capture to this block. */
+  private readStatistics(at: number, bodyEnd: number): void {
+    const { view } = this.window;
+    const littleEndian = this.littleEndian;
+    let dropped: number | null = null;
+    forEachOption(view, at + STATISTICS_OPTIONS_AT, bodyEnd, littleEndian, (code, valueAt, length) => {
+      if ((code !== OptionCode.isbIfDrop && code !== OptionCode.isbOsDrop) || length < 8) return;
+      const value = Number(view.getBigUint64(valueAt, littleEndian));
+      // all bits set: a writer's word for "not known"
+      if (value <= Number.MAX_SAFE_INTEGER) dropped = (dropped ?? 0) + value;
+    });
+    if (dropped === null) return;
+    const number = this.firstInterface + view.getUint32(at + INTERFACE_AT, littleEndian);
+    this.dropped = this.drops.setTotal(number, dropped);
+  }
+
+  private readPacketOptions(at: number, blockEnd: number, packetNumber: number): void {
+    const { view } = this.window;
+    const littleEndian = this.littleEndian;
+    forEachOption(view, at, blockEnd - TRAILER_BYTES, littleEndian, (code, valueAt, length) => {
+      if (code !== OptionCode.epbDropCount || length < 8) return;
+      const value = Number(view.getBigUint64(valueAt, littleEndian));
+      if (value <= Number.MAX_SAFE_INTEGER) this.dropped = this.drops.addSince(value);
+    });
+    this.readComments(at, blockEnd, packetNumber);
   }
 
   private readComments(at: number, blockEnd: number, packetNumber: number): void {

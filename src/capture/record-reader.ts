@@ -39,6 +39,11 @@ export interface CaptureReader {
   readonly truncated: boolean;
   /** the file is wrong from an offset on; what came before is good */
   readonly damage: CaptureDamage | null;
+  /**
+   * packets that the capturing system says it lost, as far as the file was read; null where the file does not say. Of
+   * pcapng: the last statistics of each interface, or what packets say of those before them, whichever is more
+   */
+  readonly dropped: number | null;
   /** sentences a user should see; no more are added once `next()` returned false */
   readonly warnings: readonly string[];
   /** comments on the capture as a whole (pcapng sections), at most 64 */

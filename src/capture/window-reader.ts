@@ -21,6 +21,7 @@ export abstract class WindowReader implements CaptureReader {
   packets = 0;
   truncated = false;
   damage: CaptureDamage | null = null;
+  dropped: number | null = null;
   readonly warnings: string[] = [];
   readonly comments: string[] = [];
   private done = false;

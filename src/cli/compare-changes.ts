@@ -2,6 +2,7 @@
 import { parse } from 'yaml';
 import { printScenario } from '../cluster/scenario/print-scenario.js';
 import { FlowfateError } from '../errors.js';
+import { captureGaps } from '../flow/capture-gaps.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { readWhole } from '../input/read-sources.js';
 import { exceededBy, parseBudget } from '../report/budget.js';
@@ -166,7 +167,7 @@ async function compareScenarios(capture: string, options: ChangesOptions, io: Io
   const results: ReplayResult[] = [];
   for (const one of chosen) results.push(await replayOf(capture, index, one, options, io));
   const [first, second] = results;
-  const record = captureRecord(index, chosen[0]!.model);
+  const record = captureRecord(index, chosen[0]!.model, captureGaps(index));
   if (second !== undefined) {
     const [one, other] = names(options.before, options.after, chosen);
     const changes = compareRuns(

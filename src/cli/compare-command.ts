@@ -1,6 +1,7 @@
 /** `flowfate compare <capture>`: the survival matrix, and two runs side by side. */
 import { type Command, Option } from 'commander';
 import { FlowfateError } from '../errors.js';
+import { captureGaps } from '../flow/capture-gaps.js';
 import { captureRecord } from '../verdict/capture-record.js';
 import { DEFAULT_DRAWS } from '../verdict/draws.js';
 import type { ChangesOptions } from './compare-changes.js';
@@ -156,9 +157,9 @@ async function compareMatrix(capture: string, options: CompareOptions, io: Io): 
   writeOutput(options.out, io, [capture, ...options.scenario, ...options.cluster], ({ write }) => {
     switch (options.format) {
       case 'json':
-        return writeMatrixJson(matrix, captureRecord(index, model), write);
+        return writeMatrixJson(matrix, captureRecord(index, model, captureGaps(index)), write);
       case 'ndjson':
-        return writeMatrixNdjson(matrix, captureRecord(index, model), write);
+        return writeMatrixNdjson(matrix, captureRecord(index, model, captureGaps(index)), write);
       case 'csv':
         return writeMatrixCsv(matrix, write);
       case 'text':

@@ -93,7 +93,7 @@ async function explainCapture(capture: string, options: ExplainOptions, io: Io):
     const t0 = Number((read.summary.baseNs + BigInt(Math.round(originS * 1e9))) / 1000n) / 1e6;
     const writeRecords = options.format === 'json' ? writeExplainJson : writeExplainNdjson;
     writeOutput(options.out, io, inputs, ({ writeBytes }) =>
-      writeRecords({ ...captureRecord(read), t0 }, explanation, writeBytes),
+      writeRecords({ ...captureRecord(read, null, explanation.gaps), t0 }, explanation, writeBytes),
     );
   }
   return statusOfDamage(read, io);

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { parseDuration } from '../cluster/yaml/duration.js';
 import { FlowfateError } from '../errors.js';
+import { captureGaps } from '../flow/capture-gaps.js';
 import { writeDrainText } from '../report/drain-text.js';
 import { REPORT_SCHEMA } from '../report/records.js';
 import { captureRecord } from '../verdict/capture-record.js';
@@ -70,7 +71,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       writeOutput(options.out, io, [capture, ...options.scenario, ...options.cluster], ({ write }) => {
         if (options.format === 'json') {
           write(
-            `${JSON.stringify({ schema: REPORT_SCHEMA, kind: 'drain-plan', capture: captureRecord(index), ...plan })}\n`,
+            `${JSON.stringify({ schema: REPORT_SCHEMA, kind: 'drain-plan', capture: captureRecord(index, model, captureGaps(index)), ...plan })}\n`,
           );
         } else {
           const palette = paletteFor(io, options, options.out);

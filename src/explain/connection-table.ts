@@ -149,6 +149,9 @@ export const AWAITING = 1 << 26;
 export const UNSEEN_PEER = 1 << 27;
 /** a segment that only acknowledges */
 export const SAW_BARE_ACK = 1 << 28;
+/** the other side acknowledged octets of this one that the capture does not hold: it lost packets */
+export const LOST_OUT = 1 << 29;
+export const LOST_IN = 1 << 30;
 
 /** Which IP header of its packets a row was made of. */
 export const LAYER_PLAIN = 0;

@@ -1,4 +1,5 @@
 /** The hypotheses about a connection in which somebody waited in vain until the end of the capture. */
+import { lossSign, transmissionsNeeded } from './capture-loss.js';
 import * as t from './connection-table.js';
 import { forgotten, moved } from './diagnose-reset.js';
 import type { Hypothesis } from './finding.js';
@@ -49,6 +50,10 @@ export function diagnoseSilence(situation: Situation, since: number): Hypothesis
   const who = waiting === client ? 'client' : 'server';
   const what = waiting.openIsFin ? 'FIN' : 'data';
   const tries = waiting.transmissions;
+  if (tries < transmissionsNeeded(situation.loss, connection)) {
+    const sign = lossSign(situation.loss, connection, tries);
+    return [{ finding: 'cannot-tell', score: 62, evidence: [sign] }];
+  }
   if (tries < SURE_TRANSMISSIONS && (client.missing || server.missing || situation.neighbours.withoutAcks)) {
     return [notSure(situation)];
   }
@@ -80,7 +85,7 @@ function notSure({ neighbours }: Situation): Hypothesis {
   return { finding: 'cannot-tell', score: 62, evidence: [sign] };
 }
 
-function unansweredSyn({ connection, endNs, figures, icmp }: Situation): Hypothesis[] {
+function unansweredSyn({ connection, endNs, figures, icmp, loss }: Situation): Hypothesis[] {
   const waited = endNs - connection.firstNs;
   const refusal = icmp.find(
     ({ kind, quotes }) => quotes === 'client' && (kind === 'refused' || kind === 'prohibited'),
@@ -91,6 +96,9 @@ function unansweredSyn({ connection, endNs, figures, icmp }: Situation): Hypothe
   if (waited < PATIENCE_NS && connection.syns < SURE_TRANSMISSIONS) {
     const sign = `the capture ends ${milliseconds(waited)} after the SYN: an answer may have come later`;
     return [{ finding: 'cannot-tell', score: 60, evidence: [sign] }];
+  }
+  if (connection.syns < transmissionsNeeded(loss, connection)) {
+    return [{ finding: 'cannot-tell', score: 60, evidence: [lossSign(loss, connection, connection.syns)] }];
   }
   const { accepted, none } = figures().syns;
   const evidence = (): string[] => {

@@ -1,4 +1,5 @@
 /** UDP has no acknowledgements: only a protocol that answers every request says something by its silence. */
+import { lossSign, transmissionsNeeded } from './capture-loss.js';
 import * as t from './connection-table.js';
 import { concludeFrom, type Diagnosis, type Hypothesis } from './finding.js';
 import { PATIENCE_NS, type Situation } from './situation.js';
@@ -50,6 +51,9 @@ export function diagnoseUdp(situation: Situation): Diagnosis {
         score: 60,
         evidence: [`${sign}: it may have come after the capture`],
       });
+    } else if (client.packets < transmissionsNeeded(situation.loss, connection)) {
+      const lost = lossSign(situation.loss, connection, client.packets);
+      found.push({ finding: 'cannot-tell', score: 66, evidence: [sign, lost] });
     } else if (situation.neighbours.udpTwoSided === 0) {
       found.push({
         finding: 'cannot-tell',
@@ -63,10 +67,11 @@ export function diagnoseUdp(situation: Situation): Diagnosis {
   return concludeFrom(found, connection.endNs);
 }
 
-function answered({ connection, endNs }: Situation, service: string | null): Hypothesis[] {
+function answered({ connection, endNs, loss }: Situation, service: string | null): Hypothesis[] {
   const { client } = connection;
   const open = client.openSinceNs;
-  if (service !== null && service !== 'QUIC' && open >= 0 && endNs - open >= PATIENCE_NS) {
+  const isSure = client.transmissions >= transmissionsNeeded(loss, connection);
+  if (isSure && service !== null && service !== 'QUIC' && open >= 0 && endNs - open >= PATIENCE_NS) {
     return [
       {
         finding: 'unanswered-data',

@@ -5,8 +5,10 @@
  * One pass over the file fills the connection table; one over the rows asks what neighbours did; then each row is
  * judged by itself, and again whenever it is printed, so that a million ordinary connections cost a byte each.
  */
+import { captureLoss, type Gaps, lossSentences } from '../flow/capture-loss.js';
 import * as protocols from '../wire/ip-protocol.js';
 import { type Break, type Burst, findBursts, type Traits } from './bursts.js';
+import { type LossSigns, NO_LOSS, surveyLoss } from './capture-loss.js';
 import { Connection } from './connection.js';
 import * as t from './connection-table.js';
 import { diagnose } from './diagnose.js';
@@ -46,6 +48,8 @@ export class Explanation {
   private readonly connection: Connection;
   private readonly neighbours: Neighbours;
   private readonly signs: RehashSigns;
+  /** what was lost in capturing */
+  readonly loss: LossSigns;
 
   constructor(
     private readonly read: ReadConnections,
@@ -57,6 +61,10 @@ export class Explanation {
     this.rows = rowsOf(read, this.connection);
     this.neighbours = surveyNeighbours(this.connection, this.rows, endNs, PATIENCE_NS);
     this.signs = new RehashSigns(routes, this.connection, this.rows, endNs, PATIENCE_NS);
+    // a filtered capture lacks what it was told to leave out
+    this.loss = this.neighbours.filtered
+      ? NO_LOSS
+      : surveyLoss(this.connection, this.rows, read.summary.packets, read.summary.dropped ?? null);
     const counts = new Float64Array(FINDING_NAMES.length);
     const found = new Set<FindingName>();
     const alternatives = new Map<FindingName, Set<FindingName>>();
@@ -98,6 +106,11 @@ export class Explanation {
     this.summary = this.summarise(counts, whatWouldTell(found, alternatives));
   }
 
+  /** What connections show of packets that were lost in capturing. */
+  get gaps(): Gaps {
+    return { flows: this.loss.connections, bytes: null, headersCut: 0 };
+  }
+
   /** The connection at `row`; a view that the next call moves on. */
   connectionAt(row: number): Connection {
     return this.connection.moveTo(row);
@@ -118,6 +131,7 @@ export class Explanation {
       neighbours: this.neighbours,
       icmp: icmp.get(connection.row) ?? NO_NOTICES,
       rehash: this.signs,
+      loss: this.loss,
       endNs,
     };
   }
@@ -164,6 +178,9 @@ export class Explanation {
       notes.push(
         'The capture was filtered to SYN, FIN and RST: what a reset or a silence answers is not in it.',
       );
+    notes.push(
+      ...lossSentences(captureLoss(summary, this.gaps), summary.packets).map((sentence) => `${sentence}.`),
+    );
     if (summary.truncated || summary.damage !== null)
       notes.push('The capture ends early; what is unanswered at its end may have been answered.');
     const unjudged = byFinding['cannot-tell'] ?? 0;

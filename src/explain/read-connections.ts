@@ -286,10 +286,12 @@ class Reading {
       linkTypes: reader.linkTypes.map(linkTypeName),
       packets,
       bytes: this.bytes,
+      level: inside ? 'inner' : 'outer',
       baseNs: reader.baseNs,
       duration: packets > 0 ? (this.maxNs - this.minNs) / 1e9 : 0,
       truncated: reader.truncated,
       decodeFaults: this.faults.toRecord(),
+      dropped: reader.dropped,
       damage: reader.damage,
       warnings: [...reader.warnings],
     };

@@ -1,4 +1,5 @@
 /** All that a hypothesis about one connection may look at. */
+import type { LossSigns } from './capture-loss.js';
 import type { Connection } from './connection.js';
 import type { Neighbours, ServerGroup } from './neighbours.js';
 import type { IcmpNotice } from './read-connections.js';
@@ -15,6 +16,8 @@ export interface Situation {
   readonly neighbours: Neighbours;
   readonly icmp: readonly IcmpNotice[];
   readonly rehash: RehashSigns;
+  /** what was lost in capturing */
+  readonly loss: LossSigns;
   /** of the whole capture, nanoseconds since its first record */
   readonly endNs: number;
 }

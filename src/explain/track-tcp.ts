@@ -124,6 +124,8 @@ function trackOctets(
       words[w + t.MARKS] = marks |= t.PROBED;
       return marks;
     }
+    // captured after its acknowledgement, or sent again: not lost
+    if (end === (next | 0)) marks &= ~(fromServer === 0 ? t.LOST_OUT : t.LOST_IN);
     const repeats = words[self + t.REPEATS]!;
     if (repeats >>> 16 < 0xffff) words[self + t.REPEATS] = repeats + 0x10000;
     if (clock[open]! >= 0) {
@@ -173,7 +175,7 @@ function trackAck(
     if (ack !== next >>> 0) return marks | t.CHALLENGED;
   }
   if (((ack - next) | 0) > 0) {
-    marks |= missingPeer;
+    marks |= missingPeer | (fromServer === 0 ? t.LOST_IN : t.LOST_OUT);
     words[peer + t.NEXT] = ack;
   }
   const advance = (ack - words[self + t.ACKED]!) | 0;

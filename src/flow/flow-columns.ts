@@ -90,6 +90,8 @@ export interface CaptureSummary {
   readonly truncated: boolean;
   /** packets not (wholly) understood, by kind */
   readonly decodeFaults: Record<string, number>;
+  /** packets that the capturing system says it lost; null or absent: the file does not say */
+  readonly dropped?: number | null;
   /** where reading stopped because the rest is damaged; what came before is in the index */
   readonly damage: { readonly message: string; readonly offset: number } | null;
   /** human-readable notices that belong on standard error (truncation, clock running backwards, ...) */

@@ -162,6 +162,7 @@ class CaptureIndexing {
       duration: this.packets > 0 ? (this.maxNs - this.minNs) / 1e9 : 0,
       truncated: reader.truncated,
       decodeFaults: this.faults.toRecord(),
+      dropped: reader.dropped,
       damage: reader.damage,
       warnings: [...reader.warnings],
     };

@@ -32,4 +32,15 @@ export const captureSchema = z.strictObject({
     .describe('the IP header that keyed the packets: the outermost, or the innermost of tunnels and mirrors'),
   truncated: z.boolean().describe('the capture ends within a record'),
   decodeFaults: z.record(z.string(), count),
+  captureLoss: z
+    .strictObject({
+      dropped: count.nullable().describe('packets that the capturing system says it lost'),
+      gapFlows: count
+        .nullable()
+        .describe('TCP connections with acknowledged octets that are not in the capture'),
+      gapBytes: count.nullable().describe('how many octets'),
+      headersCut: count.describe('packets whose layer-4 header the snap length cuts'),
+    })
+    .nullable()
+    .describe('signs that packets were lost in capturing; null: none'),
 });

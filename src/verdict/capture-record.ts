@@ -1,12 +1,17 @@
 /** The `capture` record of a report: facts about the file itself, and the moment from which the report counts. */
 import type { ClusterModel } from '../cluster/model.js';
+import { captureLoss, type Gaps } from '../flow/capture-loss.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import type { CaptureRecord } from './verdict.js';
 
-/** `model` is the scenario that says what t = 0 is; null: there is none, and t = 0 is the first packet. */
+/**
+ * `model` is the scenario that says what t = 0 is; null: there is none, and t = 0 is the first packet. `gaps`: what the
+ * connections show of packets that were lost in capturing; null: nobody looked.
+ */
 export function captureRecord(
   { summary }: Pick<CaptureIndex, 'summary'>,
   model: Pick<ClusterModel, 'epochNs'> | null = null,
+  gaps: Gaps | null = null,
 ): CaptureRecord {
   const { file, format, linkTypes, packets, bytes, baseNs, duration, truncated, decodeFaults } = summary;
   return {
@@ -21,6 +26,7 @@ export function captureRecord(
     level: summary.level ?? 'outer',
     truncated,
     decodeFaults,
+    captureLoss: captureLoss(summary, gaps),
   };
 }
 

@@ -5,6 +5,7 @@
 import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import type { FlowEngine } from '../engine/flow-engine.js';
+import { captureGaps } from '../flow/capture-gaps.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { type FlowRow, flowRow } from '../flow/flow-rows.js';
 import { Asks, type Ending, FateCode, Life } from '../outcome/verdict-tracker.js';
@@ -121,7 +122,7 @@ export class FlowVerdicts {
       const dependsOnGuess =
         edge?.carries(f) === true ? reason !== 'edge-unmatched' : ENDPOINT_REASONS.has(reason);
       const guess = walk.guessed[f] === 1 && dependsOnGuess;
-      return guess ? 'unknown' : FATES[end.fate]!;
+      return guess || this.mayHaveHealed(f, end) ? 'unknown' : FATES[end.fate]!;
     }
     const isUnknown = tracker.life[f] === Life.unborn || tracker.midway[f] === 1 || walk.doubtful[f] === 1;
     return isUnknown ? 'unknown' : 'delivered';
@@ -132,9 +133,19 @@ export class FlowVerdicts {
     if (this.fate(f) !== 'unknown') return null;
     const { tracker, walk } = this.engine;
     if (walk.doubtful[f] === 1 || this.isNotModelled(f)) return 'not-modelled';
+    const end = tracker.ending(f);
+    if (end !== null && this.mayHaveHealed(f, end)) return 'capture-loss';
     return tracker.ending(f) === null && tracker.life[f] === Life.unborn
       ? 'no-client-packet'
       : 'before-capture';
+  }
+
+  /** A silence after which packets of the client were lost in capturing: any of them may have got through. */
+  private mayHaveHealed(f: number, { fate, atS }: Ending): boolean {
+    if (fate !== FateCode.timeout) return false;
+    const { plan } = this.engine;
+    const lastNs = captureGaps(this.index).lastNs.get((plan.row[f]! << 1) | plan.clientIsB[f]!);
+    return lastNs !== undefined && this.engine.seconds(lastNs) >= atS;
   }
 
   /** How a row of the plan ended; null where nothing is wrong with it. */

@@ -6,6 +6,8 @@
  */
 import type { ClusterModel } from '../cluster/model.js';
 import { FlowEngine } from '../engine/flow-engine.js';
+import { captureGaps } from '../flow/capture-gaps.js';
+import { lossSentences } from '../flow/capture-loss.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { flowRow } from '../flow/flow-rows.js';
 import { tallyServers } from '../flow/server-tally.js';
@@ -81,7 +83,7 @@ class FinishedReplay implements ReplayResult {
         : null;
     this.verdicts = this.drawn ?? own;
     this.flowCount = this.verdicts.records.count;
-    this.capture = captureRecord(index, model);
+    this.capture = captureRecord(index, model, captureGaps(index));
     this.events = engine.timeline.entries.map(({ at, kind, detail }, e) => ({
       id: eventId(e),
       at: rounded(at),
@@ -163,6 +165,7 @@ class FinishedReplay implements ReplayResult {
       unread: model.unread ?? [],
       notes: [
         ...notes,
+        ...lossSentences(this.capture.captureLoss, this.capture.packets),
         ...doubtsOf(model),
         ...absentVips(index, engine, model),
         ...eventsOutside(engine, index.summary.duration),

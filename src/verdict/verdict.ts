@@ -6,6 +6,7 @@
  */
 
 import type { Assumption } from '../cluster/model.js';
+import type { CaptureLoss } from '../flow/capture-loss.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import type { FlowRow } from '../flow/flow-rows.js';
 
@@ -25,6 +26,8 @@ export const UNJUDGED = {
   'no-vip': 'neither end is a VIP of the scenario',
   'before-capture': 'it began before the capture, so that its endpoint cannot be known',
   'no-client-packet': 'the capture holds no packet of its client',
+  'capture-loss':
+    'packets of its client are missing from the capture after it broke: they may have healed it',
   'not-modelled':
     'what decides it is not modelled: a full connection tracking table, or what `unread` names of its service',
 } as const;
@@ -294,6 +297,8 @@ export interface CaptureRecord {
   readonly level: 'outer' | 'inner';
   readonly truncated: boolean;
   readonly decodeFaults: Record<string, number>;
+  /** signs that packets were lost in capturing; null: none */
+  readonly captureLoss: CaptureLoss | null;
 }
 
 /**

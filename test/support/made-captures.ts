@@ -17,7 +17,7 @@ export function madeFrame(length: number, seed = 0): Uint8Array {
 }
 
 /** Integers of 2, 4 or 8 octets, given as [octets, value]. */
-function numbers(
+export function numbers(
   order: ByteOrder,
   ...fields: readonly (readonly [2 | 4 | 8, number | bigint])[]
 ): Uint8Array {

@@ -41,6 +41,8 @@ interface Row {
 
 const many = (n: number, one: (i: number) => Conversation): Conversation[] =>
   Array.from({ length: n }, (_, i) => one(i));
+const lines = (n: number, one: (i: number) => string): string[] =>
+  Array.from({ length: n }, (_, i) => one(i));
 const clean = (after = 0): Conversation => ({ script: `${healthy(2)}\n${closed(0.4)}`, after });
 
 const TABLE: readonly Row[] = [
@@ -539,5 +541,40 @@ describe('what neighbours did', () => {
     expect(first([...many(3, silent), other, until(9)]).finding).toBe('endpoint-died');
     expect(first([...many(2, silent), other, until(9)]).finding).toBe('unanswered-data');
     expect(first([...many(3, silent), { script: healthy(50) }, until(9)]).finding).toBe('unanswered-data');
+  });
+
+  test('a silence in a capture that lost packets means something once chance cannot have taken every answer', () => {
+    const lossy = (i: number): Conversation => ({
+      script: `${healthy(2)}\n0.3 c data 50 lost=1\n0.301 s ack\n${closed(0.4)}`,
+      after: i,
+    });
+    const waits = (times: number): Conversation => ({
+      script: [healthy(1), '1 c data 80', ...lines(times - 1, (i) => `${1.3 + i} c data 80 again`)].join(
+        '\n',
+      ),
+    });
+    const whole = [{ script: `${healthy(2)}\n${closed(0.4)}` }, until(30)];
+    const holed = [...many(3, lossy), until(30)];
+    expect(first([waits(2), ...whole]).finding).toBe('unanswered-data');
+    expect(first([waits(2), ...holed])).toMatchObject({
+      finding: 'cannot-tell',
+      evidence: [expect.stringMatching(/at least 4\.\d % of the packets were lost in capturing/)],
+    });
+    expect(first([waits(3), ...holed]).finding).toBe('unanswered-data');
+    const syn = (times: number): Conversation => ({
+      script: ['0 c SYN', ...lines(times - 1, (i) => `${i + 1} c SYN again`)].join('\n'),
+    });
+    expect(first([syn(2), ...whole]).finding).toBe('unanswered-syn');
+    expect(first([syn(2), ...holed]).finding).toBe('cannot-tell');
+    expect(first([syn(3), ...holed]).finding).toBe('unanswered-syn');
+  });
+
+  test('a capture that lost packets says so', () => {
+    const script = `${healthy(2)}\n0.3 c data 50 lost=1\n0.301 s ack\n${closed(0.4)}`;
+    const { summary, gaps } = new Explanation(readConversations([{ script }]));
+    expect(gaps.flows).toBe(1);
+    expect(summary.notes.join()).toContain(
+      'In 1 TCP connection octets were acknowledged that the capture does not hold',
+    );
   });
 });

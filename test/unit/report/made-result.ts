@@ -187,6 +187,7 @@ export function madeResult(verdicts: readonly FlowVerdict[] = MADE_VERDICTS): Re
       duration: 18.25,
       truncated: false,
       decodeFaults: {},
+      captureLoss: null,
     },
     events: EVENTS,
     summary,
