@@ -8,10 +8,16 @@ import { REPORT_SCHEMA } from '../report/records.js';
 import { captureRecord } from '../verdict/capture-record.js';
 import type { DeclareCommand } from './declare-command.js';
 import { writeOutput } from './output.js';
-import { readWithProgress, statusOfDamage } from './read-input.js';
+import {
+  addIndexOption,
+  type IndexOptions,
+  indexFileOf,
+  readWithProgress,
+  statusOfDamage,
+} from './read-input.js';
 import { paletteFor } from './view.js';
 
-interface FlowsOptions {
+interface FlowsOptions extends IndexOptions {
   readonly level: 'outer' | 'inner';
   readonly format: 'text' | 'ndjson';
   readonly summary?: true;
@@ -27,7 +33,7 @@ Examples:
   tcpdump -w - | flowfate flows --summary -`;
 
 export const declare: DeclareCommand = (command: Command, io, done) => {
-  command
+  addIndexOption(command)
     .argument('<capture>', 'pcap or pcapng, gzipped or not; - is standard input')
     .addOption(
       new Option('--level <level>', 'the IP header that keys a packet: its outermost or its innermost')
@@ -39,7 +45,11 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .option('--out <file>', 'write to a file instead of standard output')
     .addHelpText('after', EXAMPLES)
     .action((capture: string, options: FlowsOptions) => {
-      const index = readWithProgress(capture, io, { level: options.level, index: 'flows' });
+      const index = readWithProgress(capture, io, {
+        level: options.level,
+        index: 'flows',
+        indexFile: indexFileOf(options),
+      });
       const rowOf = (f: number) => flowRow(index.flows, f, null);
       writeOutput(options.out, io, [capture], ({ write, writeBytes }) => {
         const palette = paletteFor(io, options, options.out);

@@ -9,11 +9,17 @@ import { captureRecord } from '../verdict/capture-record.js';
 import type { DeclareCommand } from './declare-command.js';
 import { writeOutput } from './output.js';
 import { Progress } from './progress.js';
-import { readWithProgress, statusOfDamage } from './read-input.js';
+import {
+  addIndexOption,
+  type IndexOptions,
+  indexFileOf,
+  readWithProgress,
+  statusOfDamage,
+} from './read-input.js';
 import { addScenarioOptions, type ScenarioOptions, scenarioFor } from './scenario-input.js';
 import { columnsFor, paletteFor } from './view.js';
 
-interface DrainCommandOptions extends ScenarioOptions {
+interface DrainCommandOptions extends ScenarioOptions, IndexOptions {
   readonly every?: number;
   readonly down?: number;
   readonly start?: number;
@@ -38,7 +44,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .command('drain')
     .description('In which order to drain the nodes, what each drain breaks, and at which pace.')
     .argument('<capture>', 'pcap or pcapng, gzipped or not; - is standard input');
-  addScenarioOptions(drain)
+  addIndexOption(addScenarioOptions(drain))
     .option(
       '--every <time>',
       'between the beginnings of two drains, like 60s (10 minutes)',
@@ -57,7 +63,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .addHelpText('after', EXAMPLES)
     .action(async (capture: string, options: DrainCommandOptions) => {
       const scenario = await scenarioFor(options, io);
-      const index = readWithProgress(capture, io, {});
+      const index = readWithProgress(capture, io, { indexFile: indexFileOf(options) });
       const { model } = await scenario(index);
       const progress = new Progress(io, 'planning');
       const { planDrain } = await import('../what-if/drain-plan.js');

@@ -7,17 +7,17 @@ import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { TCP } from '../wire/ip-protocol.js';
 import type { Io } from './io.js';
-import { readWithProgress, warn } from './read-input.js';
+import { addIndexOption, type IndexOptions, indexFileOf, readWithProgress, warn } from './read-input.js';
 import type { ChosenScenario, ScenarioOptions } from './scenario-input.js';
 
 type LevelChoice = 'outer' | 'inner' | 'auto';
 
-export interface LevelOptions {
+export interface LevelOptions extends IndexOptions {
   readonly level: LevelChoice;
 }
 
 export function addLevelOption(command: Command): Command {
-  return command.addOption(
+  return addIndexOption(command).addOption(
     new Option(
       '--level <level>',
       'the IP header that keys a packet: its outermost, its innermost, or whichever reaches a VIP',
@@ -54,11 +54,16 @@ export async function readForScenarios(
 ): Promise<{ readonly index: CaptureIndex; readonly chosen: readonly ChosenScenario[] }> {
   const all = (index: CaptureIndex): Promise<ChosenScenario[]> =>
     Promise.all(scenarios.map((scenario) => scenario(index)));
-  const first = readWithProgress(capture, io, { level: options.level === 'inner' ? 'inner' : 'outer' });
+  const indexFile = indexFileOf(options);
+  const readAt = (level: 'outer' | 'inner'): CaptureIndex =>
+    readWithProgress(capture, io, { level, indexFile });
+  // standard input is gone once it was read
+  const readInside = (): CaptureIndex | null => (capture === '-' ? null : readAt('inner'));
+  const first = readAt(options.level === 'inner' ? 'inner' : 'outer');
   if (options.level !== 'auto') return { index: first, chosen: await all(first) };
   if (scenarios.length === 1 && options.scenario.length + options.cluster.length === 0) {
     // a scenario made from the capture finds its VIPs at either level: tunnels alone are no clients
-    const inside = holdsTcp(first) ? null : innerIndex(capture, io);
+    const inside = holdsTcp(first) ? null : readInside();
     const index = inside !== null && holdsTcp(inside) ? inside : first;
     return noted(index, first, await all(index), io);
   }
@@ -67,7 +72,7 @@ export async function readForScenarios(
   const reaches = (index: CaptureIndex): boolean =>
     chosen.some(({ model }) => planOf(index, model).count > 0);
   if (reaches(first)) return { index: first, chosen };
-  const inside = innerIndex(capture, io);
+  const inside = readInside();
   const index = inside !== null && reaches(inside) ? inside : first;
   return noted(index, first, chosen, io);
 }
@@ -83,11 +88,6 @@ function noted(
     'Packets are read by their innermost IP header (--level inner): only the inside of a tunnel or mirror reaches a VIP';
   warn(io, note);
   return { index, chosen: chosen.map((one) => ({ ...one, notes: [...one.notes, note] })) };
-}
-
-function innerIndex(capture: string, io: Io): CaptureIndex | null {
-  // standard input is gone once it was read
-  return capture === '-' ? null : readWithProgress(capture, io, { level: 'inner' });
 }
 
 function holdsTcp({ flows }: CaptureIndex): boolean {

@@ -54,9 +54,14 @@ export function instantiateKernel(memory: KernelMemory, module: object = kernelM
 
 let compiled: object | undefined;
 
-/** WebAssembly.Module of dist/flow-kernel.wasm, whether this file runs from dist/src/flow or from src/flow. */
+/** WebAssembly.Module of dist/flow-kernel.wasm. */
 export function kernelModule(): object {
-  if (compiled !== undefined) return compiled;
+  compiled ??= new wasm.Module(readFileSync(kernelPath()));
+  return compiled;
+}
+
+/** Where dist/flow-kernel.wasm is, whether this file runs from dist/src/flow or from src/flow. */
+export function kernelPath(): string {
   const paths = ['../../flow-kernel.wasm', '../../dist/flow-kernel.wasm'].map((relative) =>
     fileURLToPath(new URL(relative, import.meta.url)),
   );
@@ -64,8 +69,7 @@ export function kernelModule(): object {
   if (path === undefined) {
     throw new FlowfateError('input', `${paths[1]} is missing: run "npm run build" once`);
   }
-  compiled = new wasm.Module(readFileSync(path));
-  return compiled;
+  return path;
 }
 
 function kernelAbort(): never {

@@ -16,6 +16,7 @@ import { FaultTally } from './decode-fault.js';
 import { type Accounted, FlowAccount } from './flow-account.js';
 import type { CaptureIndex, CaptureSummary } from './flow-columns.js';
 import { FlowKernel } from './flow-kernel.js';
+import { beforeReading, loadIndex, saveIndex } from './index-file.js';
 import { type Level, PacketDecoder } from './packet-decoder.js';
 import { UDP_TUNNEL_PORTS } from './tunnel-header.js';
 
@@ -32,6 +33,13 @@ export interface ReadCaptureOptions {
   readonly level?: Level | undefined;
   /** `flows` leaves the packet index empty, which saves its time and 32 octets a packet; `packets` by default */
   readonly index?: 'flows' | 'packets' | undefined;
+  /**
+   * `beside`: use the index file beside a large capture, and write one where there is none that counts
+   * (index-file.ts); `none` by default
+   */
+  readonly indexFile?: 'beside' | 'none' | undefined;
+  /** an index file of so many octets was written */
+  readonly onIndexed?: ((bytes: number) => void) | undefined;
   /** called every few thousand packets */
   readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
   /** which decoder does the plain packets; they agree, and only tests have a reason to choose */
@@ -48,6 +56,18 @@ const PROGRESS_BATCHES = 16;
 /** Reads the capture at `path` (`-`: standard input). @throws FlowfateError if it cannot be read at all. */
 export function readCapture(path: string, options: ReadCaptureOptions = {}): CaptureIndex {
   const level = options.level ?? 'outer';
+  if (options.indexFile !== 'beside' || path === '-') return readPackets(path, level, options);
+  const content = options.index ?? 'packets';
+  const kept = loadIndex(path, level, content);
+  if (kept !== null) return kept;
+  const before = beforeReading(path);
+  const index = readPackets(path, level, options);
+  const written = before === null ? 0 : saveIndex(path, before, level, content, index);
+  if (written > 0) options.onIndexed?.(written);
+  return index;
+}
+
+function readPackets(path: string, level: Level, options: ReadCaptureOptions): CaptureIndex {
   const kernel = new FlowKernel(level === 'inner' ? UDP_TUNNEL_PORTS : []);
   const source = openByteSource(path);
   const reader = openCapture(source, { buffer: kernel.batch.bytes });
