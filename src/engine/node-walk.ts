@@ -8,7 +8,6 @@
 
 import { sameAddress } from '../addr/address.js';
 import type { ClusterModel, ServiceModel } from '../cluster/model.js';
-import { portClassSize } from '../conntrack/port-range.js';
 import { isAhead, meetStaleEntry, resetComesBack, Stale } from '../conntrack/stale-segment.js';
 import {
   IGNORE,
@@ -104,7 +103,7 @@ export class NodeWalk implements EntryLife {
     this.timeouts = tcpTimeouts(model.dataplane.conntrack.timeouts);
     this.plane = proxyPlane(model.dataplane);
     this.limits = new TableLimits(model, plan, this.entries, this, (pod) => cluster.pods[pod]!.node);
-    this.ports = new SourcePorts(model, this.entries, this);
+    this.ports = new SourcePorts(model, plan, this.entries, this);
   }
 
   /** One packet of flow `f` that the router has sent to `node`. Results are left in the fields. */
@@ -239,6 +238,9 @@ export class NodeWalk implements EntryLife {
     const pod = direct >= 0 ? direct : this.choose(f, rules, ordinal, nowS);
     if (pod < 0) return;
     const snat = direct < 0 && this.isMasqueraded(f, node, pod) ? ENTRY_SNAT : 0;
+    const found = this.ports.find(node, pod, f, this.clientPort[f]!, ordinal, this.key[f]!, nowS);
+    // it had one, whatever is left
+    const port = snat === 0 ? 0 : Math.max(found, 0);
     const e = this.add(
       f,
       node,
@@ -247,6 +249,7 @@ export class NodeWalk implements EntryLife {
       TcpState.established,
       ENTRY_REPLIED | ENTRY_ASSURED | snat,
       nowS,
+      port,
     );
     this.connectedBy[f] = e;
     this.answeredBy[f] = e;
@@ -336,6 +339,7 @@ export class NodeWalk implements EntryLife {
 
   addNode(): void {
     this.limits.addNode();
+    this.ports.addNode();
   }
 
   private connectionEnds(e: number): void {
@@ -475,7 +479,7 @@ export class NodeWalk implements EntryLife {
       return -1;
     }
     const direct = this.directPod(f);
-    if (direct >= 0) return this.add(f, node, direct, 0, state, 0, nowS);
+    if (direct >= 0) return this.add(f, node, direct, 0, state, 0, nowS, 0);
     const rules = this.cluster.rules[node]!;
     if (this.plan.barred[f] === 1 && this.edge?.carries(f) !== true && !this.isEmpty(f, rules)) {
       this.settle(Outcome.silent, ReasonCode['source-range'], hop);
@@ -492,11 +496,12 @@ export class NodeWalk implements EntryLife {
       return -1;
     }
     const snat = this.isMasqueraded(f, node, pod);
-    if (snat && !this.limits.portFree(node, pod, f, portClassSize(this.clientPort[f]!), nowS)) {
+    const port = snat ? this.ports.find(node, pod, f, this.clientPort[f]!, ordinal, this.key[f]!, nowS) : 0;
+    if (port < 0) {
       this.settle(Outcome.silent, ReasonCode['snat-port-exhausted'], hop);
       return -1;
     }
-    return this.add(f, node, pod, ordinal, state, snat ? ENTRY_SNAT : 0, nowS);
+    return this.add(f, node, pod, ordinal, state, snat ? ENTRY_SNAT : 0, nowS, port);
   }
 
   private add(
@@ -507,6 +512,7 @@ export class NodeWalk implements EntryLife {
     state: number,
     marks: number,
     nowS: number,
+    port: number,
   ): number {
     const e = this.entries.add(
       f,
@@ -520,8 +526,8 @@ export class NodeWalk implements EntryLife {
     this.entries.state[e] = state;
     this.entries.marks[e] = marks;
     this.entries.departures[e] = this.cluster.rules[node]!.departuresOf(pod);
-    if ((marks & ENTRY_SNAT) !== 0)
-      this.ports.take(e, this.key[f]!, this.clientPort[f]!, this.plan.targets.of[f]!, nowS);
+    this.entries.port[e] = port;
+    if ((marks & ENTRY_SNAT) !== 0) this.ports.hold(e);
     this.limits.added(e);
     if (this.limits.isDoubtful(e, nowS)) this.doubtful[f] = 1;
     this.cluster.rules[node]!.scheduler.opened(pod);

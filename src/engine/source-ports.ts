@@ -1,53 +1,108 @@
 /**
- * The source ports that MASQUERADE gives. With --random-fully a port is drawn for every connection; without it
- * the client's port is kept where the tuple is free, and drawn otherwise. Uniqueness is per node and target.
+ * The source ports that MASQUERADE gives. With --random-fully a port is drawn for every connection; without it the
+ * client's port is kept where the tuple is free, and drawn otherwise. Uniqueness is per node and target; the search is
+ * Linux's, which gives up early (conntrack/port-range.ts).
  *
- * In random mode collisions are not looked for: what a flow's fate depends on is whether a port is left at all,
- * which TableLimits counts.
+ * Where too few connections are about for a search to fail, drawn ports are not held against each other.
  */
 import type { ClusterModel } from '../cluster/model.js';
-import { portClassFirst, portClassSize } from '../conntrack/port-range.js';
+import {
+  HARDER_TRIES,
+  PORT_TRIES,
+  portClassFirst,
+  portClassSize,
+  portDrawOrdinal,
+  triesOf,
+} from '../conntrack/port-range.js';
+import { TcpState } from '../conntrack/tcp-states.js';
+import type { FlowPlan } from '../outcome/flow-plan.js';
 import { draw, Stream, scale } from '../state/draw.js';
-import { DEAD, type EntryPool } from './entry-pool.js';
+import { DEAD, type EntryPool, STATELESS } from './entry-pool.js';
 import type { EntryLife } from './table-limits.js';
+
+/** with fewer connections than these, in all or from ports below 1024, no run of ports in use is 128 long */
+const FEW = 8192;
+const FEW_LOW = 64;
 
 export class SourcePorts {
   private readonly random: boolean;
+  private readonly watches: boolean;
   private readonly seed: number;
-  /** by node, pod, target and port: the entry that has it */
-  private readonly holders = new Map<string, number>();
+  /** per node, by pod and target: the entry that has each port */
+  private readonly holders: Map<number, Map<number, number>>[];
 
   constructor(
     model: ClusterModel,
+    private readonly plan: FlowPlan,
     private readonly entries: EntryPool,
     private readonly life: EntryLife,
   ) {
     this.random = model.dataplane.masqueradeRandomFully;
+    this.watches = !this.random || plan.count >= FEW || plan.lowPorts >= FEW_LOW;
     this.seed = model.seed;
+    this.holders = model.nodes.map(() => new Map());
   }
 
-  /** Gives entry `e` of the flow `key` a source port; `target`: its row in FlowPlan.targets. */
-  take(e: number, key: number, clientPort: number, target: number, nowS: number): void {
-    const { node, pod, ordinal, port } = this.entries;
+  addNode(): void {
+    this.holders.push(new Map());
+  }
+
+  /** A source port for a connection of flow `f` through `node` to `pod`; -1: the search found none. */
+  find(
+    node: number,
+    pod: number,
+    f: number,
+    clientPort: number,
+    ordinal: number,
+    key: number,
+    nowS: number,
+  ): number {
     const first = portClassFirst(clientPort);
     const size = portClassSize(clientPort);
-    const start = scale(draw(this.seed, node[e]!, Stream.sourcePort, key, ordinal[e]!), size);
-    if (this.random) {
-      port[e] = first + start;
-      return;
+    const start = (round: number): number =>
+      scale(draw(this.seed, node, Stream.sourcePort, key, portDrawOrdinal(ordinal, round)), size);
+    if (!this.watches) return first + start(0);
+    const held = this.heldAt(node, pod, f);
+    if (!this.random && !this.isTaken(held, clientPort, false, nowS)) return clientPort;
+    for (let round = 0; round < PORT_TRIES.length; round++) {
+      const tries = triesOf(round, size);
+      const from = start(round);
+      for (let i = 0; i < tries; i++) {
+        const port = first + ((from + i) % size);
+        if (!this.isTaken(held, port, tries - i <= HARDER_TRIES, nowS)) return port;
+      }
+      // every port of the class was tried
+      if (tries === size) break;
     }
-    const place = `${node[e]} ${pod[e]} ${target}`;
-    let chosen = clientPort;
-    for (let i = 0; i < size && this.isTaken(`${place} ${chosen}`, nowS); i++)
-      chosen = first + ((start + i) % size);
-    port[e] = chosen;
-    this.holders.set(`${place} ${chosen}`, e);
+    return -1;
   }
 
-  private isTaken(name: string, nowS: number): boolean {
-    const holder = this.holders.get(name);
-    if (holder === undefined || this.entries.state[holder] === DEAD) return false;
-    if (nowS <= this.life.expiresS(holder)) return true;
+  /** Entry `e` has its port. */
+  hold(e: number): void {
+    if (!this.watches) return;
+    const { node, pod, flow, port } = this.entries;
+    this.heldAt(node[e]!, pod[e]!, flow[e]!).set(port[e]!, e);
+  }
+
+  private heldAt(node: number, pod: number, f: number): Map<number, number> {
+    const { count, of } = this.plan.targets;
+    const place = pod * count + of[f]!;
+    const ofNode = this.holders[node]!;
+    let held = ofNode.get(place);
+    if (held === undefined) {
+      held = new Map();
+      ofNode.set(place, held);
+    }
+    return held;
+  }
+
+  private isTaken(held: Map<number, number>, port: number, harder: boolean, nowS: number): boolean {
+    const holder = held.get(port);
+    if (holder === undefined) return false;
+    const state = this.entries.state[holder]!;
+    if (state === DEAD) return false;
+    const givesWay = harder && state >= TcpState.timeWait && state < STATELESS && state !== TcpState.synSent2;
+    if (!givesWay && nowS <= this.life.expiresS(holder)) return true;
     this.life.remove(holder);
     return false;
   }

@@ -1,5 +1,5 @@
 /**
- * The limits of a node's connection table: nf_conntrack_max, and the source ports left towards an endpoint.
+ * The limit of a node's connection table, nf_conntrack_max.
  *
  * Where a limit is reached, entries that have expired go first; then a table that holds entries which are not
  * assured gives up the oldest of them for every newcomer (early drop), and one full of assured entries takes
@@ -11,17 +11,13 @@
  */
 import type { ClusterModel } from '../cluster/model.js';
 import type { FlowPlan } from '../outcome/flow-plan.js';
-import { DEAD, ENTRY_ASSURED, ENTRY_SNAT, type EntryPool } from './entry-pool.js';
+import { DEAD, ENTRY_ASSURED, type EntryPool } from './entry-pool.js';
 
 /** What the limits need of the entries' owner. */
 export interface EntryLife {
   expiresS(e: number): number;
   remove(e: number): void;
 }
-
-/** the port classes that MASQUERADE draws from: below 1024, and the rest */
-const SMALLEST_PORT_CLASS = 424;
-const LARGEST_PORT_CLASS = 64512;
 
 export class TableLimits {
   private readonly max: number;
@@ -32,12 +28,10 @@ export class TableLimits {
   private readonly expiry: ExpiryHeap[];
   /** per node: entries in order of making, and how many of the first are known to be dead or assured */
   private readonly made: { readonly rows: number[]; passed: number }[];
-  /** per node, by pod and target: source ports in use */
-  private readonly ports: Map<number, number>[];
 
   constructor(
     model: ClusterModel,
-    private readonly plan: FlowPlan,
+    plan: FlowPlan,
     private readonly entries: EntryPool,
     private readonly life: EntryLife,
     private readonly nodeOfPod: (pod: number) => number,
@@ -46,16 +40,12 @@ export class TableLimits {
     // a flow has one living entry a node at most, or one a pod where a load balancer sends to pods itself
     const direct = model.edge?.pools.some(({ target }) => target === 'pod') === true;
     const pods = direct ? model.services.reduce((sum, { endpoints }) => sum + endpoints.length, 1) : 1;
-    this.near =
-      // and one more on the pod's node
-      2 * plan.count * pods >= this.max ||
-      plan.count >= LARGEST_PORT_CLASS ||
-      plan.lowPorts >= SMALLEST_PORT_CLASS;
+    // and one more on the pod's node
+    this.near = 2 * plan.count * pods >= this.max;
     this.living = model.nodes.map(() => 0);
     this.guests = model.nodes.map(() => 0);
     this.expiry = model.nodes.map(() => new ExpiryHeap());
     this.made = model.nodes.map(() => ({ rows: [], passed: 0 }));
-    this.ports = model.nodes.map(() => new Map());
   }
 
   addNode(): void {
@@ -63,7 +53,6 @@ export class TableLimits {
     this.guests.push(0);
     this.expiry.push(new ExpiryHeap());
     this.made.push({ rows: [], passed: 0 });
-    this.ports.push(new Map());
   }
 
   added(e: number): void {
@@ -73,14 +62,12 @@ export class TableLimits {
     this.countGuest(e, 1);
     this.made[node]!.rows.push(e);
     this.expiry[node]!.push(e, this.life.expiresS(e));
-    if ((this.entries.marks[e]! & ENTRY_SNAT) !== 0) this.countPort(e, 1);
   }
 
   removed(e: number): void {
     if (!this.near) return;
     this.living[this.entries.node[e]!]!--;
     this.countGuest(e, -1);
-    if ((this.entries.marks[e]! & ENTRY_SNAT) !== 0) this.countPort(e, -1);
   }
 
   /** The entry's state changed, and with it when it expires. */
@@ -125,15 +112,6 @@ export class TableLimits {
     if (home >= 0 && home !== this.entries.node[e]) this.guests[home]! += by;
   }
 
-  /** Whether one of `range` source ports towards `pod` is free on `node` for a connection of flow `f`. */
-  portFree(node: number, pod: number, f: number, range: number, nowS: number): boolean {
-    if (!this.near) return true;
-    const key = this.portKey(pod, f);
-    if ((this.ports[node]!.get(key) ?? 0) < range) return true;
-    this.expire(node, nowS);
-    return this.ports[node]!.get(key)! < range;
-  }
-
   private expire(node: number, nowS: number): void {
     const heap = this.expiry[node]!;
     while (heap.size > 0 && heap.firstS < nowS) {
@@ -143,19 +121,6 @@ export class TableLimits {
       if (expiresS < nowS) this.life.remove(e);
       else heap.push(e, expiresS);
     }
-  }
-
-  private countPort(e: number, by: number): void {
-    const { node, pod, flow } = this.entries;
-    const ports = this.ports[node[e]!]!;
-    const key = this.portKey(pod[e]!, flow[e]!);
-    ports.set(key, (ports.get(key) ?? 0) + by);
-  }
-
-  /** A number, and a small one where it can be: text as a key cost a third of a replay of 2 M flows. */
-  private portKey(pod: number, f: number): number {
-    const { count, of } = this.plan.targets;
-    return pod * count + of[f]!;
   }
 }
 

@@ -88,9 +88,18 @@ export class ConntrackTable {
     return this.lookUp(tuple.words);
   }
 
-  /** Whether some entry already has this tuple, in either direction (NAT must then choose another port). */
-  isTaken(tuple: Tuple, nowS: number): boolean {
-    return this.find(tuple, nowS) >= 0;
+  /**
+   * Whether some entry already has this tuple, in either direction (NAT must then choose another port). `harder`: one of
+   * a TCP connection that is over gives way.
+   */
+  isTaken(tuple: Tuple, nowS: number, harder = false): boolean {
+    const slot = this.find(tuple, nowS);
+    if (slot < 0) return false;
+    const state = this.stateOf(slot >> 1);
+    const isOver = tuple.proto === TCP && (state === TcpState.timeWait || state === TcpState.close);
+    if (!harder || !isOver) return true;
+    this.remove(slot >> 1);
+    return false;
   }
 
   /** Makes an entry. Both tuples must be free ({@link isTaken}); room must have been made. */

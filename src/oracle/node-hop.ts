@@ -13,7 +13,14 @@
  */
 import { sameAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
-import { portClassFirst, portClassSize } from '../conntrack/port-range.js';
+import {
+  HARDER_TRIES,
+  PORT_TRIES,
+  portClassFirst,
+  portClassSize,
+  portDrawOrdinal,
+  triesOf,
+} from '../conntrack/port-range.js';
 import { isAhead, meetStaleEntry, resetComesBack, Stale } from '../conntrack/stale-segment.js';
 import {
   IGNORE,
@@ -444,10 +451,16 @@ export class NodeHop {
     const { words, srcPort, dstPort, proto } = this.original;
     const key = flowKey(words, TUPLE_SRC, TUPLE_DST, srcPort, dstPort, proto);
     const ordinal = (this.draws.get(key) ?? 1) - 1;
-    const start = scale(draw(this.model.seed, this.node, Stream.sourcePort, key, ordinal), size);
-    for (let i = 0; i < size; i++) {
-      this.reply.setPorts(this.reply.srcPort, first + ((start + i) % size));
-      if (!this.table.isTaken(this.reply, nowS)) return true;
+    for (let round = 0; round < PORT_TRIES.length; round++) {
+      const drawn = draw(this.model.seed, this.node, Stream.sourcePort, key, portDrawOrdinal(ordinal, round));
+      const start = scale(drawn, size);
+      const tries = triesOf(round, size);
+      for (let i = 0; i < tries; i++) {
+        this.reply.setPorts(this.reply.srcPort, first + ((start + i) % size));
+        if (!this.table.isTaken(this.reply, nowS, tries - i <= HARDER_TRIES)) return true;
+      }
+      // every port of the class was tried
+      if (tries === size) break;
     }
     return false;
   }
