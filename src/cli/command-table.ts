@@ -81,6 +81,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./speaker-command.js'),
   },
   {
+    name: 'ctl',
+    summary: 'asks a running router or speaker and tells it what to do, in the words of vtysh and birdc',
+    load: () => import('./ctl-command.js'),
+  },
+  {
     name: 'bgp',
     summary: 'BGP messages as JSON lines: from octets, hexadecimal text, or the sessions inside a capture',
     load: () => import('./bgp-command.js'),

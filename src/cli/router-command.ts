@@ -17,7 +17,7 @@ Examples:
 a line here and the page at --http say which flows that broke, and why.
 
 Peers of the configuration come up by themselves; a line on standard error tells each session and route.
-SIGHUP reloads the configuration without ending sessions that it does not change; SIGTERM and SIGINT say goodbye.`;
+flowfate ctl asks and tells it: show bgp summary, clear 10.0.0.1 soft, reload check. SIGHUP reloads the configuration without ending sessions that it does not change; SIGTERM and SIGINT say goodbye.`;
 
 export const repeatable = ['--listen', '--mrt', '--scenario'];
 
@@ -39,7 +39,11 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       'load a dump of tables or updates (MRT), several times for several, in that order',
       collect,
     )
-    .option('--http <[host:]port>', 'serve page, API (/api/v1/summary …) and /metrics; off by default');
+    .option('--http <[host:]port>', 'serve page, API (/api/v1/summary …) and /metrics; off by default')
+    .option(
+      '--control <path>',
+      'the socket that flowfate ctl talks to; by default it goes by the name of the configuration file',
+    );
   addLiveOptions(command)
     .addHelpText('after', EXAMPLES)
     .action(async (options: RouterOptions) => {

@@ -3,10 +3,15 @@
 import type { ListenAddress, ListenTarget } from '../bgp/net/transport.js';
 import type { ScenarioInput } from '../cluster/yaml/yaml-source.js';
 import { FlowfateError } from '../errors.js';
+import { controlPathOfFile, controlPathOfListener } from '../live/control/control-path.js';
+import type { ConfigChange } from '../live/control/control-request.js';
+import { ControlSocket } from '../live/control/control-socket.js';
+import type { LiveService } from '../live/live-service.js';
 import { type LiveSide, startLiveSide } from '../live/live-side.js';
 import { parseListen, parseListenTarget } from '../live/router/listen-address.js';
 import { ownAddresses, ownInterfaces } from '../live/router/own-addresses.js';
 import { type RouterConfig, type RouterOverrides, routerConfig } from '../live/router/router-config.js';
+import { RouterControl } from '../live/router/router-control.js';
 import { RouterProgram } from '../live/router/router-program.js';
 import { kernelTtl } from '../live/router/socket-security.js';
 import { warmUp } from '../live/router/warm-up.js';
@@ -29,6 +34,7 @@ export interface RouterOptions extends LiveOptions {
   readonly restarted?: true;
   readonly mrt?: readonly string[];
   readonly http?: string;
+  readonly control?: string;
 }
 
 export async function runRouter(options: RouterOptions, io: Io): Promise<ExitStatus> {
@@ -39,6 +45,7 @@ export async function runRouter(options: RouterOptions, io: Io): Promise<ExitSta
   warmUp();
   const program = await RouterProgram.start(config, (line) => io.err(`${printable(line)}\n`));
   let side: LiveSide | null = null;
+  let control: ControlSocket | null = null;
   const onReload = (): void => {
     reload(program, read);
     side?.reloaded();
@@ -52,15 +59,68 @@ export async function runRouter(options: RouterOptions, io: Io): Promise<ExitSta
       version: packageVersion(),
       print,
     });
+    control = await openControl(program, side.service, config, options, () => {
+      const fresh = read();
+      return {
+        compare: () => program.compare(fresh),
+        apply: () => {
+          const changes = program.reload(fresh);
+          side?.reloaded();
+          return changes;
+        },
+      };
+    });
     program.say(['ready', ...program.addresses, ...(side.url === null ? [] : [side.url])].join(' '));
     for (const file of options.mrt ?? []) await Promise.race([program.load(file), ended]);
     await ended;
   } finally {
     process.off('SIGHUP', onReload);
+    control?.close();
     await side?.stop();
     await program.stop();
   }
   return ExitStatus.done;
+}
+
+/** A configuration that was read, to be compared with the one that runs, or to take its place. */
+interface FreshConfig {
+  compare(): readonly ConfigChange[];
+  apply(): readonly ConfigChange[];
+}
+
+/** Without a socket of its own, a router that shares its usual one with another goes on without. */
+async function openControl(
+  program: RouterProgram,
+  service: LiveService,
+  config: RouterConfig,
+  { config: file }: RouterOptions,
+  read: () => FreshConfig,
+): Promise<ControlSocket | null> {
+  const usual =
+    file === undefined || file === '-'
+      ? controlPathOfListener('router', program.addresses[0] ?? '')
+      : controlPathOfFile('router', file);
+  const { operator } = program;
+  const control = new RouterControl({
+    operator,
+    service,
+    reload: (apply) => {
+      try {
+        const fresh = read();
+        return apply ? fresh.apply() : fresh.compare();
+      } catch (error) {
+        if (!(error instanceof FlowfateError)) throw error;
+        throw new FlowfateError(error.code, errorSentence(error));
+      }
+    },
+  });
+  try {
+    return await ControlSocket.open(config.control ?? usual, 'router', (request) => control.answer(request));
+  } catch (error) {
+    if (!(error instanceof FlowfateError) || config.control !== null) throw error;
+    program.say(`router: ${errorSentence(error)}`);
+    return null;
+  }
 }
 
 /** A configuration that is wrong changes nothing. */
@@ -82,6 +142,7 @@ function readConfig(options: RouterOptions, io: Io): RouterConfig {
     ...(routerId !== undefined && { routerId }),
     ...(acceptAny !== undefined && { acceptAny }),
     ...(http !== undefined && { http: httpAddress(http) }),
+    ...(options.control !== undefined && { control: options.control }),
     start: options.restarted === true ? 'restarted' : 'fresh',
     ownAddresses: ownAddresses(ownInterfaces()),
     usualTtl: kernelTtl(),

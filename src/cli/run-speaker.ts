@@ -2,13 +2,14 @@
 import type { ListenTarget } from '../bgp/net/transport.js';
 import { nearest } from '../cluster/yaml/nearest.js';
 import { FlowfateError } from '../errors.js';
+import type { SpeakerRequest } from '../live/control/control-request.js';
+import { askControl } from '../live/control/control-socket.js';
 import { parseListenTarget } from '../live/router/listen-address.js';
 import { ownAddresses, ownInterfaces } from '../live/router/own-addresses.js';
 import { kernelTtl } from '../live/router/socket-security.js';
-import { askControl } from '../live/speaker/control-socket.js';
 import { type SpeakerStatus, VIP_COMMANDS } from '../live/speaker/live-speaker.js';
 import { controlPathOf, type SpeakerConfig, speakerConfig } from '../live/speaker/speaker-config.js';
-import { SpeakerProgram, type SpeakerRequest } from '../live/speaker/speaker-program.js';
+import { SpeakerProgram } from '../live/speaker/speaker-program.js';
 import { printable } from '../report/terminal.js';
 import { errorSentence } from './error-sentence.js';
 import { ExitStatus } from './exit-status.js';
@@ -73,11 +74,11 @@ export async function tellSpeaker(
   options: SpeakerOptions,
   io: Io,
 ): Promise<ExitStatus> {
-  const answer = await askControl(controlPath(options, io), requestOf(action, vip));
+  const answer = await askControl(controlPath(options, io), 'speaker', requestOf(action, vip));
   if (!answer.ok) throw new FlowfateError('usage', answer.error);
   const status = answer.result as SpeakerStatus;
   if (options.format === 'json') io.out(`${JSON.stringify(status, null, 2)}\n`);
-  else if (action === 'status') io.out(statusText(status));
+  else if (action === 'status') io.out(speakerStatusText(status));
   else io.out(vipLines(status, vip!));
   return ExitStatus.done;
 }
@@ -91,7 +92,7 @@ function requestOf(action: string, vip: string | undefined): SpeakerRequest {
   }
   if (known === 'status') return { command: known };
   if (vip === undefined) throw new FlowfateError('usage', `speaker ${known} needs a VIP, or all`);
-  return { command: known, vip };
+  return { command: known, name: vip };
 }
 
 function controlPath(options: SpeakerOptions, io: Io): string {
@@ -105,7 +106,7 @@ function controlPath(options: SpeakerOptions, io: Io): string {
   return controlPathOf(readInput(options.config, io));
 }
 
-function statusText({ asn, routerId, peers, vips }: SpeakerStatus): string {
+export function speakerStatusText({ asn, routerId, peers, vips }: SpeakerStatus): string {
   const peerLines = peers.map(({ peer, asn: remote, state, announced, bfd, lastError }) => {
     const watch = bfd === null ? '' : `, BFD ${bfd}`;
     const trouble = state !== 'Established' && lastError !== null ? ` (${lastError})` : '';

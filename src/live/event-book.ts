@@ -143,6 +143,7 @@ const VERBS: Record<RoutesChanged['cause'], string> = {
   'long-lived-stale': 'is not back within its restart time, and its routes are the last choice:',
   'stale-expired': 'did not announce again after its restart',
   policy: 'changed by configuration',
+  drain: 'is drained, or no longer:',
   loaded: 'loaded',
 };
 

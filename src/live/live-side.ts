@@ -19,6 +19,7 @@ export interface LiveSideSettings {
 export interface LiveSide {
   /** where the page is, or null */
   readonly url: string | null;
+  readonly service: LiveService;
   /** the router has another configuration */
   reloaded(): void;
   stop(): Promise<void>;
@@ -33,6 +34,7 @@ export async function startLiveSide(view: RouterView, settings: LiveSideSettings
   const stop = runService(service);
   return {
     url: server?.url ?? null,
+    service,
     reloaded: () => service.reloaded(),
     async stop() {
       stop();

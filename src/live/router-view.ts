@@ -30,14 +30,26 @@ export interface RouterView {
   peers(): readonly PeerView[];
   /** a row for each family that is configured or holds anything */
   tables(): readonly TableView[];
-  /** routes of the RIB to `prefix`, or to it and all that lie inside it; the best one of a prefix comes first */
-  routes(prefix: Prefix, match: 'exact' | 'longer', limit: number): Page<RouteView>;
+  /** routes of the RIB in an order that stays while nothing changes; the best one of a prefix comes first */
+  routes(query: RouteQuery): Page<RouteView>;
   /** entries of the FIB in an order that stays while nothing changes */
   fib(offset: number, limit: number): Page<FibEntryView>;
   /** the FIB's longest match, or null */
   lookup(address: Address): FibEntryView | null;
   /** Calls `listener` for everything that happens from now on; returns what ends that. */
   subscribe(listener: (event: RouterEvent) => void): () => void;
+}
+
+export interface RouteQuery {
+  /** null = every prefix of both families */
+  readonly prefix: Prefix | null;
+  /** that prefix alone, or it and all that lie inside it */
+  readonly match: 'exact' | 'longer';
+  /** id of the peer that the routes came from; null = any */
+  readonly peer: string | null;
+  /** routes to leave out, and to give at most */
+  readonly offset: number;
+  readonly limit: number;
 }
 
 /** Some of `total` rows. */
@@ -72,6 +84,21 @@ export interface PeerView {
   readonly flaps: number;
   /** why the session last ended, a sentence, or null */
   readonly lastError: string | null;
+  /** how the last session that was up ended, or null */
+  readonly lastReset: {
+    readonly atMs: number;
+    readonly reason: string;
+    /** `6/2`, code and subcode of the NOTIFICATION that ended it, or null */
+    readonly notification: string | null;
+    readonly sentBy: 'us' | 'peer' | null;
+  } | null;
+  /** NOTIFICATIONs by code and subcode, like `6/2`; `other` for those that no registry names */
+  readonly notificationsIn: Readonly<Record<string, number>>;
+  readonly notificationsOut: Readonly<Record<string, number>>;
+  /** an operator shut it down: it does not come back by itself */
+  readonly shutDown: boolean;
+  /** an operator leads traffic away from it */
+  readonly draining: boolean;
 }
 
 export interface PeerFamilyView {
@@ -108,6 +135,11 @@ export interface RouteView {
   readonly multipath: boolean;
   /** `no`, or why it may not be used: "policy", "as-loop", ... */
   readonly excluded: string;
+  /** the step of the choice at which it fell behind, or why it takes no share; of the best: the step that decided */
+  readonly decidedBy: string | null;
+  /** why it is or is not used, in words */
+  readonly why: string;
+  readonly pathId: number;
   readonly stale: boolean;
   /** stale beyond the restart time of its peer, and the last choice (RFC 9494) */
   readonly longLivedStale: boolean;
@@ -174,6 +206,7 @@ const ROUTE_CAUSES = {
   'long-lived-stale': 'not back within its restart time: used only where there is nothing else (RFC 9494)',
   'stale-expired': 'not announced again after a graceful restart',
   policy: 'the configuration was changed',
+  drain: 'traffic is led away from the peer, or no longer',
   loaded: 'loaded from a dump',
 } as const;
 export type RouteCause = keyof typeof ROUTE_CAUSES;

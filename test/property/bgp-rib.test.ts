@@ -7,6 +7,7 @@ import { IPV4_UNICAST, IPV6_UNICAST } from '../../src/bgp/codec/address-family.j
 import type { FamilyRib } from '../../src/bgp/rib/family-rib.js';
 import { policySchema } from '../../src/bgp/rib/policy-schema.js';
 import { Rib } from '../../src/bgp/rib/rib.js';
+import { standings } from '../../src/bgp/rib/why-chosen.js';
 import { attributesOf, peerSettings, RibSession, type RouteText } from '../support/rib-session.js';
 import { type NaivePeer, type NaivePolicy, NaiveRib } from './naive-rib.js';
 
@@ -302,6 +303,7 @@ class Pair {
 
   check(): void {
     this.rib.settle();
+    this.checkStandings();
     for (const prefix of PREFIXES) {
       expect(this.heard.get(prefix) ?? [], prefix).toEqual(this.naive.hops(prefix));
     }
@@ -321,6 +323,21 @@ class Pair {
         expect(announced, to.name).toBe([...session.told.keys()].filter((key) => key.includes(sign)).length);
       }
     });
+  }
+
+  /** Why each path is or is not used says the same as the choice itself. */
+  private checkStandings(): void {
+    for (const of of this.rib.families) {
+      for (let row = 0; row < of.table.rows; row++) {
+        if (!of.table.isUsed(row) || of.first[row] === 0) continue;
+        const all = standings(this.rib, of, row);
+        const shared = this.rib.sharedPaths(of, row);
+        const named = (is: string): number[] =>
+          [...all].flatMap(([path, standing]) => (standing.is === is ? [path] : []));
+        expect(named('best')).toEqual(of.best[row] === 0 ? [] : [of.best[row]! - 1]);
+        expect(named('multipath').sort()).toEqual(shared.slice(1).sort());
+      }
+    }
   }
 
   private hopTexts(set: number): string[] {

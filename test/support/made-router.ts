@@ -8,6 +8,7 @@ import type {
   Page,
   PeerView,
   RouteCause,
+  RouteQuery,
   RouterEvent,
   RouterView,
   RouteView,
@@ -56,13 +57,16 @@ export class MadeRouter implements RouterView {
     ];
   }
 
-  routes(prefix: Prefix, match: 'exact' | 'longer', limit: number): Page<RouteView> {
-    const rows = this.routeRows.filter((route) =>
-      match === 'exact'
-        ? formatPrefix(route.prefix) === formatPrefix(prefix)
-        : route.prefix.length >= prefix.length && prefixContains(prefix, route.prefix.address),
+  routes({ prefix, match, peer, offset, limit }: RouteQuery): Page<RouteView> {
+    const rows = this.routeRows.filter(
+      (route) =>
+        (peer === null || route.peer === peer) &&
+        (prefix === null ||
+          (match === 'exact'
+            ? formatPrefix(route.prefix) === formatPrefix(prefix)
+            : route.prefix.length >= prefix.length && prefixContains(prefix, route.prefix.address))),
     );
-    return { total: rows.length, rows: rows.slice(0, limit) };
+    return { total: rows.length, rows: rows.slice(offset, offset + limit) };
   }
 
   fib(offset: number, limit: number): Page<FibEntryView> {
@@ -132,6 +136,15 @@ export class MadeRouter implements RouterView {
       updatesOut: 0,
       flaps: (before?.flaps ?? 0) + (before?.state === 'Established' && !up ? 1 : 0),
       lastError: reason,
+      lastReset:
+        before?.state === 'Established' && !up
+          ? { atMs, reason: reason ?? 'gone', notification: '6/2', sentBy: 'peer' }
+          : (before?.lastReset ?? null),
+      notificationsIn:
+        before?.state === 'Established' && !up ? { '6/2': 1 } : (before?.notificationsIn ?? {}),
+      notificationsOut: {},
+      shutDown: false,
+      draining: false,
     };
     if (at < 0) this.peerRows.push(row);
     else this.peerRows[at] = row;

@@ -128,6 +128,13 @@ const SUBCODE_NAMES: readonly (readonly string[])[] = [
   [],
 ];
 
+/** `6/2` for what the registry knows, `other` for the rest: a peer cannot make more of these than there are names. */
+export function notificationKey(code: number, subcode: number): string {
+  const names = SUBCODE_NAMES[code];
+  const isKnown = names !== undefined && code > 0 && (subcode === 0 || (names[subcode] ?? '') !== '');
+  return isKnown ? `${code}/${subcode}` : 'other';
+}
+
 /** `cease: administrative shutdown`; numbers where the registry has no name. */
 export function notificationName(code: number, subcode: number): string {
   const name = CODE_NAMES[code] || `error ${code}`;

@@ -2,13 +2,12 @@
  * An Adj-RIB-Out with ADD-PATH (RFC 7911): all usable paths of each prefix, each under the number of its row in
  * the path table, which is unique among the paths of a prefix and stays while the path does.
  */
-import { AdjRibOut, type OutChange, type OutFamily } from './adj-rib-out.js';
+import { AdjRibOut, AGAIN, type OutChange, type OutFamily } from './adj-rib-out.js';
 import type { AttributeStore } from './attribute-store.js';
 import type { EgressWriter } from './egress-writer.js';
 import { NOTHING, setOfWant } from './export-rules.js';
 import { grownColumn } from './grown-column.js';
 
-const AGAIN = 0xffffffff;
 const INITIAL_ROWS = 1024;
 
 /** Fills `paths` and `wants` with what the peer is to have of `prefix`. */
@@ -20,7 +19,7 @@ export class AddPathOut extends AdjRibOut {
   /** rows of announced paths; a free row is in the list of {@link #free} */
   private next = new Uint32Array(INITIAL_ROWS);
   private pathId = new Uint32Array(INITIAL_ROWS);
-  private has = new Uint32Array(INITIAL_ROWS);
+  private wantOf = new Uint32Array(INITIAL_ROWS);
   private rows = 0;
   private free = 0;
   private readonly pathIds: number[] = [];
@@ -42,7 +41,7 @@ export class AddPathOut extends AdjRibOut {
     this.wantedPaths(prefix, pathIds, wants);
     for (let i = 0; i < pathIds.length; i++) {
       const row = this.find(prefix, pathIds[i]!);
-      if (row < 0 || this.has[row] !== wants[i]) this.change(prefix, pathIds[i]!, wants[i]!);
+      if (row < 0 || this.wantOf[row] !== wants[i]) this.change(prefix, pathIds[i]!, wants[i]!);
     }
     for (let row = this.firstOf(prefix); row >= 0; row = this.next[row]! - 1) {
       if (!pathIds.includes(this.pathId[row]!)) this.change(prefix, this.pathId[row]!, NOTHING);
@@ -51,23 +50,31 @@ export class AddPathOut extends AdjRibOut {
 
   protected commit({ prefix, pathId, want }: OutChange): void {
     let row = this.find(prefix, pathId);
-    if (row >= 0 && this.has[row] !== AGAIN) this.store.release(setOfWant(this.has[row]!));
+    if (row >= 0 && this.wantOf[row] !== AGAIN) this.store.release(setOfWant(this.wantOf[row]!));
     if (want === NOTHING) {
       if (row >= 0) this.remove(prefix, row);
       return;
     }
     if (row < 0) row = this.add(prefix, pathId);
-    this.has[row] = want;
+    this.wantOf[row] = want;
   }
 
   override hasAnnounced(prefix: number): boolean {
     return this.firstOf(prefix) >= 0;
   }
 
+  protected has(prefix: number): { pathId: number; want: number }[] {
+    const all: { pathId: number; want: number }[] = [];
+    for (let row = this.firstOf(prefix); row >= 0; row = this.next[row]! - 1) {
+      all.push({ pathId: this.pathId[row]!, want: this.wantOf[row]! });
+    }
+    return all;
+  }
+
   protected forgetAttributes(prefix: number): void {
     for (let row = this.firstOf(prefix); row >= 0; row = this.next[row]! - 1) {
-      if (this.has[row] !== AGAIN) this.store.release(setOfWant(this.has[row]!));
-      this.has[row] = AGAIN;
+      if (this.wantOf[row] !== AGAIN) this.store.release(setOfWant(this.wantOf[row]!));
+      this.wantOf[row] = AGAIN;
     }
   }
 
@@ -119,11 +126,11 @@ export class AddPathOut extends AdjRibOut {
       this.free = this.next[row]!;
       return row;
     }
-    if (this.rows === this.has.length) {
+    if (this.rows === this.wantOf.length) {
       const rows = 2 * this.rows;
       this.next = grownColumn(this.next, rows);
       this.pathId = grownColumn(this.pathId, rows);
-      this.has = grownColumn(this.has, rows);
+      this.wantOf = grownColumn(this.wantOf, rows);
     }
     return this.rows++;
   }

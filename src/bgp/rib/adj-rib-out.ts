@@ -23,6 +23,17 @@ const PENDING = 1;
 /** its row in the prefix table is ours to keep: it is pending or announced */
 const HELD = 2;
 
+/** announced, but the peer is to get it again whatever it has */
+export const AGAIN = 0xffffffff;
+
+/** A route as a peer has it. */
+export interface AnnouncedRoute {
+  readonly pathId: number;
+  /** as the peer got them, without NEXT_HOP where that is in MP_REACH_NLRI */
+  readonly attributes: Uint8Array;
+  readonly nextHop: Uint8Array | number;
+}
+
 /** What an Adj-RIB-Out needs to know of the family's RIB. */
 export interface OutFamily {
   readonly family: FamilyKey;
@@ -79,10 +90,21 @@ export abstract class AdjRibOut {
   protected abstract commit(change: OutChange): void;
   /** Whether the peer has been told anything of `prefix`. */
   abstract hasAnnounced(prefix: number): boolean;
+  /** What the peer has of `prefix`: its path ids and wants; {@link AGAIN} for what it is about to get once more. */
+  protected abstract has(prefix: number): { readonly pathId: number; readonly want: number }[];
   /** Forgets which attributes the peer has, so that all goes out again. */
   protected abstract forgetAttributes(prefix: number): void;
   /** Every reference is given back; no prefix from `rows` on is announced. */
   protected abstract clear(rows: number): void;
+
+  /** What the peer has of `prefix`, as copies; without what it is about to get once more. Not for the hot path. */
+  announced(prefix: number): AnnouncedRoute[] {
+    if (!this.hasAnnounced(prefix)) return [];
+    return this.has(prefix).flatMap(({ pathId, want }) => {
+      const sent = want === AGAIN ? null : this.writer.peek(want);
+      return sent === null ? [] : [{ pathId, attributes: sent.attributes.slice(), nextHop: sent.nextHop }];
+    });
+  }
 
   /** `prefix` may have changed. */
   mark(prefix: number): void {

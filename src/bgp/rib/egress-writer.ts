@@ -59,6 +59,16 @@ export class EgressWriter {
 
   /** The packer's next prefixes have the attributes of `want`; false where they cannot be announced. */
   open(packer: UpdatePacker, want: number): boolean {
+    return this.write(want) && packer.announce(this.family, this.out.peek(), this.hopMp);
+  }
+
+  /** What the peer gets with `want`: valid until the next call; null where it cannot be announced. */
+  peek(want: number): { readonly attributes: Uint8Array; readonly nextHop: Uint8Array | number } | null {
+    if (!this.write(want)) return null;
+    return { attributes: this.out.peek(), nextHop: this.hopMp ?? this.hop4! };
+  }
+
+  private write(want: number): boolean {
     const { store, peer } = this;
     const set = setOfWant(want);
     const { context } = peer.settings;
@@ -78,7 +88,7 @@ export class EgressWriter {
     this.out = out;
     out.rewind();
     writeEgressAttributes(store.bytes, store.startOf(set), store.endOf(set), rewrite, context, out);
-    return packer.announce(this.family, out.peek(), this.hopMp);
+    return true;
   }
 
   /** Fills {@link #hop4} or {@link #hopMp}, whichever the route goes out with; false where there is none. */

@@ -137,6 +137,11 @@ export class ExportRules {
       out = changeSet(this.store, out, { onlyToCustomer: this.localAsn });
       this.made.push(out);
     }
+    if (this.peer.isDraining) {
+      const changes = { addCommunities: [COMMUNITY.gracefulShutdown], ...(isInternal && { localPref: 0 }) };
+      out = changeSet(this.store, out, changes);
+      this.made.push(out);
+    }
     return 1 + 2 * out + (isInternal || source.row === LOCAL_PEER || setsMed ? 1 : 0);
   }
 }

@@ -50,7 +50,8 @@ export class ImportRules {
     if (MARKS_INGRESS.has(settings.role) && (marks & MARK.hasOtc) === 0) {
       this.marked = this.make(set, { onlyToCustomer: settings.context.peerAsn });
     }
-    const isPlain = settings.import === 'all' && (marks & MARK.gracefulShutdown) === 0;
+    const isPlain =
+      settings.import === 'all' && (marks & MARK.gracefulShutdown) === 0 && !this.peer.isDraining;
     if (isPlain) {
       this.set = this.marked;
       return false;
@@ -82,7 +83,8 @@ export class ImportRules {
   /** A route that is about to go gets the lowest preference, whatever the policy says (RFC 8326). */
   private lowered(set: number): number {
     const { columns } = this.store;
-    if ((columns.marks[set]! & MARK.gracefulShutdown) === 0 || this.peer.isInternal) return set;
+    const isAnnouncedSo = (columns.marks[set]! & MARK.gracefulShutdown) !== 0 && !this.peer.isInternal;
+    if (!isAnnouncedSo && !this.peer.isDraining) return set;
     if (set !== this.lastAccepted) {
       this.lastAccepted = set;
       this.lastLowered = this.make(set, { localPref: GSHUT_LOCAL_PREF });

@@ -82,6 +82,11 @@ export class RibFib {
     this.version++;
   }
 
+  /** Whether all entries with the same next hops have one group. */
+  get isShared(): boolean {
+    return !this.migrates;
+  }
+
   private get migrates(): boolean {
     return this.settings.select === 'resilient' && this.settings.replace === 'in-place';
   }

@@ -36,6 +36,8 @@ export interface RibPeerSettings {
 export class RibPeer {
   /** `down` peers have stale paths that wait for their return */
   state: 'up' | 'down' = 'up';
+  /** traffic is led away from it: RFC 8326, from this end of the session */
+  isDraining = false;
   importPolicy: PolicyRunner;
   exportPolicy: PolicyRunner;
 

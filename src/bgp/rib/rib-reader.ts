@@ -11,6 +11,7 @@ import type { FamilyRib } from './family-rib.js';
 import { NO_HOPS } from './next-hop-set-table.js';
 import { EXCLUDED_NAMES, STALE } from './path-table.js';
 import type { Rib } from './rib.js';
+import { type Standing, standings } from './why-chosen.js';
 
 /** One path of a prefix. */
 export interface RibRoute {
@@ -22,12 +23,16 @@ export interface RibRoute {
   readonly multipath: boolean;
   /** `no`, or why the path may not be used */
   readonly excluded: (typeof EXCLUDED_NAMES)[number];
+  /** why it is or is not used */
+  readonly standing: Standing;
   /** `longLived`: beyond the restart time of its peer (RFC 9494) */
   readonly stale: 'no' | keyof typeof STALE;
   /** whole seconds for which the peer has announced it as it is: saying the same again changes nothing */
   readonly ageS: number;
   /** after the import policy */
   readonly attributes: readonly PathAttribute[];
+  /** as the peer announced them */
+  readonly received: readonly PathAttribute[];
   readonly nextHop: Address | null;
 }
 
@@ -58,19 +63,46 @@ export function matchAddress(rib: Rib, address: Address): number {
   return of.table.longestMatch(w0, w1, w2, w3, of.table.bits, (row) => of.best[row] !== 0);
 }
 
+/** Some of the paths of a family, by whole prefixes. */
+export interface PathPage {
+  /** paths that there are */
+  readonly total: number;
+  /** prefix rows that hold the paths asked for, in an order that stays while nothing changes */
+  readonly rows: readonly number[];
+  /** paths of the first row that come before those asked for */
+  readonly skip: number;
+}
+
 /**
- * Rows of the prefix and of all inside of it that have a path: how many there are, and `limit` of them.
+ * Where the paths from number `offset` on stand, `limit` of them: all, or those inside of `prefix`, or of one peer.
  * Looks at every row of the family.
  */
-export function prefixesInside(rib: Rib, prefix: Prefix, limit: number): { total: number; rows: number[] } {
-  const of = ribOf(rib, prefix);
-  const { w0, w1, w2, w3 } = prefix.address;
-  return rowsWhere(
-    of,
-    0,
-    limit,
-    (row) => of.first[row] !== 0 && of.table.isInside(row, w0, w1, w2, w3, prefix.length),
-  );
+export function pathPage(
+  of: FamilyRib,
+  { prefix, peer }: { readonly prefix: Prefix | null; readonly peer: number | null },
+  offset: number,
+  limit: number,
+): PathPage {
+  const { table, paths, first } = of;
+  const { w0, w1, w2, w3 } = prefix?.address ?? { w0: 0, w1: 0, w2: 0, w3: 0 };
+  const length = prefix?.length ?? 0;
+  const rows: number[] = [];
+  let total = 0;
+  let skip = 0;
+  for (let row = 0; row < table.rows; row++) {
+    if (!table.isUsed(row) || first[row] === 0) continue;
+    if (length > 0 && !table.isInside(row, w0, w1, w2, w3, length)) continue;
+    let count = 0;
+    for (let path = first[row]! - 1; path >= 0; path = paths.next[path]!) {
+      if (peer === null || paths.owner[path] === peer + 1) count++;
+    }
+    if (count > 0 && total + count > offset && total < offset + limit) {
+      if (rows.length === 0) skip = Math.max(0, offset - total);
+      rows.push(row);
+    }
+    total += count;
+  }
+  return { total, rows, skip };
 }
 
 /** Rows with a next hop, that is: the FIB. In an order that stays while nothing changes. */
@@ -86,10 +118,13 @@ export function routedPrefixes(
 export function routesOf(rib: Rib, of: FamilyRib, row: number, nowS: number = rib.nowS): RibRoute[] {
   const { paths } = of;
   const shared = new Set(rib.sharedPaths(of, row));
+  const standing = standings(rib, of, row);
   const routes: RibRoute[] = [];
   for (let path = of.first[row]! - 1; path >= 0; path = paths.next[path]!) {
     const set = paths.set[path]!;
-    const { columns, view } = rib.store;
+    const received = paths.received[path]!;
+    const { columns } = rib.store;
+    const attributes = attributesOf(rib, set);
     const hasHop = (columns.marks[set]! & MARK.hasNextHop) !== 0;
     routes.push({
       peer: paths.owner[path]! - 1,
@@ -97,13 +132,19 @@ export function routesOf(rib: Rib, of: FamilyRib, row: number, nowS: number = ri
       best: of.best[row] === path + 1,
       multipath: shared.has(path),
       excluded: EXCLUDED_NAMES[paths.excluded[path]!]!,
+      standing: standing.get(path)!,
       stale: staleName(paths.stale[path]!),
       ageS: Math.max(0, Math.floor(nowS) - paths.sinceS[path]!),
-      attributes: decodeAttributeList(view, rib.store.startOf(set), rib.store.endOf(set), OFFLINE),
+      attributes,
+      received: received === set ? attributes : attributesOf(rib, received),
       nextHop: hasHop ? rib.nextHops.addresses[columns.nextHop[set]!]! : null,
     });
   }
   return routes.sort((a, b) => Number(b.best) - Number(a.best) || a.peer - b.peer || a.pathId - b.pathId);
+}
+
+function attributesOf({ store }: Rib, set: number): PathAttribute[] {
+  return decodeAttributeList(store.view, store.startOf(set), store.endOf(set), OFFLINE);
 }
 
 function staleName(stale: number): RibRoute['stale'] {

@@ -295,6 +295,19 @@ export class Rib {
     for (const rib of this.families) importAgain(rib, row, this.imports[row]!);
   }
 
+  /**
+   * Leads traffic away from a peer, or no longer: what it announces gets the lowest LOCAL_PREF, and what it is told the
+   * community GRACEFUL_SHUTDOWN (RFC 8326), at once and until this is called again or the session ends.
+   */
+  setDraining(row: number, isDraining: boolean): void {
+    this.settle();
+    const peer = this.peer(row);
+    if (peer.isDraining === isDraining) return;
+    peer.isDraining = isDraining;
+    for (const rib of this.families) importAgain(rib, row, this.imports[row]!);
+    this.setExportPolicy(row, peer.settings.export);
+  }
+
   /** Another export policy: what follows from it is pending at once. */
   setExportPolicy(row: number, exportPolicy: Policy): void {
     const peer = this.peer(row);
@@ -351,6 +364,11 @@ export class Rib {
       isLeft ||= out.hasPending;
     }
     return isLeft;
+  }
+
+  /** What the peer has been told of a family; null where nothing is exported to it. */
+  outOf(row: number, family: FamilyKey): AdjRibOut | null {
+    return this.outs[row]?.get(family) ?? null;
   }
 
   counts(row: number, family: FamilyKey): PeerCounts {

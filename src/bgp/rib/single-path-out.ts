@@ -1,16 +1,13 @@
 /** An Adj-RIB-Out without ADD-PATH: the best path of each prefix, or nothing. */
-import { AdjRibOut, type OutChange, type OutFamily } from './adj-rib-out.js';
+import { AdjRibOut, AGAIN, type OutChange, type OutFamily } from './adj-rib-out.js';
 import type { AttributeStore } from './attribute-store.js';
 import type { EgressWriter } from './egress-writer.js';
 import { NOTHING, setOfWant } from './export-rules.js';
 import { grownColumn } from './grown-column.js';
 
-/** announced, but the peer is to get it again whatever it has */
-const AGAIN = 0xffffffff;
-
 export class SinglePathOut extends AdjRibOut {
   /** what the peer has of each prefix, as `ExportRules.want` has it; as long as something was announced */
-  private announced = new Uint32Array(0);
+  private sent = new Uint32Array(0);
 
   constructor(
     family: OutFamily,
@@ -23,37 +20,41 @@ export class SinglePathOut extends AdjRibOut {
 
   protected compare(prefix: number): void {
     const want = this.wantOfBest(prefix);
-    const has = prefix < this.announced.length ? this.announced[prefix]! : NOTHING;
+    const has = prefix < this.sent.length ? this.sent[prefix]! : NOTHING;
     if (want !== has) this.change(prefix, 0, want);
   }
 
   protected commit({ prefix, want }: OutChange): void {
-    if (prefix >= this.announced.length) {
-      this.announced = grownColumn(this.announced, this.family.table.capacity);
+    if (prefix >= this.sent.length) {
+      this.sent = grownColumn(this.sent, this.family.table.capacity);
     }
-    const before = this.announced[prefix]!;
-    this.announced[prefix] = want;
+    const before = this.sent[prefix]!;
+    this.sent[prefix] = want;
     if (before === NOTHING) this.announcedCount++;
     else if (before !== AGAIN) this.store.release(setOfWant(before));
     if (want === NOTHING) this.announcedCount--;
   }
 
   override hasAnnounced(prefix: number): boolean {
-    return prefix < this.announced.length && this.announced[prefix] !== NOTHING;
+    return prefix < this.sent.length && this.sent[prefix] !== NOTHING;
+  }
+
+  protected has(prefix: number): { pathId: number; want: number }[] {
+    return [{ pathId: 0, want: this.sent[prefix]! }];
   }
 
   protected forgetAttributes(prefix: number): void {
-    const has = this.announced[prefix]!;
+    const has = this.sent[prefix]!;
     if (has !== AGAIN) this.store.release(setOfWant(has));
-    this.announced[prefix] = AGAIN;
+    this.sent[prefix] = AGAIN;
   }
 
   protected clear(rows: number): void {
-    for (let prefix = 0; prefix < rows && prefix < this.announced.length; prefix++) {
-      const has = this.announced[prefix]!;
+    for (let prefix = 0; prefix < rows && prefix < this.sent.length; prefix++) {
+      const has = this.sent[prefix]!;
       if (has !== NOTHING && has !== AGAIN) this.store.release(setOfWant(has));
     }
-    this.announced = new Uint32Array(0);
+    this.sent = new Uint32Array(0);
     this.announcedCount = 0;
   }
 }

@@ -3,9 +3,9 @@
  */
 import type { FamilyKey } from '../codec/address-family.js';
 import { OFFLINE } from '../codec/codec-context.js';
-import type { OpenMessage } from '../codec/message.js';
+import type { NotificationMessage, OpenMessage } from '../codec/message.js';
 import { encodeMessage } from '../codec/message-codec.js';
-import { CEASE, ERROR_CODE } from '../codec/notification-code.js';
+import { CEASE, ERROR_CODE, notificationKey } from '../codec/notification-code.js';
 import { makeNotification } from '../codec/notification-message.js';
 import type { UpdateView } from '../codec/update-view.js';
 import { Connection, type ConnectionOwner, type TrafficCounts } from './connection.js';
@@ -41,9 +41,23 @@ export interface PeerWorld {
   idle(peer: Peer): void;
 }
 
+/** The end of a session that was up. */
+export interface LastReset {
+  readonly atMs: number;
+  /** a sentence without its full stop */
+  readonly reason: string;
+  readonly notification: NotificationMessage | null;
+  readonly sentBy: SessionEnd['sentBy'];
+}
+
 export class Peer implements ConnectionOwner, Writer {
   readonly traffic: TrafficCounts = { messagesIn: 0, messagesOut: 0, updatesIn: 0, updatesOut: 0 };
+  /** NOTIFICATIONs over all its connections, by {@link notificationKey} */
+  readonly notificationsIn = new Map<string, number>();
+  readonly notificationsOut = new Map<string, number>();
   flaps = 0;
+  /** how the last session that was up ended */
+  lastReset: LastReset | null = null;
   lastError: string | null = null;
   stateName: SessionStateName = 'Idle';
   sinceMs: number;
@@ -83,6 +97,11 @@ export class Peer implements ConnectionOwner, Writer {
 
   get isIdle(): boolean {
     return this.connections.size === 0 && this.stale.isFresh;
+  }
+
+  /** It was shut down, and lets nobody in until it is started again. */
+  get isShutDown(): boolean {
+    return this.state.phase === 'Stopped';
   }
 
   start(): void {
@@ -153,6 +172,7 @@ export class Peer implements ConnectionOwner, Writer {
     const session = this.session?.connection === connection ? this.session : null;
     const upForS = session === null ? null : (clock.nowMs() - this.upSinceMs) / 1000;
     this.lastError = end.reason;
+    this.countNotification(end);
     if (session !== null) this.sessionEnded(session, end);
     this.dispatch({ kind: 'ended', id: connection.id, upForS }, end.reason);
     if (this.isIdle) this.world.idle(this);
@@ -179,8 +199,17 @@ export class Peer implements ConnectionOwner, Writer {
     this.world.turns.request(this);
   }
 
+  private countNotification({ notification, sentBy }: SessionEnd): void {
+    if (notification === null || sentBy === null) return;
+    const counts = sentBy === 'us' ? this.notificationsOut : this.notificationsIn;
+    const key = notificationKey(notification.code, notification.subcode);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+
   private sessionEnded(session: EstablishedSession, end: SessionEnd): void {
     this.flaps++;
+    const { reason, notification, sentBy } = end;
+    this.lastReset = { atMs: this.world.clock.epochMs(), reason, notification, sentBy };
     this.establishedMs = null;
     this.world.turns.forget(this);
     const { retained } = end;

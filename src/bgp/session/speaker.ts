@@ -148,7 +148,8 @@ export class Speaker implements PeerWorld {
 
   idle(peer: Peer): void {
     const { id } = peer.settings;
-    if (!this.ofRange.has(id) || this.peerList.get(id) !== peer) return;
+    // one that was shut down is remembered: forgotten, it would be let in again
+    if (!this.ofRange.has(id) || this.peerList.get(id) !== peer || peer.isShutDown) return;
     this.peerList.delete(id);
     this.ofRange.delete(id);
   }

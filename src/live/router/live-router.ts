@@ -76,6 +76,8 @@ export class LiveRouter implements SessionHandler {
   private readonly rows = new Map<string, number>();
   /** peers of {@link #rows} whose routes come from a dump: no policy of the configuration is for them */
   private readonly static = new Set<string>();
+  /** peers that traffic is led away from, by id; holds over their sessions */
+  private readonly draining = new Set<string>();
   private readonly listeners = new Set<(event: RouterEvent) => void>();
   private readonly events: RouteEvents;
   private isPumpDue = false;
@@ -161,6 +163,7 @@ export class LiveRouter implements SessionHandler {
       this.rowOf(peer.id),
     );
     this.rows.set(peer.id, row);
+    if (this.draining.has(peer.id)) this.rib.setDraining(row, true);
     const packer = new UpdatePacker(info.context, (messages) => session.send(messages));
     this.attached.set(peer.id, {
       session,
@@ -278,6 +281,40 @@ export class LiveRouter implements SessionHandler {
     this.fib.configure(groupSettings(config.ecmp));
     for (const [id, row] of this.rows) this.applyPolicy(id, row);
     this.pumpSoon();
+  }
+
+  isDraining(id: string): boolean {
+    return this.draining.has(id);
+  }
+
+  /** Leads traffic away from a peer (RFC 8326), or no longer: now, and in sessions to come. */
+  drain(id: string, isDraining: boolean): void {
+    if (isDraining) this.draining.add(id);
+    else this.draining.delete(id);
+    const row = this.rowOf(id);
+    if (row < 0) return;
+    this.begin(id, 'drain');
+    this.rib.setDraining(row, isDraining);
+    this.events.flush();
+    this.pumpSoon();
+  }
+
+  /** Asks an established peer for all its routes once more; false where it has no session, or cannot be asked. */
+  askAgain(id: string): boolean {
+    const session = this.attached.get(id)?.session;
+    if (session === undefined || session.info.refresh === 'none') return false;
+    for (const family of familiesOf(session)) {
+      session.send(refreshMessage(family, REFRESH_SUBTYPE.request));
+    }
+    return true;
+  }
+
+  /** Tells an established peer everything once more; false where it has no session. */
+  tellAgain(id: string): boolean {
+    const attached = this.attached.get(id);
+    if (attached === undefined) return false;
+    for (const family of familiesOf(attached.session)) this.refresh(attached, family);
+    return true;
   }
 
   /** Row of a peer without a session, whose routes come from a dump. */
@@ -441,6 +478,10 @@ export class LiveRouter implements SessionHandler {
     if (event.kind === 'routes') this.log.routes(event);
     for (const listener of this.listeners) listener(event);
   }
+}
+
+function familiesOf({ info, peer }: Session): Iterable<FamilyKey> {
+  return info.context.families ?? peer.families;
 }
 
 function isSame(a: Policy, b: Policy): boolean {

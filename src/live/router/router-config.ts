@@ -6,6 +6,7 @@
  * |-------------------|---------------------------|--------------------------------------------------------|
  * | listen            | 127.0.0.1:1790            | loopback, and no right needed                          |
  * | routerId          | first IPv4 listen address | else that of an interface                              |
+ * | control           | by the file's name        | the socket that `flowfate ctl` talks to                |
  * | maxPaths          | 64                        | FRR's usual build                                      |
  * | multipathAs       | relax                     | ECMP over AS paths of equal length, as a ToR has it    |
  * | selectionDeferral | 30s                       | after our own restart, RFC 4724 section 4.1            |
@@ -28,6 +29,7 @@ import { Problems } from '../../cluster/yaml/problems.js';
 import { readWith } from '../../cluster/yaml/schema-issues.js';
 import { readYaml, type ScenarioInput, type SourceDocument } from '../../cluster/yaml/yaml-source.js';
 import { FlowfateError } from '../../errors.js';
+import { controlPathOfFile } from '../control/control-path.js';
 import { isWildcard, LOOPBACK } from './listen-address.js';
 import { bfdSettings, refuseSession, sessionSettings } from './peer-config.js';
 import { type RawPeer, type RawRouter, routerSchema } from './router-schema.js';
@@ -47,6 +49,8 @@ export interface RouterConfig {
   readonly local: LocalSpeaker;
   readonly listen: readonly ListenTarget[];
   readonly http: ListenAddress | null;
+  /** path of the control socket; null = nobody stated one */
+  readonly control: string | null;
   readonly maxPaths: number;
   readonly asPaths: 'relax' | 'same-neighbour';
   readonly ecmp: EcmpSettings;
@@ -65,6 +69,7 @@ export interface RouterOverrides {
   readonly routerId?: string;
   readonly acceptAny?: true;
   readonly http?: ListenAddress;
+  readonly control?: string;
   readonly start: LocalSpeaker['start'];
   /** addresses of this machine's interfaces, for a router id where nobody names one */
   readonly ownAddresses: readonly Address[];
@@ -113,6 +118,7 @@ export function routerConfig(input: ScenarioInput | null, overrides: RouterOverr
     local,
     listen,
     http: overrides.http ?? spec.http ?? null,
+    control: overrides.control ?? spec.control ?? null,
     maxPaths: spec.maxPaths ?? DEFAULT_MAX_PATHS,
     asPaths: spec.multipathAs ?? 'relax',
     ecmp,
@@ -121,6 +127,14 @@ export function routerConfig(input: ScenarioInput | null, overrides: RouterOverr
     rangePolicies,
     notes: notesOf(made, spec.peers ?? []),
   };
+}
+
+/** Path of the control socket of the router that runs with this configuration. */
+export function routerControlPath(input: ScenarioInput): string {
+  const problems = new Problems();
+  const found = readRouter(input, problems);
+  problems.throwIfAny();
+  return found?.spec.control ?? controlPathOfFile('router', input.name);
 }
 
 /** The policy of a peer: its own, or that of the first range that holds it. */

@@ -30,6 +30,7 @@ const BULK_WORDS: Readonly<Record<RouteCause, string>> = {
   'long-lived-stale': 'prefixes changed: the restart time is over',
   'stale-expired': 'prefixes changed: stale routes were deleted',
   policy: 'prefixes changed: the configuration did',
+  drain: 'prefixes changed: the peer is drained, or no longer',
   loaded: 'prefixes loaded',
 };
 

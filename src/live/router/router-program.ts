@@ -7,12 +7,15 @@ import { BfdTransport } from '../../bgp/net/bfd-transport.js';
 import { BgpListener, dialTcp, SYSTEM_CLOCK } from '../../bgp/net/transport.js';
 import { Speaker } from '../../bgp/session/speaker.js';
 import { FlowfateError } from '../../errors.js';
+import type { ConfigChange } from '../control/control-request.js';
 import type { RouterView } from '../router-view.js';
+import { changeSentence, configDiff } from './config-diff.js';
 import { LiveRouter } from './live-router.js';
 import { DumpLoader, dumpSentence } from './load-dump.js';
 import { ownInterfaces } from './own-addresses.js';
-import { policyOf, type RouterConfig } from './router-config.js';
+import { type PeerPolicy, policyOf, type RouterConfig } from './router-config.js';
 import { RouterLog } from './router-log.js';
+import { RouterOperator } from './router-operator.js';
 import { RouterReader } from './router-reader.js';
 
 /** how long the last words to all peers may take */
@@ -30,6 +33,7 @@ export class RouterProgram {
     private readonly log: RouterLog,
     /** what page, API, metrics and live traffic read */
     readonly view: RouterView,
+    readonly operator: RouterOperator,
   ) {
     this.dumps = new DumpLoader(router);
   }
@@ -49,7 +53,8 @@ export class RouterProgram {
     const speaker = new Speaker(config.local, clock, dialTcp, guard);
     const listener = await BgpListener.open(config.listen, (wire) => speaker.accept(wire));
     const view = new RouterReader(router, speaker, listener.addresses);
-    const program = new RouterProgram(router, speaker, listener, bfd, log, view);
+    const operator = new RouterOperator(router, speaker, guard, view, clock.epochMs);
+    const program = new RouterProgram(router, speaker, listener, bfd, log, view, operator);
     for (const note of config.notes) log.say(`router: ${note}`);
     speaker.start(config.peers);
     return program;
@@ -69,20 +74,35 @@ export class RouterProgram {
     if (!this.isStopped) this.log.say(dumpSentence(file, counts));
   }
 
-  /** Sessions for which nothing has changed go on. Throws a FlowfateError for what cannot change while it runs. */
-  reload(config: RouterConfig): void {
+  /** What another configuration would change. Throws a FlowfateError for what cannot change while it runs. */
+  compare(config: RouterConfig): ConfigChange[] {
     const { config: old } = this.router;
     refuseChange('asn', old.local.asn, config.local.asn);
     refuseChange('routerId', old.local.bgpIdentifier, config.local.bgpIdentifier);
     refuseChange('listen', old.listen, config.listen);
     refuseChange('http', old.http, config.http);
+    refuseChange('control', old.control, config.control);
     refuseChange('maxPaths', old.maxPaths, config.maxPaths);
     refuseChange('multipathAs', old.asPaths, config.asPaths);
     refuseChange('ecmp.order', old.ecmp.order, config.ecmp.order);
+    return configDiff(old, config);
+  }
+
+  /** Sessions for which nothing has changed go on. Throws a FlowfateError for what cannot change while it runs. */
+  reload(config: RouterConfig): ConfigChange[] {
+    const changes = this.compare(config);
+    const { config: old } = this.router;
     for (const note of config.notes) this.log.say(`router: ${note}`);
     this.router.reconfigure(config);
     this.speaker.reconfigure(config.peers);
+    // what a session was begun with, beside its OPEN
+    for (const { settings, session } of this.speaker.peers()) {
+      const [was, is] = [policyOf(old, settings), policyOf(config, settings)];
+      if (begunWith(was) !== begunWith(is)) session?.stop({ kind: 'configuration-changed' });
+    }
     this.log.say('router: configuration reloaded');
+    for (const change of changes) this.log.say(`router: ${changeSentence(change)}`);
+    return changes;
   }
 
   /**
@@ -103,6 +123,10 @@ export class RouterProgram {
     const goodbye = new Promise((resolve) => setTimeout(resolve, GOODBYE_MS).unref());
     await Promise.race([this.bfd.close(), goodbye]);
   }
+}
+
+function begunWith(policy: PeerPolicy | null): string {
+  return JSON.stringify([policy?.bfd ?? null, policy?.internalNextHop ?? null]);
 }
 
 function refuseChange(key: string, before: unknown, after: unknown): void {

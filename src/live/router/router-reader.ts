@@ -1,17 +1,13 @@
 /** A live router as page, API, metrics and live traffic read it: the tables and sessions as values of one moment. */
 import { type Address, formatAddress, formatIpv4 } from '../../addr/address.js';
 import type { Prefix } from '../../addr/prefix.js';
-import type { AsPathSegment } from '../../bgp/attribute/002-as-path.js';
-import { SEGMENT } from '../../bgp/attribute/002-as-path.js';
-import { formatCommunity } from '../../bgp/attribute/008-communities.js';
-import type { LargeCommunity } from '../../bgp/attribute/032-large-communities.js';
-import type { PathAttribute } from '../../bgp/attribute/descriptor.js';
-import { DESCRIPTOR_OF } from '../../bgp/attribute/registry.js';
 import { type FamilyKey, familyName } from '../../bgp/codec/address-family.js';
+import { notificationKey } from '../../bgp/codec/notification-code.js';
 import type { FamilyRib } from '../../bgp/rib/family-rib.js';
+import { NO_HOPS } from '../../bgp/rib/next-hop-set-table.js';
 import {
   findPrefix,
-  prefixesInside,
+  pathPage,
   prefixOfRow,
   type RibRoute,
   ribOf,
@@ -25,6 +21,7 @@ import type {
   FibEntryView,
   Page,
   PeerView,
+  RouteQuery,
   RouterEvent,
   RouterView,
   RouteView,
@@ -32,6 +29,7 @@ import type {
 } from '../router-view.js';
 import type { LiveRouter } from './live-router.js';
 import { nextHopViews } from './route-events.js';
+import { routeView } from './route-views.js';
 
 export class RouterReader implements RouterView {
   constructor(
@@ -70,16 +68,13 @@ export class RouterReader implements RouterView {
     }));
   }
 
-  routes(prefix: Prefix, match: 'exact' | 'longer', limit: number): Page<RouteView> {
-    const { rib } = this.router;
-    const of = ribOf(rib, prefix);
-    const exact = findPrefix(rib, prefix);
-    const found =
-      match === 'longer'
-        ? prefixesInside(rib, prefix, limit)
-        : { total: exact < 0 ? 0 : 1, rows: exact < 0 ? [] : [exact] };
-    const rows = found.rows.flatMap((row) => this.routeRows(of, row));
-    return { total: Math.max(found.total, rows.length), rows: rows.slice(0, limit) };
+  routes(query: RouteQuery): Page<RouteView> {
+    return this.pageOf(query, ({ attributes }) => attributes);
+  }
+
+  /** The same as its peers announced them, before the import policies. */
+  received(query: RouteQuery): Page<RouteView> {
+    return this.pageOf(query, ({ received }) => received);
   }
 
   fib(offset: number, limit: number): Page<FibEntryView> {
@@ -102,12 +97,21 @@ export class RouterReader implements RouterView {
     return row < 0 ? null : this.entry(address.family === 4 ? rib.ipv4 : rib.ipv6, row);
   }
 
+  /** The entry of exactly that prefix, or null. */
+  entryOf(prefix: Prefix): FibEntryView | null {
+    const { rib } = this.router;
+    const of = ribOf(rib, prefix);
+    const row = findPrefix(rib, prefix);
+    return row < 0 || of.hops[row] === NO_HOPS ? null : this.entry(of, row);
+  }
+
   subscribe(listener: (event: RouterEvent) => void): () => void {
     return this.router.subscribe(listener);
   }
 
-  private peer(peer: Peer): PeerView {
-    const { settings, session, traffic, stateName, sinceMs, establishedMs, flaps, lastError, remote } = peer;
+  peer(peer: Peer): PeerView {
+    const { settings, session, traffic, stateName, sinceMs, establishedMs } = peer;
+    const { flaps, lastError, lastReset, remote } = peer;
     const info = session?.info ?? null;
     const families = info?.context.families ?? new Set(settings.families);
     return {
@@ -124,6 +128,20 @@ export class RouterReader implements RouterView {
       ...traffic,
       flaps,
       lastError,
+      lastReset:
+        lastReset === null
+          ? null
+          : {
+              ...lastReset,
+              notification:
+                lastReset.notification === null
+                  ? null
+                  : notificationKey(lastReset.notification.code, lastReset.notification.subcode),
+            },
+      notificationsIn: Object.fromEntries(peer.notificationsIn),
+      notificationsOut: Object.fromEntries(peer.notificationsOut),
+      shutDown: peer.isShutDown,
+      draining: this.router.isDraining(settings.id),
     };
   }
 
@@ -138,35 +156,53 @@ export class RouterReader implements RouterView {
     return { family: name, received, accepted, sent: announced, stale: hasStale ? stalePaths(of, row) : 0 };
   }
 
-  private routeRows(of: FamilyRib, row: number): RouteView[] {
+  private pageOf(query: RouteQuery, pick: (route: RibRoute) => RibRoute['attributes']): Page<RouteView> {
+    const { rib } = this.router;
+    const row = query.peer === null ? null : this.router.rowOf(query.peer);
+    if (row === -1) return { total: 0, rows: [] };
+    if (query.prefix !== null) return this.pageOfFamily(ribOf(rib, query.prefix), query, row, pick);
+    const first = this.pageOfFamily(rib.ipv4, query, row, pick);
+    const offset = Math.max(0, query.offset - first.total);
+    const limit = query.limit - first.rows.length;
+    const second = this.pageOfFamily(rib.ipv6, { ...query, offset, limit }, row, pick);
+    return { total: first.total + second.total, rows: [...first.rows, ...second.rows] };
+  }
+
+  private pageOfFamily(
+    of: FamilyRib,
+    { prefix, match, offset, limit }: RouteQuery,
+    peer: number | null,
+    pick: (route: RibRoute) => RibRoute['attributes'],
+  ): Page<RouteView> {
+    const routesOfRow = (row: number): RouteView[] =>
+      this.routesOfRow(of, row, pick, (route) => peer === null || route.peer === peer);
+    if (prefix !== null && match === 'exact') {
+      const exact = findPrefix(this.router.rib, prefix);
+      const routes = exact < 0 ? [] : routesOfRow(exact);
+      return { total: routes.length, rows: routes.slice(offset, offset + limit) };
+    }
+    const { total, rows, skip } = pathPage(of, { prefix, peer }, offset, limit);
+    return { total, rows: rows.flatMap(routesOfRow).slice(skip, skip + limit) };
+  }
+
+  private routesOfRow(
+    of: FamilyRib,
+    row: number,
+    pick: (route: RibRoute) => RibRoute['attributes'],
+    wants: (route: RibRoute) => boolean,
+  ): RouteView[] {
     const prefix = prefixOfRow(of, row);
-    return routesOf(this.router.rib, of, row, this.router.nowS).map((route) => this.route(of, prefix, route));
+    const family = familyName(of.family);
+    return routesOf(this.router.rib, of, row, this.router.nowS)
+      .filter(wants)
+      .map((route) => {
+        const peer = this.router.peerOfRow(route.peer);
+        return routeView(route, { prefix, family, peer, nextHop: route.nextHop, attributes: pick(route) });
+      });
   }
 
-  private route(of: FamilyRib, prefix: Prefix, route: RibRoute): RouteView {
-    const value = (code: number): unknown => attributeValue(route.attributes, code);
-    return {
-      prefix,
-      family: familyName(of.family),
-      peer: this.router.peerOfRow(route.peer),
-      nextHop: route.nextHop,
-      best: route.best,
-      multipath: route.multipath && !route.best,
-      excluded: route.excluded,
-      stale: route.stale !== 'no',
-      longLivedStale: route.stale === 'longLived',
-      ageS: route.ageS,
-      origin: ORIGINS[(value(1) as number | undefined) ?? 2] ?? 'incomplete',
-      asPath: pathText((value(2) as readonly AsPathSegment[] | undefined) ?? []),
-      localPref: (value(5) as number | undefined) ?? null,
-      med: (value(4) as number | undefined) ?? null,
-      communities: ((value(8) as readonly number[] | undefined) ?? []).map(formatCommunity),
-      largeCommunities: ((value(32) as readonly LargeCommunity[] | undefined) ?? []).map((c) => c.join(':')),
-      extendedCommunities: [16, 25].flatMap((code) => attributeTexts(route.attributes, code)),
-    };
-  }
-
-  private entry(of: FamilyRib, row: number): FibEntryView {
+  /** The entry of a prefix row that has a next hop. */
+  entry(of: FamilyRib, row: number): FibEntryView {
     const { rib, fib } = this.router;
     const nextHops = nextHopViews(rib, of.hops[row]!);
     const hops = rib.hopSets.hopsOf(of.hops[row]!);
@@ -174,36 +210,4 @@ export class RouterReader implements RouterView {
     const buckets = owners === null ? null : owners.map((id) => hops.indexOf(id));
     return { prefix: prefixOfRow(of, row), nextHops, buckets };
   }
-}
-
-const ORIGINS = ['igp', 'egp', 'incomplete'];
-
-/** A malformed attribute has octets where a value is expected: it counts as absent. */
-function attributeValue(attributes: readonly PathAttribute[], code: number): unknown {
-  const found = attributes.find((attribute) => attribute.code === code && attribute.fault === undefined);
-  return found?.value;
-}
-
-/** Each value of an attribute that is a list, as its descriptor writes it. */
-function attributeTexts(attributes: readonly PathAttribute[], code: number): string[] {
-  const value = attributeValue(attributes, code);
-  return value === undefined ? [] : (DESCRIPTOR_OF[code]!.toJson(value) as string[]);
-}
-
-/** `64512 {64513,64514} (65001 65002)` */
-function pathText(segments: readonly AsPathSegment[]): string {
-  return segments
-    .map(({ type, asns }) => {
-      switch (type) {
-        case SEGMENT.set:
-          return `{${asns.join(',')}}`;
-        case SEGMENT.confedSequence:
-          return `(${asns.join(' ')})`;
-        case SEGMENT.confedSet:
-          return `[${asns.join(',')}]`;
-        default:
-          return asns.join(' ');
-      }
-    })
-    .join(' ');
 }

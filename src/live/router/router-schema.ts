@@ -15,6 +15,7 @@ import {
 } from '../../cluster/scenario/field-schemas.js';
 import { ecmpSchema } from '../../cluster/scenario/timeline-schema.js';
 import { type JsonSchema, jsonSchemaOf } from '../../cluster/yaml/json-schema.js';
+import { MAX_SOCKET_PATH_BYTES } from '../control/control-path.js';
 import { parseListen } from './listen-address.js';
 import { asn, refuseValue, SESSION_FIELDS } from './peer-config.js';
 
@@ -22,6 +23,8 @@ const LISTEN = 'expected an address with a port, like 127.0.0.1:1790 or [::1]:17
 const listen = z
   .union([z.string(), z.number()], { error: LISTEN })
   .transform((value, ctx) => parseListen(String(value)) ?? refuseValue(ctx, value, LISTEN));
+
+const CONTROL = `expected the path of a socket, of ${MAX_SOCKET_PATH_BYTES} octets at most`;
 
 /** What one peer and a range of them have in common. */
 const common = {
@@ -46,6 +49,11 @@ export const routerSchema = mapping({
     hostName: z.string({ error: 'expected text' }).optional(),
     listen: oneOrMore(listen, `${LISTEN}, or a list of them`).optional(),
     http: listen.optional(),
+    control: z
+      .string({ error: CONTROL })
+      .min(1, { error: CONTROL })
+      .refine((path) => Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES, { error: CONTROL })
+      .optional(),
     maxPaths: wholeNumber(1, 1024).optional(),
     multipathAs: oneOf(['relax', 'same-neighbour']).optional(),
     ecmp: ecmpSchema.optional(),

@@ -33,6 +33,7 @@ export const VIP_COMMANDS = ['announce', 'withdraw', 'drain', 'undrain'] as cons
 export type VipCommand = (typeof VIP_COMMANDS)[number];
 
 export interface SpeakerStatus {
+  readonly kind: 'speaker';
   readonly asn: number;
   readonly routerId: string;
   readonly peers: readonly {
@@ -123,6 +124,7 @@ export class LiveSpeaker {
   status(): SpeakerStatus {
     const { local } = this.config;
     return {
+      kind: 'speaker',
       asn: local.asn,
       routerId: formatAddress({ family: 4, w0: local.bgpIdentifier, w1: 0, w2: 0, w3: 0 }),
       peers: this.speaker.peers().map(({ settings, stateName, remote, lastError }) => ({

@@ -10,9 +10,6 @@
  * | vips[].peers    | all                | addresses of those that hear of it                               |
  * | vips[].announce | true               | false: configured, but announced only when told                  |
  */
-import { createHash } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { type Address, formatAddress, parseAddress, sameAddress } from '../../addr/address.js';
 import { formatPrefix, type Prefix } from '../../addr/prefix.js';
@@ -39,6 +36,7 @@ import { Problems } from '../../cluster/yaml/problems.js';
 import { readWith } from '../../cluster/yaml/schema-issues.js';
 import { readYaml, type ScenarioInput, type SourceDocument } from '../../cluster/yaml/yaml-source.js';
 import { FlowfateError } from '../../errors.js';
+import { controlPathOfFile, MAX_SOCKET_PATH_BYTES } from '../control/control-path.js';
 import { parseListenTarget } from '../router/listen-address.js';
 import {
   asn,
@@ -147,7 +145,6 @@ export interface SpeakerOverrides {
 
 const USUAL_LOCAL_PREF = 100;
 const DEFERRAL_S = 30;
-const MAX_SOCKET_PATH_BYTES = 107;
 
 type Where = (path: readonly (string | number)[], sentence: string) => void;
 
@@ -189,14 +186,8 @@ export function controlPathOf(input: ScenarioInput): string {
   return path;
 }
 
-/** Where the control socket of a configuration file is, unless something else is said. */
-function usualControlPath(configFile: string): string {
-  const digest = createHash('sha256').update(resolve(configFile)).digest('hex').slice(0, 12);
-  return join(process.env.XDG_RUNTIME_DIR || tmpdir(), `flowfate-speaker-${digest}.sock`);
-}
-
 function controlPath(file: string, stated: string | undefined, where: Where): string {
-  const path = stated ?? usualControlPath(file);
+  const path = stated ?? controlPathOfFile('speaker', file);
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
     where(
       ['control'],

@@ -1,13 +1,10 @@
 /** A speaker as a program: listening sockets, control socket, and the commands that come over it. */
 import { BgpListener } from '../../bgp/net/transport.js';
 import { FlowfateError } from '../../errors.js';
-import { type ControlAnswer, ControlSocket } from './control-socket.js';
-import { LiveSpeaker, VIP_COMMANDS, type VipCommand } from './live-speaker.js';
+import { speakerRequest } from '../control/control-request.js';
+import { type ControlAnswer, ControlSocket } from '../control/control-socket.js';
+import { LiveSpeaker } from './live-speaker.js';
 import type { SpeakerConfig } from './speaker-config.js';
-
-export type SpeakerRequest =
-  | { readonly command: 'status' }
-  | { readonly command: VipCommand; readonly vip: string };
 
 export class SpeakerProgram {
   private isStopped = false;
@@ -22,7 +19,7 @@ export class SpeakerProgram {
   /** Throws a FlowfateError of code `network` where it cannot listen, or where another one runs already. */
   static async start(config: SpeakerConfig, print: (line: string) => void): Promise<SpeakerProgram> {
     const live = new LiveSpeaker(config, print);
-    const control = await ControlSocket.open(config.control, (request) => answer(live, request));
+    const control = await ControlSocket.open(config.control, 'speaker', (request) => answer(live, request));
     try {
       const accept: Parameters<typeof BgpListener.open>[1] = (wire) => live.speaker.accept(wire);
       const listener = config.listen.length === 0 ? null : await BgpListener.open(config.listen, accept);
@@ -65,13 +62,12 @@ export class SpeakerProgram {
 
 /** @param request whatever came over the socket */
 function answer(live: LiveSpeaker, request: unknown): ControlAnswer {
-  const { command, vip } = (request ?? {}) as { readonly command?: unknown; readonly vip?: unknown };
-  if (command === 'status') return { ok: true, result: live.status() };
-  const known = VIP_COMMANDS.find((one) => one === command);
-  if (known === undefined || typeof vip !== 'string') {
+  const parsed = speakerRequest.safeParse(request);
+  if (!parsed.success) {
     return { ok: false, error: 'the speaker does not know this request; is it of another version?' };
   }
-  const refusal = live.command(known, vip);
+  const { data } = parsed;
+  const refusal = data.command === 'status' ? null : live.command(data.command, data.name);
   return refusal === null ? { ok: true, result: live.status() } : { ok: false, error: refusal };
 }
 

@@ -61,6 +61,21 @@ export interface PeerRecord {
   readonly updates: { readonly in: number; readonly out: number };
   readonly flaps: number;
   readonly lastError: string | null;
+  /** how the last session that was up ended; `notification` is code/subcode, like "6/2" */
+  readonly lastReset: {
+    readonly time: number;
+    readonly reason: string;
+    readonly notification: string | null;
+    readonly sentBy: 'us' | 'peer' | null;
+  } | null;
+  /** NOTIFICATIONs by code/subcode */
+  readonly notifications: {
+    readonly in: Readonly<Record<string, number>>;
+    readonly out: Readonly<Record<string, number>>;
+  };
+  /** an operator shut it down, or leads traffic away from it */
+  readonly shutDown: boolean;
+  readonly draining: boolean;
 }
 
 export interface RouteRecord {
@@ -72,6 +87,12 @@ export interface RouteRecord {
   readonly multipath: boolean;
   /** `no`, or why it may not be used: "policy", "as-loop", ... */
   readonly excluded: string;
+  /** the step of the choice at which it fell behind, or why it takes no share; of the best: the step that decided */
+  readonly decidedBy: string | null;
+  /** why it is or is not used, in words */
+  readonly why: string;
+  /** as received with ADD-PATH (RFC 7911); 0 without */
+  readonly pathId: number;
   readonly stale: boolean;
   /** beyond the restart time of its peer: the last choice (RFC 9494) */
   readonly longLivedStale: boolean;

@@ -6,23 +6,17 @@
  */
 import { type Context, Hono } from 'hono';
 import { parsePrefix } from '../../addr/prefix.js';
+import { nearest } from '../../cluster/yaml/nearest.js';
 import type { Fate } from '../../verdict/verdict.js';
 import type { LiveService } from '../live-service.js';
+import type { RouterView } from '../router-view.js';
 import type { Listing } from './api-records.js';
 import { streamBody } from './event-stream.js';
+import { FATES } from './fates.js';
 import { fibRecord, peerRecord, routeRecord, summaryRecord } from './live-status.js';
 import { LiveMetrics } from './metrics.js';
 import type { PageAsset } from './page-asset.js';
 
-const FATES: readonly Fate[] = [
-  'delivered',
-  'reset',
-  'refused',
-  'timeout',
-  'endpoint-closed',
-  'misdelivered',
-  'unknown',
-];
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
 
@@ -30,7 +24,7 @@ const MAX_LIMIT = 1000;
 const PARAMETERS: ReadonlyMap<string, readonly string[]> = new Map([
   ['/api/v1/summary', []],
   ['/api/v1/peers', []],
-  ['/api/v1/rib', ['prefix', 'longer', 'limit']],
+  ['/api/v1/rib', ['prefix', 'longer', 'peer', 'offset', 'limit']],
   ['/api/v1/fib', ['offset', 'limit']],
   ['/api/v1/flows', ['fate', 'event', 'offset', 'limit']],
   ['/api/v1/events', ['lastEventId']],
@@ -75,10 +69,11 @@ export function liveApi(service: LiveService, page: PageAsset): Hono {
   app.get('/api/v1/summary', (c) => c.json(summaryRecord(service, clockMs())));
   app.get('/api/v1/peers', (c) => c.json({ peers: view.peers().map((peer) => peerRecord(peer, clockMs())) }));
   app.get('/api/v1/rib', (c) => {
-    const { prefix, match } = prefixQuery(c);
-    const limit = limitOf(c);
-    const { total, rows } = view.routes(prefix, match, limit);
-    return c.json(listing(total, 0, limit, rows.map(routeRecord)));
+    const [offset, limit] = [numberQuery(c, 'offset', 0, Number.MAX_SAFE_INTEGER), limitOf(c)];
+    const peer = c.req.query('peer') ?? null;
+    const { total, rows } = view.routes({ ...prefixQuery(c), peer, offset, limit });
+    if (peer !== null && total === 0) refuseUnknownPeer(peer, view);
+    return c.json(listing(total, offset, limit, rows.map(routeRecord)));
   });
   app.get('/api/v1/fib', (c) => {
     const [offset, limit] = [numberQuery(c, 'offset', 0, Number.MAX_SAFE_INTEGER), limitOf(c)];
@@ -145,13 +140,8 @@ function listing<Row>(total: number, offset: number, limit: number, rows: readon
 
 function prefixQuery(c: Context) {
   const text = c.req.query('prefix');
-  if (text === undefined || text === '') {
-    throw new BadRequest(
-      'name a prefix, as in /api/v1/rib?prefix=203.0.113.10/32, or 0.0.0.0/0&longer for all',
-    );
-  }
-  const prefix = parsePrefix(text);
-  if (prefix === null) {
+  const prefix = text === undefined ? null : parsePrefix(text);
+  if (text !== undefined && prefix === null) {
     throw new BadRequest(`"${text}" is no prefix; write an address and a length, like 203.0.113.0/24`);
   }
   const longer = c.req.query('longer');
@@ -160,6 +150,15 @@ function prefixQuery(c: Context) {
   }
   const match = longer === undefined || longer === 'false' || longer === '0' ? 'exact' : 'longer';
   return { prefix, match } as const;
+}
+
+function refuseUnknownPeer(peer: string, view: RouterView): void {
+  const known = view.peers().map(({ id }) => id);
+  if (known.includes(peer)) return;
+  const meant = nearest(peer, known);
+  throw new BadRequest(
+    `there is no peer "${peer}"${meant === null ? '; /api/v1/peers lists them' : `; did you mean ${meant}?`}`,
+  );
 }
 
 function limitOf(c: Context): number {

@@ -68,7 +68,15 @@ export function peerRecord(peer: PeerView, nowMs: number): PeerRecord {
     updates: { in: peer.updatesIn, out: peer.updatesOut },
     flaps: peer.flaps,
     lastError: peer.lastError,
+    lastReset: peer.lastReset === null ? null : resetRecord(peer.lastReset),
+    notifications: { in: peer.notificationsIn, out: peer.notificationsOut },
+    shutDown: peer.shutDown,
+    draining: peer.draining,
   };
+}
+
+function resetRecord({ atMs, ...rest }: NonNullable<PeerView['lastReset']>): PeerRecord['lastReset'] {
+  return { time: Math.round(atMs), ...rest };
 }
 
 export function routeRecord(route: RouteView): RouteRecord {

@@ -4,7 +4,7 @@ import { parsePrefix } from '../../../../src/addr/prefix.js';
 import { IPV4_UNICAST, IPV6_UNICAST } from '../../../../src/bgp/codec/address-family.js';
 import { makeAttribute } from '../../../../src/bgp/codec/update-message.js';
 import { Rib, type RibSettings } from '../../../../src/bgp/rib/rib.js';
-import { findPrefix, matchAddress, prefixesInside, routesOf } from '../../../../src/bgp/rib/rib-reader.js';
+import { findPrefix, matchAddress, pathPage, routesOf } from '../../../../src/bgp/rib/rib-reader.js';
 import { peerSettings, RibSession, type RouteText } from '../../../support/rib-session.js';
 
 const LOCAL = 65000;
@@ -452,7 +452,7 @@ describe('reading the RIB', () => {
     expect(findPrefix(rib, parsePrefix('203.0.113.0/25')!)).toBe(-1);
     const row = matchAddress(rib, parseAddress('203.0.113.11')!);
     expect(rib.ipv4.table.lengths[row]).toBe(24);
-    expect(prefixesInside(rib, parsePrefix('203.0.112.0/20')!, 1)).toMatchObject({
+    expect(pathPage(rib.ipv4, { prefix: parsePrefix('203.0.112.0/20')!, peer: null }, 0, 1)).toMatchObject({
       total: 2,
       rows: { length: 1 },
     });

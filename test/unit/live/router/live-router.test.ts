@@ -104,7 +104,9 @@ class World {
   }
 
   routes(prefix = '0.0.0.0/0'): RouteRecord[] {
-    return this.reader.routes(parsePrefix(prefix)!, 'longer', 100).rows.map(routeRecord);
+    return this.reader
+      .routes({ prefix: parsePrefix(prefix)!, match: 'longer', peer: null, offset: 0, limit: 100 })
+      .rows.map(routeRecord);
   }
 
   /** Prefixes of the FIB. */

@@ -57,7 +57,7 @@ async function loaded(...dumps: readonly Uint8Array[]) {
   }
   const routes = (all: string): string[] =>
     reader
-      .routes(parsePrefix(all)!, 'longer', 100)
+      .routes({ prefix: parsePrefix(all)!, match: 'longer', peer: null, offset: 0, limit: 100 })
       .rows.map(routeRecord)
       .map(
         ({ prefix, nextHop, asPath, med }) =>

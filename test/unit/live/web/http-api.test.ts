@@ -140,6 +140,9 @@ describe('the API', () => {
         stale: false,
         longLivedStale: false,
         excluded: 'no',
+        decidedBy: null,
+        why: 'best: the only one that may be used',
+        pathId: 0,
         ageS: 1,
         origin: 'igp',
         asPath: '64601',
@@ -176,7 +179,7 @@ describe('the API', () => {
   });
 
   test.each([
-    ['/api/v1/rib', 400, 'name a prefix'],
+    ['/api/v1/rib?peer=10.0.0.99', 400, 'there is no peer "10.0.0.99"'],
     ['/api/v1/rib?prefix=203.0.113.0/33', 400, '"203.0.113.0/33" is no prefix'],
     ['/api/v1/rib?prefix=hello', 400, '"hello" is no prefix'],
     ['/api/v1/rib?prefix=::/0&longer=maybe', 400, 'longer takes no value'],

@@ -7,7 +7,7 @@ import {
   askControl,
   type ControlAnswer,
   ControlSocket,
-} from '../../../../src/live/speaker/control-socket.js';
+} from '../../../../src/live/control/control-socket.js';
 
 let dir = '';
 let path = '';
@@ -22,7 +22,7 @@ afterEach(() => {
 });
 
 async function open(answer: (request: unknown) => ControlAnswer): Promise<ControlSocket> {
-  const socket = await ControlSocket.open(path, answer);
+  const socket = await ControlSocket.open(path, 'speaker', answer);
   opened.push(socket);
   return socket;
 }
@@ -33,11 +33,11 @@ describe('the control socket', () => {
     await open((request) =>
       (request as { vip?: string }).vip === 'x' ? { ok: false, error: 'no x here' } : echo(request),
     );
-    expect(await askControl(path, { command: 'status' })).toEqual({
+    expect(await askControl(path, 'speaker', { command: 'status' })).toEqual({
       ok: true,
       result: { command: 'status' },
     });
-    expect(await askControl(path, { vip: 'x' })).toEqual({ ok: false, error: 'no x here' });
+    expect(await askControl(path, 'speaker', { vip: 'x' })).toEqual({ ok: false, error: 'no x here' });
   });
 
   test('belongs to its owner alone', async () => {
@@ -55,24 +55,24 @@ describe('the control socket', () => {
     await new Promise((resolve) => left.close(resolve));
     renameSync(copy, path);
     await open(echo);
-    expect(await askControl(path, 1)).toEqual({ ok: true, result: 1 });
+    expect(await askControl(path, 'speaker', 1)).toEqual({ ok: true, result: 1 });
   });
 
   test('does not replace one that somebody answers on, nor a file', async () => {
     await open(echo);
-    await expect(ControlSocket.open(path, echo)).rejects.toMatchObject({
+    await expect(ControlSocket.open(path, 'speaker', echo)).rejects.toMatchObject({
       code: 'network',
       message: expect.stringMatching(/another speaker answers/),
     });
     const file = join(dir, 'file');
     writeFileSync(file, 'precious');
     chmodSync(file, 0o600);
-    await expect(ControlSocket.open(file, echo)).rejects.toMatchObject({ code: 'network' });
+    await expect(ControlSocket.open(file, 'speaker', echo)).rejects.toMatchObject({ code: 'network' });
     expect(existsSync(file)).toBe(true);
   });
 
   test('that is not there is an error that says how to start a speaker', async () => {
-    await expect(askControl(path, {})).rejects.toMatchObject({
+    await expect(askControl(path, 'speaker', {})).rejects.toMatchObject({
       code: 'network',
       message: expect.stringMatching(/no speaker runs at .*flowfate speaker --config/),
     });

@@ -1,6 +1,6 @@
 /**
- * The Unix socket over which a running speaker is told what to do: one line of JSON in, one out, and the connection
- * is over.
+ * The Unix socket over which a running router or speaker is asked and told: one line of JSON in, one out, and the
+ * connection is over.
  *
  * Only its owner may use it (mode 0600). A socket that a program has left behind when it was killed is replaced; one
  * that somebody answers on is not.
@@ -14,6 +14,8 @@ export type ControlAnswer =
   | { readonly ok: true; readonly result: unknown }
   | { readonly ok: false; readonly error: string };
 
+export type ControlledProgram = 'router' | 'speaker';
+
 const MAX_REQUEST_BYTES = 64 * 1024;
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const TIMEOUT_MS = 10_000;
@@ -25,7 +27,11 @@ export class ControlSocket {
   ) {}
 
   /** @param answer gets a parsed request, which may be anything */
-  static async open(path: string, answer: (request: unknown) => ControlAnswer): Promise<ControlSocket> {
+  static async open(
+    path: string,
+    program: ControlledProgram,
+    answer: (request: unknown) => ControlAnswer,
+  ): Promise<ControlSocket> {
     try {
       return new ControlSocket(path, await listen(path, answer));
     } catch (error) {
@@ -34,7 +40,7 @@ export class ControlSocket {
     if (await isAnswered(path)) {
       throw new FlowfateError(
         'network',
-        `another speaker answers on ${path}; stop it, or give this one a socket of its own (--control)`,
+        `another ${program} answers on ${path}; stop it, or give this one a socket of its own (--control)`,
       );
     }
     try {
@@ -98,8 +104,15 @@ function lineAnswer(line: string, answer: (request: unknown) => ControlAnswer): 
   }
 }
 
-/** Sends one request to whoever listens. Throws a FlowfateError of code `network` where nobody does. */
-export function askControl(path: string, request: unknown): Promise<ControlAnswer> {
+/**
+ * Sends one request to whoever listens. Throws a FlowfateError of code `network` where nobody does; `program` is what
+ * should.
+ */
+export function askControl(
+  path: string,
+  program: ControlledProgram,
+  request: unknown,
+): Promise<ControlAnswer> {
   return new Promise((resolve, reject) => {
     let text = '';
     const socket = connect(path);
@@ -108,17 +121,17 @@ export function askControl(path: string, request: unknown): Promise<ControlAnswe
       reject(new FlowfateError('network', why));
     };
     socket.setEncoding('utf8');
-    socket.setTimeout(TIMEOUT_MS, () => fail(`the speaker at ${path} does not answer`));
+    socket.setTimeout(TIMEOUT_MS, () => fail(`the ${program} at ${path} does not answer`));
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
-    socket.on('error', (error: NodeJS.ErrnoException) => fail(askTrouble(path, error)));
+    socket.on('error', (error: NodeJS.ErrnoException) => fail(askTrouble(path, program, error)));
     socket.on('data', (more: string) => {
       text += more;
-      if (text.length > MAX_ANSWER_BYTES) fail(`what answers at ${path} is no speaker of flowfate`);
+      if (text.length > MAX_ANSWER_BYTES) fail(`what answers at ${path} is no ${program} of flowfate`);
     });
     socket.on('end', () => {
       socket.end();
       const answer = parseAnswer(text);
-      if (answer === null) fail(`what answers at ${path} is no speaker of flowfate`);
+      if (answer === null) fail(`what answers at ${path} is no ${program} of flowfate`);
       else resolve(answer);
     });
   });
@@ -133,7 +146,7 @@ function parseAnswer(text: string): ControlAnswer | null {
   }
 }
 
-function isAnswered(path: string): Promise<boolean> {
+export function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.on('connect', () => {
@@ -148,16 +161,20 @@ function isAnswered(path: string): Promise<boolean> {
   });
 }
 
-function askTrouble(path: string, { code, message }: NodeJS.ErrnoException): string {
+function askTrouble(
+  path: string,
+  program: ControlledProgram,
+  { code, message }: NodeJS.ErrnoException,
+): string {
   switch (code) {
     case 'ENOENT':
     case 'ECONNREFUSED':
-      return `no speaker runs at ${path}; start it with flowfate speaker --config, or name its socket with --control`;
+      return `no ${program} runs at ${path}; start it with flowfate ${program} --config, or name its socket with --control`;
     case 'EACCES':
     case 'EPERM':
-      return `no right to talk to the speaker at ${path}; do it as the user who started it`;
+      return `no right to talk to the ${program} at ${path}; do it as the user who started it`;
     default:
-      return `cannot talk to the speaker at ${path}: ${message}`;
+      return `cannot talk to the ${program} at ${path}: ${message}`;
   }
 }
 

@@ -1,0 +1,21 @@
+/** The commands of a control socket as help shows them; control-words.ts reads them. */
+export const CONTROL_SYNTAX = [
+  ['show bgp summary', 'every session: state, messages, prefixes'],
+  ['show bgp neighbors [<peer>]', 'a session with all that was agreed on'],
+  ['show bgp neighbors <peer> received-routes', 'what a peer has announced, before the import policy'],
+  ['show bgp neighbors <peer> routes', 'the same after it'],
+  ['show bgp neighbors <peer> advertised-routes', 'what a peer was told'],
+  ['show bgp <prefix|address>', 'the longest match: every path, and why it is or is not used'],
+  ['show bgp [ipv4|ipv6] [<prefix> longer-prefixes]', 'the table'],
+  ['show fib [<prefix|address>]', 'next hops by prefix'],
+  ['show nexthop-groups [<prefix|address>]', 'groups of next hops, their shares and buckets'],
+  ['show flows [<fate>] [<event>]', 'flows of the live traffic, broken ones first'],
+  ['show events', 'what happened, and what it did to the flows'],
+  ['clear <peer|*> [hard|soft [in|out]]', 'end a session, or exchange its routes anew without ending it'],
+  ['shutdown <peer|*> ["<why>"]', 'end a session and keep it down; the peer is told why (RFC 9003)'],
+  ['enable <peer|*>', 'let it come up again'],
+  ['drain <peer>, undrain <peer>', 'lead traffic away from a peer, without ending its session (RFC 8326)'],
+  ['reload [check]', 'read the configuration anew, or only say what that would change'],
+  ['status', 'of a speaker: its peers and VIPs'],
+  ['announce|withdraw|drain|undrain <vip|all>', 'of a speaker: what it says of a VIP'],
+] as const;
