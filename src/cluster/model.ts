@@ -12,6 +12,7 @@ import type { SelectName } from '../route/next-hop-group.js';
 import type { EdgeAction, EdgeMemberModel, EdgeModel } from './edge-model.js';
 import type { L7ProxyModel } from './l7-model.js';
 import type { IPVS_SCHEDULERS } from './limits.js';
+import type { PolicyEngine, PolicyModel } from './policy-model.js';
 
 export interface ClusterModel {
   readonly name: string;
@@ -27,6 +28,8 @@ export interface ClusterModel {
   readonly epochNs: bigint | null;
   /** sorted by time, stable */
   readonly timeline: readonly TimelineEvent[];
+  /** network policies of the endpoints; absent: there are none */
+  readonly policies?: PolicyModel | undefined;
   /** every setting that changes paths and that nobody stated */
   readonly assumed?: readonly Assumption[];
   /** objects and fields that were given, bear on paths, and were not used: sentences that begin with kind and name */
@@ -109,6 +112,8 @@ export interface DataplaneModel {
   readonly overlay: 'none' | 'ipip' | 'vxlan';
   /** after how long Kubernetes takes the endpoints of a silent node out (node-monitor-grace-period) */
   readonly nodeGraceS: number;
+  /** what enforces network policies; absent: as the objects show it */
+  readonly networkPolicy?: PolicyEngine | undefined;
 }
 
 /** Of proxy ipvs. */

@@ -23,6 +23,8 @@ export const ENTRY_LOOSE = 16;
  * the same endpoint by the same port (Linux 6.18: 20 of 20; after the client's own RST, or a FIN, it does).
  */
 export const ENTRY_RESET = 32;
+/** a network policy on the pod's node drops what comes through it */
+export const ENTRY_DENIED = 64;
 
 /** a row that is no entry: where the fast engine keeps the time of flows that need none */
 export const NO_ENTRY = 0;

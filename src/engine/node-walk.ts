@@ -31,6 +31,7 @@ import {
   type Policy,
   REJECT_NO_ENDPOINT,
 } from '../state/node-rules.js';
+import { policyGate } from '../state/policy-gate.js';
 import { type ProxyPlane, proxyPlane } from '../state/proxy-plane.js';
 import { DoorKind, isMarked, listFor, Origin } from '../state/service-doors.js';
 import { TCP, UDP } from '../wire/ip-protocol.js';
@@ -38,6 +39,7 @@ import type { EdgeWalk } from './edge-walk.js';
 import {
   DEAD,
   ENTRY_ASSURED,
+  ENTRY_DENIED,
   ENTRY_ENDED,
   ENTRY_LOOSE,
   ENTRY_REPLIED,
@@ -46,6 +48,7 @@ import {
   EntryPool,
   STATELESS,
 } from './entry-pool.js';
+import { DROPPED_HERE, PolicyWalk } from './policy-walk.js';
 import { SourcePorts } from './source-ports.js';
 import { type EntryLife, TableLimits } from './table-limits.js';
 
@@ -80,6 +83,8 @@ export class NodeWalk implements EntryLife {
   private readonly plane: ProxyPlane;
   private readonly limits: TableLimits;
   private readonly ports: SourcePorts;
+  /** network policies of the endpoints; null: there are none */
+  readonly policies: PolicyWalk | null;
 
   constructor(
     private readonly model: ClusterModel,
@@ -104,6 +109,8 @@ export class NodeWalk implements EntryLife {
     this.plane = proxyPlane(model.dataplane);
     this.limits = new TableLimits(model, plan, this.entries, this, (pod) => cluster.pods[pod]!.node);
     this.ports = new SourcePorts(model, plan, this.entries, this);
+    const gate = policyGate(model);
+    this.policies = gate && new PolicyWalk(gate, model, cluster, plan, edge);
   }
 
   /** One packet of flow `f` that the router has sent to `node`. Results are left in the fields. */
@@ -170,6 +177,7 @@ export class NodeWalk implements EntryLife {
     const state = entries.state[e]!;
     if (segment === Segment.syn) {
       if (state >= TcpState.timeWait || state < TcpState.established || !this.holdsSocket(e)) {
+        this.policies?.inherit(f, entries.flow[e]!);
         // one that is ignored takes the entry over once it is answered
         if (state < TcpState.established) entries.flow[e] = f;
         return true;
@@ -479,7 +487,12 @@ export class NodeWalk implements EntryLife {
       return -1;
     }
     const direct = this.directPod(f);
-    if (direct >= 0) return this.add(f, node, direct, 0, state, 0, nowS, 0);
+    if (direct >= 0) {
+      const denied = this.policies?.marksOf(f, node, direct, false) ?? 0;
+      return denied === DROPPED_HERE
+        ? this.deniedAt(direct)
+        : this.add(f, node, direct, 0, state, denied, nowS, 0);
+    }
     const rules = this.cluster.rules[node]!;
     if (this.plan.barred[f] === 1 && this.edge?.carries(f) !== true && !this.isEmpty(f, rules)) {
       this.settle(Outcome.silent, ReasonCode['source-range'], hop);
@@ -496,12 +509,22 @@ export class NodeWalk implements EntryLife {
       return -1;
     }
     const snat = this.isMasqueraded(f, node, pod);
+    // the pod's own node filters in FORWARD, before POSTROUTING looks for a port
+    const denied = this.policies?.marksOf(f, node, pod, snat) ?? 0;
+    if (denied === DROPPED_HERE) return this.deniedAt(pod);
     const port = snat ? this.ports.find(node, pod, f, this.clientPort[f]!, ordinal, this.key[f]!, nowS) : 0;
     if (port < 0) {
       this.settle(Outcome.silent, ReasonCode['snat-port-exhausted'], hop);
       return -1;
     }
-    return this.add(f, node, pod, ordinal, state, snat ? ENTRY_SNAT : 0, nowS, port);
+    return this.add(f, node, pod, ordinal, state, (snat ? ENTRY_SNAT : 0) | denied, nowS, port);
+  }
+
+  /** A network policy of the pod turned the packet away. */
+  private deniedAt(pod: number): -1 {
+    this.pod = pod;
+    this.settle(this.policies!.outcome, ReasonCode['policy-denied'], hopCode(HopKind.endpoint, pod));
+    return -1;
   }
 
   private add(
@@ -549,6 +572,10 @@ export class NodeWalk implements EntryLife {
     const endpointHop = hopCode(HopKind.endpoint, pod.row);
     if (!this.cluster.isUp(pod.node)) {
       this.settle(Outcome.silent, ReasonCode['node-down'], hopCode(HopKind.node, pod.node));
+      return;
+    }
+    if ((entries.marks[e]! & ENTRY_DENIED) !== 0) {
+      this.deniedAt(pod.row);
       return;
     }
     if (pod.shadowed.includes(this.plan.family[f]!)) {

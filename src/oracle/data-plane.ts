@@ -20,6 +20,7 @@ import { EdgeHop } from './edge-hop.js';
 import { EndpointHop } from './endpoint-hop.js';
 import { NodeHop } from './node-hop.js';
 import { Overlay } from './overlay.js';
+import { PolicyHop } from './policy-hop.js';
 import { RouterHop } from './router-hop.js';
 import { edgeTargets, ServicePorts } from './service-ports.js';
 
@@ -49,7 +50,10 @@ export class DataPlane {
   private readonly services: ServicePorts;
   /** under direct server return: the pod that accepted each connection last, by the tuple that came to the node */
   private readonly acceptedBy = new Map<string, number>();
+  private readonly policies: PolicyHop | null;
   private readonly tuple = new Tuple();
+  /** the packet as it came to the node */
+  private readonly original = new Tuple();
   private readonly answerBytes = new DataView(new ArrayBuffer(128));
 
   constructor(
@@ -66,7 +70,9 @@ export class DataPlane {
     this.overlay = new Overlay(model);
     this.edge = edge && new EdgeHop(edge, model, services);
     const draws = new Map<number, number>();
-    this.nodes = model.nodes.map((_, node) => new NodeHop(node, model, cluster, services, draws));
+    this.policies = PolicyHop.of(model, cluster);
+    const { policies } = this;
+    this.nodes = model.nodes.map((_, node) => new NodeHop(node, model, cluster, services, draws, policies));
     this.routerHop = new RouterHop(router);
     this.endpoint = new EndpointHop(cluster);
   }
@@ -125,12 +131,18 @@ export class DataPlane {
   private throughNode(packet: Packet, lingersUntilS: number, nowS: number): void {
     const hop = this.nodes[this.node]!;
     const name = this.plane.answersFromVip ? '' : this.connectionName(packet);
+    packet.readTuple(this.original);
     if (!hop.fromOutside(packet, nowS)) {
+      this.pod = hop.pod;
       this.end(hop.outcome, hop.reason, hop.hop);
       return;
     }
     this.pod = hop.pod;
     this.overlay.carry(packet, this.node, this.podNode());
+    if (this.isDenied(packet, hop)) {
+      this.end(this.policies!.outcome, ReasonCode['policy-denied'], hopCode(HopKind.endpoint, hop.pod));
+      return;
+    }
     const { endpoint } = this;
     const isSwallowed =
       hop.stale === 'unanswered' || (hop.stale === 'asks' && endpoint.hasSocket(packet, hop.pod));
@@ -197,6 +209,15 @@ export class DataPlane {
   private connectionName(packet: Packet): string {
     packet.readTuple(this.tuple);
     return this.tuple.words.join(' ');
+  }
+
+  /** A network policy of the pod drops the packet on the pod's node, where that is another one. */
+  private isDenied(packet: Packet, hop: NodeHop): boolean {
+    const podNode = this.podNode();
+    if (this.policies === null || podNode === this.node || hop.isAdopted(hop.entry)) return false;
+    if (!this.cluster.isUp(podNode)) return false;
+    const door = this.services.find(this.original);
+    return door !== null && this.policies.deniesElsewhere(this.original, packet, door, hop.pod, this.node);
   }
 
   private podNode(): number {

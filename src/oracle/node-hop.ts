@@ -44,6 +44,7 @@ import { isMarked, listFor, Origin } from '../state/service-doors.js';
 import { TCP, UDP } from '../wire/ip-protocol.js';
 import { TCP_ACK } from '../wire/tcp.js';
 import { ConntrackTable, CT_ASSURED, CT_LOOSE, CT_REPLIED } from './conntrack-table.js';
+import type { PolicyHop } from './policy-hop.js';
 import type { ServicePort, ServicePorts } from './service-ports.js';
 
 /** The window that a server offers at the start (65535 octets; Linux: 65160): sequence numbers farther off are another connection's. */
@@ -78,6 +79,8 @@ export class NodeHop {
   private readonly plane: ProxyPlane;
   /** entries whose client has said FIN or RST, by row */
   private ended: boolean[] = [];
+  /** entries of connections that began before the capture, by row */
+  private adopted: boolean[] = [];
 
   constructor(
     readonly node: number,
@@ -86,6 +89,8 @@ export class NodeHop {
     private readonly services: ServicePorts,
     /** how many draws a flow has had, by its key, over all nodes */
     private readonly draws: Map<number, number>,
+    /** network policies of the pods; null: there are none */
+    private readonly policies: PolicyHop | null = null,
   ) {
     this.plane = proxyPlane(model.dataplane);
     const reopens = this.plane.midFlow === 'conntrack' ? {} : ({ reopens: 'always' } as const);
@@ -232,10 +237,16 @@ export class NodeHop {
     const entry = this.insert(pod, TcpState.established, nowS);
     if (entry < 0) return -1;
     this.table.mark(entry, CT_REPLIED | CT_ASSURED);
+    this.adopted[entry] = true;
     this.entry = entry;
     if (packet.proto === TCP) this.noteNumbers(packet);
     this.translate(packet, entry * 2);
     return pod;
+  }
+
+  /** Whether the entry was there before anybody looked: no policy judges it again. */
+  isAdopted(entry: number): boolean {
+    return this.adopted[entry] === true;
   }
 
   hasEnded(entry: number): boolean {
@@ -355,6 +366,7 @@ export class NodeHop {
       this.end(Outcome.unreachable, ReasonCode['no-endpoint']);
       return -1;
     }
+    if (this.isDeniedHere(found, pod)) return -1;
     const entry = this.insert(pod, state, nowS);
     if (entry < 0) {
       this.end(Outcome.silent, ReasonCode['snat-port-exhausted']);
@@ -401,20 +413,39 @@ export class NodeHop {
     return flowKey(words, TUPLE_SRC, TUPLE_DST, srcPort, dstPort, proto);
   }
 
+  /** A network policy of a pod of this node drops the packet, before its entry is confirmed. */
+  private isDeniedHere(found: ServicePort, pod: number): boolean {
+    const { policies } = this;
+    if (policies === null || this.cluster.pods[pod]!.node !== this.node) return false;
+    if (!policies.deniesAtHome(this.tuple, found, pod, this.masqueradesTo(pod))) return false;
+    this.pod = pod;
+    this.outcome = policies.outcome;
+    this.reason = ReasonCode['policy-denied'];
+    this.hop = hopCode(HopKind.endpoint, pod);
+    return true;
+  }
+
+  /** Whether the connection of {@link tuple} to a pod is masqueraded here. */
+  private masqueradesTo(pod: number): boolean {
+    const { service, kind, pod: direct } = this.services.find(this.tuple)!;
+    const { addresses, node: podNode } = this.cluster.pods[pod]!;
+    const origin = this.origin();
+    const client = this.services.client(this.tuple);
+    if (direct >= 0) return false;
+    if (origin === Origin.pod && addresses.some((own) => sameAddress(own, client))) return true;
+    const marked = isMarked(this.model.services[service]!, kind, origin);
+    return isMasqueraded(this.model, marked, origin, this.node, podNode, this.tuple.proto);
+  }
+
   /** Translates to `pod` and makes the entry. -1: no source port is free. */
   private insert(pod: number, state: number, nowS: number): number {
-    const { service, port, kind, pod: direct } = this.services.find(this.tuple)!;
+    const { service, port } = this.services.find(this.tuple)!;
     const { addresses, node: podNode } = this.cluster.pods[pod]!;
     const target = addressOf(addresses, this.tuple.family);
     if (target === null) return -1;
-    const origin = this.origin();
-    const isItself = origin === Origin.pod && sameAddress(target, this.services.client(this.tuple));
+    const masquerades = this.masqueradesTo(pod);
     this.original.copy(this.tuple);
     this.tuple.setDestination(target, this.cluster.targetPort(service, port, pod));
-    const marked = isMarked(this.model.services[service]!, kind, origin);
-    const masquerades =
-      direct < 0 &&
-      (isItself || isMasqueraded(this.model, marked, origin, this.node, podNode, this.tuple.proto));
     this.reply.invert(this.tuple);
     if (masquerades) {
       const source = masqueradeAddress(this.model, this.node, podNode, this.tuple.family);
@@ -427,6 +458,7 @@ export class NodeHop {
     this.tuple.copy(this.original);
     this.podOf[entry] = pod;
     this.ended[entry] = false;
+    this.adopted[entry] = false;
     this.cluster.rules[this.node]!.scheduler.opened(pod);
     this.departures[entry] = this.cluster.rules[this.node]!.departuresOf(pod);
     return entry;

@@ -129,6 +129,10 @@ export function blame(grief: Grief, log: EventLog, out: Blame): void {
     out.event = movedBy;
     return;
   }
+  if (reason === ReasonCode['policy-denied']) {
+    out.event = moved ? movedBy : -1;
+    return;
+  }
   if (moved) {
     out.reason = ReasonCode['ecmp-rehash'];
     out.hop = hopCode(HopKind.router, 0);

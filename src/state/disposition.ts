@@ -42,6 +42,7 @@ export const REASON_NAMES = [
   'reset-ignored',
   'source-range',
   'stale-entry',
+  'policy-denied',
 ] as const;
 export type ReasonName = (typeof REASON_NAMES)[number];
 

@@ -1,4 +1,5 @@
 /** The causal chain of a broken flow, a sentence a step: what was, what happened, what that did, what came of it. */
+import { formatAddress } from '../addr/address.js';
 import type { ClusterModel, DataplaneModel } from '../cluster/model.js';
 import type { FlowEngine } from '../engine/flow-engine.js';
 import { Asks, type Ending, FateCode } from '../outcome/verdict-tracker.js';
@@ -31,8 +32,25 @@ export function causalChain(engine: FlowEngine, model: ClusterModel, f: number):
   const here = [...steps].reverse().find((step) => step.atS <= atS);
   const node = nodeName(here?.node ?? -1);
   const pod = here !== undefined && here.pod >= 0 ? podName(here.pod) : null;
+  const denied = reason === 'policy-denied' ? engine.walk.policies?.deniedBy.get(f) : undefined;
+  if (denied !== undefined) {
+    const { policies, source } = denied;
+    const mask =
+      source.place === 'node' && source.node >= 0 ? `, the address of ${nodeName(source.node)}` : '';
+    chain.push(
+      `The network policies of ${pod ?? 'its endpoint'} do not let in ${formatAddress(source.address)}${mask}: ${policies}.`,
+    );
+  }
   chain.push(...ending(end, reason, node, pod, model.dataplane));
   return chain;
+}
+
+/** Why nothing is said of a connection whose endpoint's network policies are not known in full; empty elsewhere. */
+export function policyDoubt(engine: FlowEngine, f: number): string[] {
+  const unsure = engine.walk.policies?.unsure.get(f);
+  return unsure === undefined
+    ? []
+    : [`Whether its endpoint's network policies let it in is not known: ${unsure}.`];
 }
 
 /** The event, preceded by what caused it where that is another line of the timeline. */
@@ -153,6 +171,7 @@ const SENTENCES: Record<string, (node: string, pod: string | null) => string> = 
     `${pod ?? 'an endpoint'} does not know the connection; its RST left with its own address, and the client ignored it`,
   'stale-entry': (node) =>
     `${node} still had the entry of an earlier connection from the same client port, and the segment is outside its window`,
+  'policy-denied': (_, pod) => `the packet was dropped before ${pod ?? 'its endpoint'}`,
   'source-range': (node) =>
     `${node} dropped the packet: the source ranges of the service do not have the client`,
   'stale-rules': (node, pod) => `the rules on ${node} still named ${pod ?? 'an endpoint'}, which was gone`,

@@ -12,7 +12,7 @@ import { Asks, type Ending, FateCode, Life } from '../outcome/verdict-tracker.js
 import { addressOf } from '../state/cluster-state.js';
 import { HopKind, hopKind, hopRow, REASON_NAMES } from '../state/disposition.js';
 import { ApplicationSide, DEFAULT_PATIENCE_S } from './application.js';
-import { causalChain } from './causal-chain.js';
+import { causalChain, policyDoubt } from './causal-chain.js';
 import { isBroken } from './fates.js';
 import { Records } from './records.js';
 import type { RequestHeads } from './request-heads.js';
@@ -91,7 +91,7 @@ export class FlowVerdicts {
       unanswered: fate === 'timeout' && end !== null ? UNANSWERED[end.unanswered] : undefined,
       application: fate === 'delivered' ? this.trouble(f) : null,
       cause: broken && end !== null ? this.cause(end) : null,
-      chain: broken ? causalChain(engine, model, f) : [],
+      chain: broken ? causalChain(engine, model, f) : policyDoubt(engine, f),
       brokenAt: broken && end !== null ? rounded(end.atS) : null,
       path: this.isNotModelled(f) ? [] : this.path(f),
       source: this.isNotModelled(f) ? null : sourceProvenance(engine, model, f, this.heads),
@@ -115,6 +115,7 @@ export class FlowVerdicts {
   fate(f: number): Fate {
     if (this.isNotModelled(f)) return 'unknown';
     const { tracker, walk, edge } = this.engine;
+    if (walk.policies?.unsure.has(f) === true) return 'unknown';
     const end = tracker.ending(f);
     if (end !== null) {
       const reason = REASON_NAMES[end.reason]!;
@@ -133,6 +134,7 @@ export class FlowVerdicts {
     if (this.fate(f) !== 'unknown') return null;
     const { tracker, walk } = this.engine;
     if (walk.doubtful[f] === 1 || this.isNotModelled(f)) return 'not-modelled';
+    if (walk.policies?.unsure.has(f) === true) return 'not-modelled';
     const end = tracker.ending(f);
     if (end !== null && this.mayHaveHealed(f, end)) return 'capture-loss';
     return tracker.ending(f) === null && tracker.life[f] === Life.unborn

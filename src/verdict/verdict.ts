@@ -29,7 +29,7 @@ export const UNJUDGED = {
   'capture-loss':
     'packets of its client are missing from the capture after it broke: they may have healed it',
   'not-modelled':
-    'what decides it is not modelled: a full connection tracking table, or what `unread` names of its service',
+    'what decides it is not modelled: a full connection tracking table, a network policy, or what `unread` names of its service',
 } as const;
 export type Unjudged = keyof typeof UNJUDGED;
 
@@ -76,6 +76,7 @@ export const REASONS = {
   'mid-flow-dropped': 'the node drops the middle of a connection that it does not know',
   'stale-entry': 'the node still has the entry of an earlier connection from the same client port',
   'source-range': 'the source ranges of the service (loadBalancerSourceRanges) do not have the client',
+  'policy-denied': 'a network policy of the endpoint does not allow the connection',
   'reset-ignored': 'the reset leaves with the address of the pod, which the client does not know',
 } as const;
 export type Reason = keyof typeof REASONS;

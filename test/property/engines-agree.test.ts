@@ -7,6 +7,7 @@ import { PacketEngine } from '../../src/oracle/packet-engine.js';
 import { REASON_NAMES } from '../../src/state/disposition.js';
 import { sourceProvenance } from '../../src/verdict/source-provenance.js';
 import { behindRandomEdge } from '../support/random-edge.js';
+import { withRandomPolicies } from '../support/random-policies.js';
 import { Dice, randomIndex, randomModel } from '../support/random-world.js';
 
 interface Verdict {
@@ -79,12 +80,30 @@ test('under kube-proxy they agree where ports are used again and meet what an ea
   );
 });
 
+test('under random network policies both engines let in and turn away the same connections', () => {
+  const reasons = new Set<string>();
+  let unsure = 0;
+  fc.assert(
+    fc.property(fc.integer(), (seed) => {
+      const dice = new Dice(seed);
+      const model = withRandomPolicies(randomModel(dice), dice);
+      const { tracker, walk } = agree(randomIndex(dice, 40), model);
+      for (const code of tracker.reason) reasons.add(REASON_NAMES[code]!);
+      unsure += walk.policies?.unsure.size ?? 0;
+    }),
+    runs,
+  );
+  expect([...reasons]).toContain('policy-denied');
+  expect(unsure).toBeGreaterThan(0);
+});
+
 test('behind a random load balancer both engines give the same verdict, for every reason it has', () => {
   const reasons = new Set<string>();
   fc.assert(
     fc.property(fc.integer(), (seed) => {
       const dice = new Dice(seed);
-      const model = behindRandomEdge(randomModel(dice), dice);
+      const open = behindRandomEdge(randomModel(dice), dice);
+      const model = dice.chance(0.3) ? withRandomPolicies(open, dice) : open;
       const { tracker } = agree(randomIndex(dice, 40, dice.chance(0.5) ? 'shared' : 'own'), model);
       for (const code of tracker.reason) reasons.add(REASON_NAMES[code]!);
     }),

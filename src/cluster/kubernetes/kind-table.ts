@@ -28,6 +28,8 @@ const notRead = (group: string, kind: string, what: string): KindEntry => ({
 const irrelevant = (group: string, ...kinds: string[]): KindEntry[] =>
   kinds.map((kind) => ({ group, kind, use: 'irrelevant', what: '' }));
 
+const NOT_EVALUATED = 'that it is there: what it may select is not judged';
+
 const CALICO_GROUPS = ['crd.projectcalico.org', 'projectcalico.org'] as const;
 const TRAEFIK_GROUPS = ['traefik.io', 'traefik.containo.us'] as const;
 const calico = (entry: (group: string) => KindEntry): KindEntry[] => CALICO_GROUPS.map(entry);
@@ -43,11 +45,12 @@ export const KIND_TABLE: readonly KindEntry[] = [
     'Service',
     'type, clusterIPs, externalIPs, loadBalancerIP, loadBalancerClass, loadBalancerSourceRanges, ports, selector, traffic policies, sessionAffinity, publishNotReadyAddresses; status.loadBalancer.ingress with ipMode; labels',
   ),
+  used('', 'Namespace', 'labels, for network policies'),
   used('', 'Endpoints', 'subsets: addresses, notReadyAddresses, ports'),
   used(
     '',
     'Pod',
-    'labels, deletionTimestamp, nodeName, container ports, images and arguments of ingress proxies, status: phase, podIPs, condition Ready',
+    'labels, deletionTimestamp, nodeName, hostNetwork, container ports, images and arguments of ingress proxies, status: phase, podIPs, condition Ready',
   ),
   used(
     '',
@@ -99,17 +102,19 @@ export const KIND_TABLE: readonly KindEntry[] = [
   ),
   ...calico((group) => used(group, 'IPPool', 'cidr, blockSize, ipipMode, vxlanMode, disabled')),
   ...calico((group) => used(group, 'IPAMBlock', 'cidr, affinity, deleted, allocations, attributes')),
-  ...calico((group) => used(group, 'FelixConfiguration', 'bpfEnabled, bpfExternalServiceMode')),
+  ...calico((group) =>
+    used(
+      group,
+      'FelixConfiguration',
+      'bpfEnabled, bpfExternalServiceMode, iptablesFilterDenyAction, nftablesFilterDenyAction',
+    ),
+  ),
   ...calico((group) =>
     used(group, 'BGPConfiguration', 'asNumber, serviceLoadBalancerIPs, serviceExternalIPs'),
   ),
   ...calico((group) => used(group, 'BGPPeer', 'peerIP, asNumber, node, nodeSelector')),
-  ...calico((group) =>
-    notRead(group, 'NetworkPolicy', 'flows that it denies are judged as if they were allowed'),
-  ),
-  ...calico((group) =>
-    notRead(group, 'GlobalNetworkPolicy', 'flows that it denies are judged as if they were allowed'),
-  ),
+  ...calico((group) => used(group, 'NetworkPolicy', NOT_EVALUATED)),
+  ...calico((group) => used(group, 'GlobalNetworkPolicy', NOT_EVALUATED)),
   ...calico((group) => notRead(group, 'BGPFilter', 'routes that it filters are taken to be announced')),
   ...CALICO_GROUPS.flatMap((group) =>
     irrelevant(
@@ -147,12 +152,8 @@ export const KIND_TABLE: readonly KindEntry[] = [
     'CiliumL2AnnouncementPolicy',
     'the one node that answers ARP for an address is not known',
   ),
-  notRead('cilium.io', 'CiliumNetworkPolicy', 'flows that it denies are judged as if they were allowed'),
-  notRead(
-    'cilium.io',
-    'CiliumClusterwideNetworkPolicy',
-    'flows that it denies are judged as if they were allowed',
-  ),
+  used('cilium.io', 'CiliumNetworkPolicy', NOT_EVALUATED),
+  used('cilium.io', 'CiliumClusterwideNetworkPolicy', NOT_EVALUATED),
   notRead('cilium.io', 'CiliumEnvoyConfig', 'what it diverts to Envoy is judged as if it were not'),
   notRead(
     'cilium.io',
@@ -178,16 +179,10 @@ export const KIND_TABLE: readonly KindEntry[] = [
     'CiliumNodeConfig',
     'CiliumPodIPPool',
   ),
-  notRead('networking.k8s.io', 'NetworkPolicy', 'flows that it denies are judged as if they were allowed'),
-  notRead(
-    'policy.networking.k8s.io',
-    'AdminNetworkPolicy',
-    'flows that it denies are judged as if they were allowed',
-  ),
-  notRead(
-    'policy.networking.k8s.io',
-    'BaselineAdminNetworkPolicy',
-    'flows that it denies are judged as if they were allowed',
+  used(
+    'networking.k8s.io',
+    'NetworkPolicy',
+    'podSelector, policyTypes, ingress: from (ipBlock, podSelector, namespaceSelector) and ports; egress is not read',
   ),
   used(
     'cis.f5.com',
@@ -210,6 +205,8 @@ export const KIND_TABLE: readonly KindEntry[] = [
     'snat, profiles.persistenceProfile, poolSettings: slowRampTime, serviceDownAction; iRules, defaultPool and l3Policies leave what names it unjudged',
   ),
   ...irrelevant('cis.f5.com', 'ExternalDNS', 'TLSProfile', 'DeployConfig'),
+  used('policy.networking.k8s.io', 'AdminNetworkPolicy', NOT_EVALUATED),
+  used('policy.networking.k8s.io', 'BaselineAdminNetworkPolicy', NOT_EVALUATED),
   ...TRAEFIK_GROUPS.flatMap((group) => [
     used(group, 'IngressRoute', 'entryPoints, routes: services; which Service is behind the proxy'),
     used(group, 'IngressRouteTCP', 'entryPoints: those that only these name pass on bytes, and no header'),
@@ -257,7 +254,6 @@ export const KIND_TABLE: readonly KindEntry[] = [
     'ComponentStatus',
     'Event',
     'LimitRange',
-    'Namespace',
     'PersistentVolume',
     'PersistentVolumeClaim',
     'PodTemplate',

@@ -58,6 +58,7 @@ import { workloadObject } from './workload-schemas.js';
 const CALICO = ['crd.projectcalico.org', 'projectcalico.org'];
 const METALLB = ['metallb.io'];
 const CILIUM = ['cilium.io'];
+const ADMIN_POLICY = ['policy.networking.k8s.io'];
 const CORE = [''];
 const F5 = ['cis.f5.com'];
 const TRAEFIK = ['traefik.io', 'traefik.containo.us'];
@@ -94,6 +95,22 @@ const KINDS = {
   ciliumCluster: { kind: 'CiliumBGPClusterConfig', groups: CILIUM, schema: ciliumClusterConfigObject },
   ciliumPeer: { kind: 'CiliumBGPPeerConfig', groups: CILIUM, schema: ciliumPeerConfigObject },
   ciliumAdvertisement: { kind: 'CiliumBGPAdvertisement', groups: CILIUM, schema: ciliumAdvertisementObject },
+  namespace: { kind: 'Namespace', groups: CORE, schema: plainObject },
+  networkPolicy: {
+    kind: 'NetworkPolicy',
+    groups: ['networking.k8s.io', 'extensions'],
+    schema: plainObject,
+  },
+  calicoNetworkPolicy: { kind: 'NetworkPolicy', groups: CALICO, schema: plainObject },
+  calicoGlobalPolicy: { kind: 'GlobalNetworkPolicy', groups: CALICO, schema: plainObject },
+  ciliumNetworkPolicy: { kind: 'CiliumNetworkPolicy', groups: CILIUM, schema: plainObject },
+  ciliumClusterwidePolicy: {
+    kind: 'CiliumClusterwideNetworkPolicy',
+    groups: CILIUM,
+    schema: plainObject,
+  },
+  adminPolicy: { kind: 'AdminNetworkPolicy', groups: ADMIN_POLICY, schema: plainObject },
+  baselinePolicy: { kind: 'BaselineAdminNetworkPolicy', groups: ADMIN_POLICY, schema: plainObject },
   ciliumPool: { kind: 'CiliumLoadBalancerIPPool', groups: CILIUM, schema: plainObject },
   virtualServer: { kind: 'VirtualServer', groups: F5, schema: virtualServerObject },
   transportServer: { kind: 'TransportServer', groups: F5, schema: transportServerObject },

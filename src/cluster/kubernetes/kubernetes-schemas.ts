@@ -153,6 +153,8 @@ export const podObject = some({
   metadata,
   spec: some({
     nodeName: text.optional(),
+    hostNetwork: flag.optional(),
+    serviceAccountName: text.optional(),
     containers: many(container).optional(),
     initContainers: many(container).optional(),
   }).optional(),

@@ -218,11 +218,11 @@ function containerPort({ spec }: PodObject, wanted: string, protocol: string): n
   return null;
 }
 
-function isOver({ status }: PodObject): boolean {
+export function isOver({ status }: PodObject): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
-function podAddresses({ status }: PodObject): Address[] {
+export function podAddresses({ status }: PodObject): Address[] {
   const several = (status?.podIPs ?? []).map(({ ip }) => ip);
   const one = status?.podIP === undefined ? null : parseAddress(status.podIP);
   return several.length > 0 || one === null ? several : [one];

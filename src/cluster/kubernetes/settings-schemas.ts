@@ -42,7 +42,12 @@ export type KubeProxyConfiguration = z.output<typeof kubeProxyConfigurationObjec
 
 export const felixConfigurationObject = some({
   metadata,
-  spec: some({ bpfEnabled: flag.optional(), bpfExternalServiceMode: text.optional() }).optional(),
+  spec: some({
+    bpfEnabled: flag.optional(),
+    bpfExternalServiceMode: text.optional(),
+    iptablesFilterDenyAction: text.optional(),
+    nftablesFilterDenyAction: text.optional(),
+  }).optional(),
 });
 
 export const installationObject = some({

@@ -17,6 +17,7 @@ import type {
   ServiceModel,
   ServicePort,
 } from '../model.js';
+import type { PolicyModel } from '../policy-model.js';
 import type { Path, SourceDocument } from '../yaml/yaml-source.js';
 import type { RawEdge } from './edge-schema.js';
 import type { RawNextHop } from './field-schemas.js';
@@ -120,6 +121,8 @@ export interface ClusterFacts {
   readonly routes?: readonly RouteFacts[];
   readonly edge?: EdgeFacts | undefined;
   readonly dataplane?: DataplaneFacts | undefined;
+  /** network policies as a Scenario states them; objects are read without it */
+  readonly networkPolicies?: Omit<PolicyModel, 'engine'> | undefined;
   readonly nodes?: readonly NodeFacts[];
   readonly services?: readonly ServiceFacts[];
   /** there are Service objects, though perhaps none of kube-proxy's */

@@ -12,7 +12,9 @@ import { checkModel, checkNames } from '../check-model.js';
 import { withAnnouncers } from '../kubernetes/announcers.js';
 import { kubernetesFacts } from '../kubernetes/kubernetes-facts.js';
 import { type Remarks, readObjects } from '../kubernetes/kubernetes-objects.js';
-import type { ClusterModel } from '../model.js';
+import { networkPolicies } from '../kubernetes/network-policies.js';
+import type { ClusterModel, DataplaneModel } from '../model.js';
+import type { PolicyModel } from '../policy-model.js';
 import { routerFacts } from '../router-tables/router-facts.js';
 import type { RouterTable } from '../router-tables/router-table.js';
 import { type ReadFile, readDocuments } from '../yaml/document-reader.js';
@@ -87,9 +89,19 @@ export function loadScenario(
   const resolved = resolveModel(facts, nameOf(file), problems);
   notes.push(...orderNote(scenarios), ...checkModel(resolved, facts, file, problems));
   problems.throwIfAny();
+  const policies = networkPolicies(others, facts, remarks);
   const unread = [...remarks.unread, ...router.unread];
-  const model = { ...resolved, assumed: assumptionsOf(facts, resolved), unread };
+  const model = {
+    ...resolved,
+    ...(policies === undefined ? {} : enforced(resolved.dataplane, policies)),
+    assumed: assumptionsOf(facts, resolved),
+    unread,
+  };
   return { model, notes, origins: () => originsOf(facts, options.routerTables ?? [], model) };
+}
+
+function enforced(dataplane: DataplaneModel, policies: PolicyModel): Partial<ClusterModel> {
+  return { policies, dataplane: { ...dataplane, networkPolicy: policies.engine } };
 }
 
 /** Virtual kubelets and the dummy nodes of load balancers have no address: nothing can be sent to them. */

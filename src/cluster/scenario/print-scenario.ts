@@ -24,6 +24,7 @@ import type {
 } from '../model.js';
 import { formatDuration } from '../yaml/duration.js';
 import { addressList, flow, list, listLines, prefixText, scalar, withRemark } from '../yaml/yaml-text.js';
+import { policyLines } from './policy-schema.js';
 import { edgeLines } from './print-edge.js';
 
 export function printScenario(model: ClusterModel): string {
@@ -38,6 +39,7 @@ export function printScenario(model: ClusterModel): string {
     ...(model.edge === null ? [] : edgeLines(model.edge, model)),
     '  dataplane:',
     ...dataplaneLines(model.dataplane),
+    ...(model.policies === undefined ? [] : policyLines(model.policies)),
     ...listLines('  nodes:', model.nodes.map(nodeText)),
     ...servicesLines(model),
     ...(model.epochNs === null
@@ -118,6 +120,9 @@ function dataplaneLines(dataplane: DataplaneModel): string[] {
     `    sync: ${flow(sync)}   # kube-proxy, from the changed endpoints to the changed rules`,
     `    overlay: ${dataplane.overlay}`,
     `    nodeGrace: ${formatDuration(dataplane.nodeGraceS)}   # until the endpoints of a silent node are taken out`,
+    ...optionalPair('networkPolicy', dataplane.networkPolicy, 'who enforces network policies').map(
+      ([key, value, remark]) => withRemark(`    ${key}: ${value}`, remark),
+    ),
   ];
 }
 

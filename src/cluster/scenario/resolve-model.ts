@@ -176,5 +176,6 @@ function dataplaneModel(facts: DataplaneFacts): DataplaneModel {
     sync: over(DEFAULT_SYNC, facts.sync as typeof DEFAULT_SYNC | undefined),
     overlay: overlay?.kind ?? 'none',
     nodeGraceS: facts.nodeGraceS ?? DEFAULT_NODE_GRACE_S,
+    ...(facts.networkPolicy === undefined ? {} : { networkPolicy: facts.networkPolicy }),
   };
 }

@@ -6,6 +6,7 @@ import type { Problems } from '../yaml/problems.js';
 import { readWith } from '../yaml/schema-issues.js';
 import type { Path, SourceDocument } from '../yaml/yaml-source.js';
 import type { ClusterFacts, NodeFacts, Place, ServiceFacts } from './facts.js';
+import { statedPolicies } from './policy-schema.js';
 import { type RawSpec, scenarioSchema } from './scenario-schema.js';
 
 /** What the Scenario at `root` says, or null where it is wrong. */
@@ -37,6 +38,7 @@ export function scenarioFacts(
     routes: (router?.routes ?? []).map((route, i) => ({ ...route, place: place('router', 'routes', i) })),
     edge: spec.edge && { raw: spec.edge, place: place('edge'), stated: statedKeys(data) },
     dataplane: dataplaneFacts(spec.dataplane, place('dataplane', 'overlay')),
+    networkPolicies: spec.networkPolicies && statedPolicies(spec.networkPolicies),
     nodes: (spec.nodes ?? []).map((node, i) => nodeFacts(node, place('nodes', i))),
     services: (spec.services ?? []).map((service, i) => serviceFacts(service, place('services', i))),
     timeline: (spec.timeline ?? []).map((entry, i) => ({ entry, place: place('timeline', i) })),
@@ -61,6 +63,7 @@ function dataplaneFacts(raw: RawSpec['dataplane'], overlayPlace: Place): Cluster
     sync,
     overlay,
     nodeGrace,
+    networkPolicy,
   } = raw;
   return {
     proxy,
@@ -78,6 +81,7 @@ function dataplaneFacts(raw: RawSpec['dataplane'], overlayPlace: Place): Cluster
     sync: sync && { delayS: sync.delay, minPeriodS: sync.minPeriod, durationS: sync.duration },
     overlay: overlay && { kind: overlay, place: overlayPlace },
     nodeGraceS: nodeGrace,
+    networkPolicy,
   };
 }
 

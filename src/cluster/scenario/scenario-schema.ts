@@ -15,6 +15,7 @@ import {
   OVERLAY_NAMES,
   PROXY_NAMES,
 } from '../limits.js';
+import { POLICY_ENGINES } from '../policy-model.js';
 import { type JsonSchema, jsonSchemaOf } from '../yaml/json-schema.js';
 import { edgeSchema } from './edge-schema.js';
 import {
@@ -31,6 +32,7 @@ import {
   wholeNumber,
 } from './field-schemas.js';
 import { l7ProxySchema } from './l7-schema.js';
+import { networkPoliciesSchema } from './policy-schema.js';
 import { ecmpSchema, routeSchema, timelineEntrySchema } from './timeline-schema.js';
 
 const bgp = mapping({
@@ -83,6 +85,7 @@ const dataplane = mapping({
     duration: duration.optional(),
   }).optional(),
   overlay: oneOf(OVERLAY_NAMES).optional(),
+  networkPolicy: oneOf(POLICY_ENGINES).optional(),
   nodeGrace: duration.optional(),
 });
 
@@ -198,6 +201,7 @@ export const scenarioSchema = mapping({
     }).optional(),
     edge: edgeSchema.optional(),
     dataplane: dataplane.optional(),
+    networkPolicies: networkPoliciesSchema.optional(),
     nodes: listOf(node).optional(),
     services: listOf(service).optional(),
     epoch: z

@@ -445,6 +445,7 @@ describe('scenarioJsonSchema()', () => {
       'router',
       'edge',
       'dataplane',
+      'networkPolicies',
       'nodes',
       'services',
       'epoch',
