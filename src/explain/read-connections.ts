@@ -15,6 +15,7 @@ import { FaultTally } from '../flow/decode-fault.js';
 import type { CaptureSummary } from '../flow/flow-columns.js';
 import { type IpLayer, LAYER_SRC } from '../flow/ip-layer.js';
 import { PacketDecoder } from '../flow/packet-decoder.js';
+import { senderServes } from '../flow/server-side.js';
 import { UDP_TUNNEL_PORTS } from '../flow/tunnel-header.js';
 import * as icmp from '../wire/icmp.js';
 import * as icmpv6 from '../wire/icmpv6.js';
@@ -310,12 +311,12 @@ class Reading {
 const MAX_NOTICES = 4;
 
 /**
- * Who serves, where the five-tuple is new: the receiver of a SYN, the sender of a SYN+ACK; in mid-stream the side with
- * the well-known port, else the lower one, else whoever did not send first.
+ * Who serves, where the five-tuple is new: the receiver of a SYN, the sender of a SYN+ACK; in mid-stream, and without
+ * connections, as ports tell.
  */
 function serverIsSource({ kind, flags, srcPort, dstPort }: SeenPacket): 0 | 1 {
   if ((kind & 0xff) === protocols.TCP && (flags & SYN) !== 0) return (flags & ACK) !== 0 ? 1 : 0;
-  return srcPort < dstPort ? 1 : 0;
+  return senderServes(kind & 0xff, srcPort, dstPort) ? 1 : 0;
 }
 
 const UNREACHABLE_V4: Readonly<Record<number, readonly [string, IcmpNotice['kind']]>> = {

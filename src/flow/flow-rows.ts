@@ -8,6 +8,7 @@ import {
   FLOW_SYNACK_OUT,
   type FlowColumns,
 } from './flow-columns.js';
+import { senderServes } from './server-side.js';
 
 /** What the flow table alone knows of a flow; the client's side comes first. */
 export interface FlowRow {
@@ -51,14 +52,15 @@ export function flowAddress(flows: FlowColumns, f: number, side: FlowSide): Addr
 }
 
 /**
- * Who opened the flow, as far as the flow tells: the side that sent a SYN, or that was answered by SYN+ACK;
- * without a handshake the sender of the first packet.
+ * Who opened the flow, as far as the flow tells: the side that sent a SYN, or that was answered by SYN+ACK; without a
+ * handshake the one that by its port does not serve ({@link senderServes}), else the sender of the first packet.
  */
 export function clientSide(flows: FlowColumns, f: number): FlowSide {
   const marks = flows.marks[f]!;
   const fromA = (marks & (FLOW_SYN_OUT | FLOW_SYNACK_IN)) !== 0;
   const fromB = (marks & (FLOW_SYN_IN | FLOW_SYNACK_OUT)) !== 0;
-  return fromB && !fromA ? 'b' : 'a';
+  if (fromA || fromB) return fromA ? 'a' : 'b';
+  return senderServes(flows.proto[f]!, flows.aPort[f]!, flows.bPort[f]!) ? 'b' : 'a';
 }
 
 /**

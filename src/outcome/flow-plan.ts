@@ -9,6 +9,7 @@
 import { type Address, formatAddress, ipv4, ipv6 } from '../addr/address.js';
 import type { ClusterModel, ServiceModel } from '../cluster/model.js';
 import type { CaptureIndex, FlowColumns } from '../flow/flow-columns.js';
+import { clientSide } from '../flow/flow-rows.js';
 import type { PacketIndex } from '../flow/packet-index.js';
 import { createFlowHash, type FlowHash, type FlowHashSettings } from '../hash/flow-hash.js';
 import { flowKey } from '../state/draw.js';
@@ -368,8 +369,7 @@ export class FlowPlan {
     const { flows, doors } = this;
     const row = this.row[f]!;
     const [toA, toB] = [this.doorAt(row, 'a'), this.doorAt(row, 'b')];
-    // an address alone says less than an address with its port
-    const clientIsB = toB === null || (toB.port < 0 && toA !== null && toA.port >= 0);
+    const clientIsB = toB === null || (toA !== null && this.servesA(row, toA, toB));
     const found = (clientIsB ? toA : toB)!;
     const clientPort = clientIsB ? flows.bPort[row]! : flows.aPort[row]!;
     const clientAt = 8 * row + (clientIsB ? 4 : 0);
@@ -391,6 +391,12 @@ export class FlowPlan {
     this.clientPort[f] = clientPort;
     this.key[f] = this.keyOf(f);
     this.slot[2 * row + (clientIsB ? 1 : 0)] = f;
+  }
+
+  /** Of a flow between two doors: an address with its port says more than an address alone, else the flow is asked. */
+  private servesA(row: number, toA: Door, toB: Door): boolean {
+    const byPort = toA.port >= 0;
+    return byPort === toB.port >= 0 ? clientSide(this.flows, row) === 'b' : byPort;
   }
 
   /** Row in {@link vips} of the address that a door is. */
