@@ -4,6 +4,7 @@
 export type ByteSink = (bytes: Uint8Array) => void;
 
 const BUFFER_BYTES = 256 * 1024;
+const FEW_BYTES = 128;
 
 /** Collects small pieces into large ones; `reserve` then write through `view`, or `append` octets of any length. */
 export class BufferedSink {
@@ -27,6 +28,11 @@ export class BufferedSink {
 
   append(bytes: Uint8Array, at: number, length: number): void {
     if (length > BUFFER_BYTES - this.end) this.flush();
+    if (length <= FEW_BYTES) {
+      // a view of a few octets takes longer than copying them
+      for (let i = 0; i < length; i++) this.bytes[this.end++] = bytes[at + i]!;
+      return;
+    }
     const piece = bytes.subarray(at, at + length);
     if (length > BUFFER_BYTES) {
       this.sink(piece);

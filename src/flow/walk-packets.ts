@@ -1,4 +1,4 @@
-/** A second pass over a capture: every frame decoded, one after the other, nothing kept. */
+/** A second pass over a capture: every frame, one after the other, decoded where the visitor wants it; nothing kept. */
 import { openByteSource } from '../capture/byte-source.js';
 import { openCapture } from '../capture/capture-reader.js';
 import { createRecordBatch } from '../capture/record-batch.js';
@@ -21,8 +21,28 @@ export interface WalkedPacket {
   readonly decoder: PacketDecoder;
 }
 
-/** @throws FlowfateError where the capture cannot be opened. Damage ends the walk, as it ended the first pass. */
+/** As {@link walkFrames}, with every frame decoded. */
 export function walkPackets(path: string, level: Level, visit: (packet: WalkedPacket) => void): void {
+  walkFrames(path, (packet) => {
+    decodeFrame(packet, level);
+    visit(packet);
+  });
+}
+
+/** Decodes the frame into its `decoder`. */
+export function decodeFrame(
+  { decoder, view, at, capLen, wireLen, linkType }: WalkedPacket,
+  level: Level,
+): void {
+  decoder.decode(view, at, capLen, wireLen, linkType, level);
+}
+
+/**
+ * Frames that nobody has decoded.
+ *
+ * @throws FlowfateError where the capture cannot be opened. Damage ends the walk, as it ended the first pass.
+ */
+export function walkFrames(path: string, visit: (packet: WalkedPacket) => void): void {
   const reader = openCapture(openByteSource(path));
   const batch = createRecordBatch(4096, new Uint8Array(0));
   const decoder = new PacketDecoder();
@@ -48,7 +68,6 @@ export function walkPackets(path: string, level: Level, visit: (packet: WalkedPa
         packet.capLen = batch.capLen[row]!;
         packet.wireLen = batch.wireLen[row]!;
         packet.linkType = batch.linkType[row]!;
-        decoder.decode(batch.view, packet.at, packet.capLen, packet.wireLen, packet.linkType, level);
         visit(packet);
       }
     }
