@@ -71,6 +71,12 @@ export class RouterWorld {
     this.speaker.start(config.peers);
   }
 
+  /** A connection over which nothing is ever said. */
+  silent(address: string): void {
+    const [, far] = wirePair(this.clock, address, OWN_ADDRESS);
+    this.speaker.accept(far);
+  }
+
   /** A session with a peer that has this address; without a hold time, nothing happens by itself. */
   connect(address: string, asn: number, more: readonly Capability[] = []): FarPeer {
     const [near, far] = wirePair(this.clock, address, OWN_ADDRESS);

@@ -76,8 +76,8 @@ export interface PeerStep {
   readonly actions: readonly PeerAction[];
 }
 
-/** one established, and a few that have not said who they are */
-export const MAX_CONNECTIONS = 4;
+/** one established, and some that have not said who they are: of more, the oldest of these gives way */
+export const MAX_CONNECTIONS = 8;
 /** longest wait between two attempts to connect */
 export const MAX_RETRY_S = 120;
 /** a session that lasted so long makes up for all failures before it */
@@ -197,13 +197,17 @@ function leaving(phase: PeerPhase): PeerAction[] {
 
 function accept(peer: PeerSettings, state: PeerState, id: number): PeerStep {
   const isRefused = state.phase === 'Stopped' || state.phase === 'Penalty';
-  if (isRefused || state.connections.length >= MAX_CONNECTIONS) {
-    return { state, actions: [{ do: 'reject', id }] };
-  }
+  const isFull = state.connections.length >= MAX_CONNECTIONS;
+  // who has not said who it is gives way: silent connections must not keep the peer itself out
+  const silent = isFull ? state.connections.find(({ name }) => name === 'OpenSent') : undefined;
+  if (isRefused || (isFull && silent === undefined)) return { state, actions: [{ do: 'reject', id }] };
   const connection: PeerConnection = { id, direction: 'passive', name: 'OpenSent' };
-  const connections = [...state.connections, connection];
+  const connections = [...state.connections.filter((one) => one !== silent), connection];
   const isIdle = state.phase === 'Waiting';
   const actions: PeerAction[] = [{ do: 'begin', id }];
+  if (silent !== undefined) {
+    actions.unshift({ do: 'close', id: silent.id, cause: { kind: 'out-of-resources' } });
+  }
   if (isIdle && peer.mode === 'active') actions.unshift({ do: 'stopRetryTimer' });
   return { state: { ...state, phase: isIdle ? 'Engaged' : state.phase, connections }, actions };
 }

@@ -197,11 +197,23 @@ export class Speaker implements PeerWorld {
     const id = isFree ? name : withPort(name, wire.remotePort);
     const peer = this.peerList.get(id);
     if (peer !== undefined) return peer;
-    if (this.ofRange.size >= MAX_RANGE_PEERS) return null;
+    if (this.ofRange.size >= MAX_RANGE_PEERS && !this.makeRoom()) return null;
     this.ofRange.add(id);
     const made = this.add({ ...range.template, id, address, mode: 'passive' });
     made.start();
     return made;
+  }
+
+  /** The oldest peer of a range that has not said who it is gives way; false where there is none. */
+  private makeRoom(): boolean {
+    for (const id of this.ofRange) {
+      const peer = this.peerList.get(id);
+      if (peer?.stateName !== 'OpenSent') continue;
+      peer.stop({ kind: 'out-of-resources' });
+      // what it leaves, stale routes, keeps its place
+      if (!this.ofRange.has(id)) return true;
+    }
+    return false;
   }
 
   private defer(event: DeferralEvent): void {

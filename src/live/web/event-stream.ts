@@ -11,6 +11,8 @@ import { Ring } from '../ring.js';
 import type { StreamMessages } from './api-records.js';
 
 const MESSAGES_KEPT = 1024;
+/** of more readers, the newest are sent away: they must not take every connection there is */
+export const MAX_READERS = 200;
 /** chunks that a reader may be behind */
 const QUEUE_LIMIT = 512;
 /** what a client waits before it comes again */
@@ -31,6 +33,10 @@ export class EventStream {
     private readonly run: string,
     private readonly version: string,
   ) {}
+
+  get isFull(): boolean {
+    return this.readers.size >= MAX_READERS;
+  }
 
   get readerCount(): number {
     return this.readers.size;

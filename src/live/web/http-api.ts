@@ -11,24 +11,12 @@ import type { Fate } from '../../verdict/verdict.js';
 import type { LiveService } from '../live-service.js';
 import type { RouterView } from '../router-view.js';
 import type { Listing } from './api-records.js';
-import { streamBody } from './event-stream.js';
+import { MAX_READERS, streamBody } from './event-stream.js';
 import { FATES } from './fates.js';
 import { fibRecord, peerRecord, routeRecord, summaryRecord } from './live-status.js';
 import { LiveMetrics } from './metrics.js';
+import { DEFAULT_LIMIT, MAX_LIMIT, openApi, parametersOf } from './openapi.js';
 import type { PageAsset } from './page-asset.js';
-
-const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 1000;
-
-/** The parameters of each path under /api/v1: any other is refused, so that a typing error is not a wrong answer. */
-const PARAMETERS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['/api/v1/summary', []],
-  ['/api/v1/peers', []],
-  ['/api/v1/rib', ['prefix', 'longer', 'peer', 'offset', 'limit']],
-  ['/api/v1/fib', ['offset', 'limit']],
-  ['/api/v1/flows', ['fate', 'event', 'offset', 'limit']],
-  ['/api/v1/events', ['lastEventId']],
-]);
 
 /** What is wrong with a request, as a sentence. */
 class BadRequest extends Error {}
@@ -66,6 +54,7 @@ export function liveApi(service: LiveService, page: PageAsset): Hono {
   app.get('/metrics', async (c) => {
     return c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType });
   });
+  app.get('/api/v1/openapi.json', (c) => c.json(openApi(service.version)));
   app.get('/api/v1/summary', (c) => c.json(summaryRecord(service, clockMs())));
   app.get('/api/v1/peers', (c) => c.json({ peers: view.peers().map((peer) => peerRecord(peer, clockMs())) }));
   app.get('/api/v1/rib', (c) => {
@@ -100,6 +89,10 @@ export function liveApi(service: LiveService, page: PageAsset): Hono {
     return c.json(traffic.flows({ fate: fate as Fate | null, event, offset, limit }));
   });
   app.get('/api/v1/events', (c) => {
+    if (service.stream.isFull) {
+      c.header('Retry-After', '10');
+      return refuse(c, 503, `${MAX_READERS} clients read the event stream already; try again later`);
+    }
     const lastId = c.req.header('last-event-id') ?? c.req.query('lastEventId') ?? null;
     return c.body(
       streamBody((reader) => service.stream.add(reader, lastId)),
@@ -112,7 +105,7 @@ export function liveApi(service: LiveService, page: PageAsset): Hono {
     refuse(
       c,
       404,
-      `there is nothing at ${c.req.path}; see /, /healthz, /readyz, /metrics, /api/v1/summary, peers, rib, fib, flows and events`,
+      `there is nothing at ${c.req.path}; see /, /healthz, /readyz, /metrics, /api/v1/summary, peers, rib, fib, flows, events and openapi.json`,
     ),
   );
   app.onError((error, c) => {
@@ -123,14 +116,14 @@ export function liveApi(service: LiveService, page: PageAsset): Hono {
 }
 
 function refuseUnknownParameters(c: Context): void {
-  const known = PARAMETERS.get(c.req.path.replace(/\/+$/, ''));
+  const known = parametersOf(c.req.path.replace(/\/+$/, ''));
   const unknown = Object.keys(c.req.query()).find((name) => known?.includes(name) === false);
   if (unknown === undefined) return;
   const names = known!.length === 0 ? 'it takes none' : `parameters are ${known!.join(', ')}`;
   throw new BadRequest(`${c.req.path} has no parameter "${unknown}"; ${names}`);
 }
 
-function refuse(c: Context, status: 400 | 404 | 405 | 421 | 500, sentence: string): Response {
+function refuse(c: Context, status: 400 | 404 | 405 | 421 | 500 | 503, sentence: string): Response {
   return c.json({ error: sentence }, status);
 }
 

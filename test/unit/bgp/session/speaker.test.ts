@@ -202,7 +202,7 @@ describe('who may connect', () => {
   test('a peer has a bounded number of connections', () => {
     const speaker = speakerWith(peerWith());
     const wires = Array.from({ length: 20 }, () => connect(speaker));
-    expect(wires.filter((wire) => wire.notifications().includes('6/5'))).toHaveLength(16);
+    expect(wires.filter((wire) => wire.notifications().includes('6/8'))).toHaveLength(12);
   });
 
   test('a range makes peers as they come and forgets them when they go', () => {

@@ -211,3 +211,25 @@ describe('an operator', () => {
     expect(desk.say('reload check')).toMatchObject({ changes: [] });
   });
 });
+
+describe('silent connections', () => {
+  test('from the address of a configured peer do not keep that peer out', () => {
+    const desk = new RouterWorld(routerYaml(['peers:', ...PEERS]));
+    for (let i = 0; i < 3000; i++) desk.silent('10.0.0.1');
+    desk.connect('10.0.0.1', 64601).announce([VIP]);
+    expect(desk.speaker.session('10.0.0.1')).not.toBeNull();
+    for (let i = 0; i < 3000; i++) desk.silent('10.0.0.1');
+    expect(desk.view.peers()[0]).toMatchObject({ state: 'Established', flaps: 0 });
+    expect(desk.view.fib(0, 10).total).toBe(1);
+  });
+
+  test('do not take the room of a range from those that speak', () => {
+    const desk = new RouterWorld(routerYaml(['acceptAny: true']));
+    for (let i = 0; i < 5000; i++) desk.silent('10.0.0.1');
+    desk.connect('10.0.0.1', 64601);
+    desk.connect('10.0.0.2', 64602);
+    const up = desk.view.peers().filter(({ state }) => state === 'Established');
+    expect(up.map(({ address }) => address).sort()).toEqual(['10.0.0.1', '10.0.0.2']);
+    expect(desk.view.peers().length).toBeLessThanOrEqual(4096);
+  });
+});

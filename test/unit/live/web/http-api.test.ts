@@ -167,6 +167,41 @@ describe('the API', () => {
     ]);
   });
 
+  test('describes itself: every path of the document answers, and no parameter but its own is taken', async () => {
+    const { app, get } = withdrawn();
+    const { body } = await get<{ paths: Record<string, { get: { parameters: { name: string }[] } }> }>(
+      '/api/v1/openapi.json',
+    );
+    expect(Object.keys(body.paths)).toContain('/api/v1/rib');
+    const ask = async (path: string): Promise<number> => {
+      const response = await app.request(path, { headers: { host: '127.0.0.1' } });
+      await response.body?.cancel();
+      return response.status;
+    };
+    for (const [path, { get: operation }] of Object.entries(body.paths)) {
+      expect(await ask(path), path).toBe(200);
+      if (path.startsWith('/api/')) expect(await ask(`${path}?colour=red`), path).toBe(400);
+      for (const { name } of operation.parameters) {
+        const example: Record<string, string> = { limit: '5', offset: '1', fate: 'reset', event: 'e1' };
+        const value =
+          name === 'prefix' ? '203.0.113.0/24' : name === 'peer' ? '10.0.0.1' : (example[name] ?? '');
+        expect(await ask(`${path}?${name}=${value}`), `${path} ${name}`).toBe(200);
+      }
+    }
+  });
+
+  test('sends the 201st reader of the event stream away, and nobody else', async () => {
+    const { app, service, get } = made();
+    const open = () => app.request('/api/v1/events', { headers: { host: '127.0.0.1' } });
+    const readers = await Promise.all(Array.from({ length: 200 }, open));
+    expect(readers.every(({ status }) => status === 200)).toBe(true);
+    expect((await open()).status).toBe(503);
+    expect((await get('/api/v1/peers')).status).toBe(200);
+    await readers[0]!.body!.cancel();
+    expect((await open()).status).toBe(200);
+    service.stop();
+  });
+
   test('lists the FIB in pages', async () => {
     const { router, get } = made('no traffic');
     for (let i = 0; i < 5; i++) router.route(`198.51.100.${i}/32`, ['10.0.0.1', '10.0.0.2*3'], 0);
