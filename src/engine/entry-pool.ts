@@ -25,6 +25,8 @@ export const ENTRY_LOOSE = 16;
 export const ENTRY_RESET = 32;
 /** a network policy on the pod's node drops what comes through it */
 export const ENTRY_DENIED = 64;
+/** the table of the pod's node, another one, has an entry for it too; kept where a table can be full */
+export const ENTRY_HOSTED = 128;
 
 /** a row that is no entry: where the fast engine keeps the time of flows that need none */
 export const NO_ENTRY = 0;

@@ -62,8 +62,6 @@ export class NodeWalk implements EntryLife {
   readonly connectedTo: Int32Array;
   /** the connection began before the capture, and which endpoint has it is a guess */
   readonly guessed: Uint8Array;
-  /** 1: its entry was made in a table that was full, see TableLimits.isDoubtful */
-  readonly doubtful: Uint8Array;
   /** by five-tuple: how many draws it has had */
   readonly draws: Int32Array;
 
@@ -103,7 +101,6 @@ export class NodeWalk implements EntryLife {
     this.answeredBy = new Int32Array(flows).fill(-1);
     this.connectedTo = new Int32Array(flows);
     this.guessed = new Uint8Array(flows);
-    this.doubtful = new Uint8Array(flows);
     this.draws = new Int32Array(plan.tuples);
     this.timeouts = tcpTimeouts(model.dataplane.conntrack.timeouts);
     this.plane = proxyPlane(model.dataplane);
@@ -111,6 +108,11 @@ export class NodeWalk implements EntryLife {
     this.ports = new SourcePorts(model, plan, this.entries, this);
     const gate = policyGate(model);
     this.policies = gate && new PolicyWalk(gate, model, cluster, plan, edge);
+  }
+
+  /** Whether chance decided who got an entry, or a source port, where not all could. */
+  get wasPressed(): boolean {
+    return this.limits.wasFull || this.ports.pressed;
   }
 
   /** One packet of flow `f` that the router has sent to `node`. Results are left in the fields. */
@@ -343,6 +345,7 @@ export class NodeWalk implements EntryLife {
   forget(node: number): void {
     const { entries } = this;
     for (let e = 0; e < entries.count; e++) if (entries.node[e] === node) this.remove(e);
+    this.limits.forget(node);
   }
 
   addNode(): void {
@@ -482,7 +485,7 @@ export class NodeWalk implements EntryLife {
       this.settle(Outcome.unreachable, ReasonCode['not-a-service'], hop);
       return -1;
     }
-    if (!this.limits.makeRoom(node, nowS)) {
+    if (!this.limits.makeRoom(node, this.key[f]!, nowS)) {
       this.settle(Outcome.silent, ReasonCode['conntrack-full'], hop);
       return -1;
     }
@@ -552,7 +555,6 @@ export class NodeWalk implements EntryLife {
     this.entries.port[e] = port;
     if ((marks & ENTRY_SNAT) !== 0) this.ports.hold(e);
     this.limits.added(e);
-    if (this.limits.isDoubtful(e, nowS)) this.doubtful[f] = 1;
     this.cluster.rules[node]!.scheduler.opened(pod);
     return e;
   }
@@ -576,6 +578,10 @@ export class NodeWalk implements EntryLife {
     }
     if ((entries.marks[e]! & ENTRY_DENIED) !== 0) {
       this.deniedAt(pod.row);
+      return;
+    }
+    if (!this.limits.host(e, this.key[f]!, nowS)) {
+      this.settle(Outcome.silent, ReasonCode['conntrack-full'], hopCode(HopKind.node, pod.node));
       return;
     }
     if (pod.shadowed.includes(this.plan.family[f]!)) {
@@ -611,7 +617,10 @@ export class NodeWalk implements EntryLife {
     this.settle(Outcome.answered, 0, endpointHop);
     this.answeredBy[f] = e;
     if (proto === TCP) this.reply(e, segment, payload, nowS);
-    else entries.marks[e]! |= ENTRY_REPLIED | ENTRY_ASSURED;
+    else {
+      this.limits.assured(e);
+      entries.marks[e]! |= ENTRY_REPLIED | ENTRY_ASSURED;
+    }
   }
 
   /** The pod's node has the address itself: its stack knows no such connection, and refuses every one. */
@@ -707,7 +716,10 @@ export class NodeWalk implements EntryLife {
     const { state, marks } = this.entries;
     const wasOpen = state[e] === TcpState.synRecv || state[e] === TcpState.established;
     const twoWay = wasOpen && next === TcpState.established && (marks[e]! & ENTRY_REPLIED) !== 0;
-    if (twoWay) marks[e]! |= ENTRY_ASSURED;
+    if (twoWay) {
+      this.limits.assured(e);
+      marks[e]! |= ENTRY_ASSURED;
+    }
     state[e] = next;
   }
 
@@ -715,6 +727,7 @@ export class NodeWalk implements EntryLife {
     const { marks, createdS } = this.entries;
     if ((marks[e]! & (ENTRY_REPLIED | ENTRY_ASSURED)) !== ENTRY_REPLIED) return;
     if (nowS - createdS[e]! <= UDP_STREAM_AFTER_S) return;
+    this.limits.assured(e);
     marks[e]! |= ENTRY_ASSURED;
     this.limits.changed(e);
   }

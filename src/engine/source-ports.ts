@@ -25,6 +25,8 @@ const FEW = 8192;
 const FEW_LOW = 64;
 
 export class SourcePorts {
+  /** some search went beyond its first start: another draw may have found nothing */
+  pressed = false;
   private readonly random: boolean;
   private readonly watches: boolean;
   private readonly seed: number;
@@ -65,6 +67,7 @@ export class SourcePorts {
     const held = this.heldAt(node, pod, f);
     if (!this.random && !this.isTaken(held, clientPort, false, nowS)) return clientPort;
     for (let round = 0; round < PORT_TRIES.length; round++) {
+      if (round > 0) this.pressed = true;
       const tries = triesOf(round, size);
       const from = start(round);
       for (let i = 0; i < tries; i++) {

@@ -47,6 +47,8 @@ export interface EntryKeeper {
 
 export class ConntrackTable {
   keeper: EntryKeeper | null = null;
+  /** told of every entry that goes */
+  onRemove: ((entry: number) => void) | null = null;
   /** living entries */
   size = 0;
   private capacity = 1024;
@@ -102,7 +104,7 @@ export class ConntrackTable {
     return false;
   }
 
-  /** Makes an entry. Both tuples must be free ({@link isTaken}); room must have been made. */
+  /** Makes an entry. Both tuples must be free ({@link isTaken}). */
   insert(original: Tuple, reply: Tuple, state: number, nowS: number): number {
     const entry = this.free.pop() ?? this.newRow();
     this.tuples.set(original.words, entry * 2 * TUPLE_WORDS);
@@ -127,6 +129,7 @@ export class ConntrackTable {
 
   remove(entry: number): void {
     this.keeper?.removed(entry);
+    this.onRemove?.(entry);
     this.living[entry] = 0;
     this.unlink(entry * 2);
     this.unlink(entry * 2 + 1);
@@ -248,21 +251,13 @@ export class ConntrackTable {
     for (let i = 0; i < TUPLE_WORDS; i++) out.words[i] = this.tuples[at + i]!;
   }
 
-  /** Whether one more entry fits; expired ones go first, then the oldest that is not assured (early drop). */
-  makeRoom(nowS: number): boolean {
-    if (this.size < this.limits.max) return true;
+  /** Entries that have expired go. */
+  expire(nowS: number): void {
     for (let entry = this.oldest; entry >= 0; ) {
       const next = this.younger[entry]!;
       if (this.expiresS(entry) < nowS) this.remove(entry);
       entry = next;
     }
-    if (this.size < this.limits.max) return true;
-    for (let entry = this.oldest; entry >= 0; entry = this.younger[entry]!) {
-      if (this.isAssured(entry)) continue;
-      this.remove(entry);
-      return true;
-    }
-    return false;
   }
 
   /** Everything is forgotten: the node booted. */

@@ -7,9 +7,10 @@
  */
 import type { ClusterModel } from '../cluster/model.js';
 import { segmentOf } from '../conntrack/tcp-states.js';
-import { Tuple } from '../conntrack/tuple.js';
+import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
 import type { ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
+import { flowKey } from '../state/draw.js';
 import { EDGE_HOP, type EdgeState } from '../state/edge-state.js';
 import { buildTcpAnswer } from '../state/forge.js';
 import { Packet } from '../state/packet.js';
@@ -73,6 +74,7 @@ export class DataPlane {
     this.policies = PolicyHop.of(model, cluster);
     const { policies } = this;
     this.nodes = model.nodes.map((_, node) => new NodeHop(node, model, cluster, services, draws, policies));
+    for (const { room } of this.nodes) room.all = this.nodes.map((hop) => hop.room);
     this.routerHop = new RouterHop(router);
     this.endpoint = new EndpointHop(cluster);
   }
@@ -132,6 +134,8 @@ export class DataPlane {
     const hop = this.nodes[this.node]!;
     const name = this.plane.answersFromVip ? '' : this.connectionName(packet);
     packet.readTuple(this.original);
+    const { words, srcPort, dstPort, proto } = this.original;
+    const key = flowKey(words, TUPLE_SRC, TUPLE_DST, srcPort, dstPort, proto);
     if (!hop.fromOutside(packet, nowS)) {
       this.pod = hop.pod;
       this.end(hop.outcome, hop.reason, hop.hop);
@@ -154,6 +158,14 @@ export class DataPlane {
       hop.challenged(nowS);
       this.end(hop.outcome, hop.reason, hop.hop);
       return;
+    }
+    const home = this.nodes[this.podNode()]!;
+    if (this.cluster.isUp(home.node)) {
+      home.catchUp();
+      if (!home.room.host(hop.room, hop.entry, key, nowS)) {
+        this.end(Outcome.silent, ReasonCode['conntrack-full'], hopCode(HopKind.node, home.node));
+        return;
+      }
     }
     const entryIsNew = hop.table.createdAtS(hop.entry) === nowS;
     endpoint.receive(packet, hop.pod, lingersUntilS, entryIsNew, nowS);

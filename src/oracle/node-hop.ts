@@ -46,6 +46,7 @@ import { TCP_ACK } from '../wire/tcp.js';
 import { ConntrackTable, CT_ASSURED, CT_LOOSE, CT_REPLIED } from './conntrack-table.js';
 import type { PolicyHop } from './policy-hop.js';
 import type { ServicePort, ServicePorts } from './service-ports.js';
+import { TableRoom } from './table-room.js';
 
 /** The window that a server offers at the start (65535 octets; Linux: 65160): sequence numbers farther off are another connection's. */
 const WINDOW = 65535;
@@ -55,6 +56,7 @@ const NO_STATE = 0;
 
 export class NodeHop {
   readonly table: ConntrackTable;
+  readonly room: TableRoom;
   /** what the last packet's fate is, unless it was forwarded */
   outcome: Outcome = Outcome.answered;
   reason = 0;
@@ -95,6 +97,9 @@ export class NodeHop {
     this.plane = proxyPlane(model.dataplane);
     const reopens = this.plane.midFlow === 'conntrack' ? {} : ({ reopens: 'always' } as const);
     this.table = new ConntrackTable({ ...model.dataplane.conntrack, ...reopens });
+    this.room = new TableRoom(node, this.table, model.dataplane.conntrack.max, model.seed, () =>
+      this.catchUp(),
+    );
     this.here = hopCode(HopKind.node, node);
   }
 
@@ -270,6 +275,7 @@ export class NodeHop {
     if (this.boot === boot) return;
     this.boot = boot;
     this.table.clear();
+    this.room.forget();
   }
 
   /** Slot of the packet's tuple, or -1. UDP entries whose endpoint left the rules have been flushed by kube-proxy. */
@@ -349,7 +355,7 @@ export class NodeHop {
       this.end(Outcome.unreachable, ReasonCode['not-a-service']);
       return -1;
     }
-    if (!this.table.makeRoom(nowS)) {
+    if (!this.room.make(this.key(), nowS)) {
       this.end(Outcome.silent, ReasonCode['conntrack-full']);
       return -1;
     }

@@ -5,7 +5,14 @@
  */
 
 /** Named streams. A node has one of each. */
-export const Stream = { endpoint: 1, sourcePort: 2, probe: 3, proxyPort: 4, edgePort: 5 } as const;
+export const Stream = {
+  endpoint: 1,
+  sourcePort: 2,
+  probe: 3,
+  proxyPort: 4,
+  edgePort: 5,
+  earlyDrop: 6,
+} as const;
 export type Stream = (typeof Stream)[keyof typeof Stream];
 
 /** Uniform 32 bits (unsigned) for the `ordinal`-th draw of the flow `key` from a node's stream. */

@@ -153,7 +153,7 @@ const SENTENCES: Record<string, (node: string, pod: string | null) => string> = 
   'entry-expired': (node) => `the entry on ${node} had expired while the flow was idle`,
   'loose-off': (node) => `${node} had no entry, and tcp_loose is off: the segment was INVALID`,
   'conntrack-full': (node) => `the connection tracking table of ${node} was full`,
-  'snat-port-exhausted': (node) => `${node} had no source port left towards ${'the endpoint'}`,
+  'snat-port-exhausted': (node) => `${node} found no free source port towards the endpoint`,
   'invalid-refused': (node) =>
     `${node} called the segment INVALID and left it to its own stack, which has no such socket`,
   'member-unknown': (node) =>

@@ -125,7 +125,7 @@ export class FlowVerdicts {
       const guess = walk.guessed[f] === 1 && dependsOnGuess;
       return guess || this.mayHaveHealed(f, end) ? 'unknown' : FATES[end.fate]!;
     }
-    const isUnknown = tracker.life[f] === Life.unborn || tracker.midway[f] === 1 || walk.doubtful[f] === 1;
+    const isUnknown = tracker.life[f] === Life.unborn || tracker.midway[f] === 1;
     return isUnknown ? 'unknown' : 'delivered';
   }
 
@@ -133,7 +133,7 @@ export class FlowVerdicts {
   unjudged(f: number): Unjudged | null {
     if (this.fate(f) !== 'unknown') return null;
     const { tracker, walk } = this.engine;
-    if (walk.doubtful[f] === 1 || this.isNotModelled(f)) return 'not-modelled';
+    if (this.isNotModelled(f)) return 'not-modelled';
     if (walk.policies?.unsure.has(f) === true) return 'not-modelled';
     const end = tracker.ending(f);
     if (end !== null && this.mayHaveHealed(f, end)) return 'capture-loss';

@@ -71,7 +71,7 @@ class FinishedReplay implements ReplayResult {
     this.engine = engine;
     const own = new FlowVerdicts(index, model, engine, options.heads, options.patienceS);
     this.drawn =
-      draws > 1 && dependsOnDraws(model)
+      draws > 1 && (engine.walk.wasPressed || dependsOnDraws(model))
         ? new DrawnVerdicts(
             draws,
             engine.plan.count,

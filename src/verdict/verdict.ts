@@ -60,8 +60,8 @@ export const REASONS = {
   'forwarding-loop': 'the packet is not translated and loops between node and router until its TTL ends',
   'entry-expired': 'the conntrack entry timed out while the flow was idle',
   'loose-off': 'tcp_loose is 0: a segment of an unknown connection is INVALID',
-  'conntrack-full': 'the connection tracking table is full of assured entries',
-  'snat-port-exhausted': 'every source port towards this endpoint is in use',
+  'conntrack-full': 'the connection tracking table is full, and no entry in reach may go',
+  'snat-port-exhausted': 'the search for a source port towards this endpoint found none free',
   'stale-rules': 'the rules on the node still name an endpoint that is gone',
   'invalid-refused':
     'conntrack calls the segment INVALID; it is not translated, and the node’s own stack resets it',

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { findsVictim } from '../../../src/conntrack/early-drop.js';
 import { Segment, TcpState } from '../../../src/conntrack/tcp-states.js';
 import { Tuple } from '../../../src/conntrack/tuple.js';
-import { ConntrackTable, CT_ASSURED, CT_REPLIED } from '../../../src/oracle/conntrack-table.js';
+import { ConntrackTable } from '../../../src/oracle/conntrack-table.js';
+import { TableRoom } from '../../../src/oracle/table-room.js';
 import { defaultTimeouts } from '../../support/conntrack-defaults.js';
 
 const address = (w0: number) => ({ family: 4 as const, w0, w1: 0, w2: 0, w3: 0 });
@@ -81,32 +83,46 @@ describe('an entry', () => {
 });
 
 describe('a full table', () => {
-  test('lets expired entries go before living ones', () => {
+  const room = (ct: ConntrackTable, max: number): TableRoom => new TableRoom(0, ct, max, 1, () => {});
+
+  test('lets expired entries go before it turns anybody away', () => {
     const ct = table(2);
     add(ct, tuple(1, 1), TcpState.synSent, 0);
     add(ct, tuple(1, 2), TcpState.synSent, 100);
-    expect(ct.makeRoom(130)).toBe(true);
-    expect(ct.find(tuple(1, 2), 130)).toBeGreaterThanOrEqual(0);
-  });
-
-  test('evicts the oldest entry that is not assured', () => {
-    const ct = table(3);
-    const first = add(ct, tuple(1, 1), TcpState.established, 0);
-    ct.mark(first, CT_REPLIED | CT_ASSURED);
-    add(ct, tuple(1, 2), TcpState.synSent, 1);
-    add(ct, tuple(1, 3), TcpState.synSent, 2);
-    expect(ct.makeRoom(3)).toBe(true);
-    expect(ct.find(tuple(1, 2), 3)).toBe(-1);
-    expect(ct.find(tuple(1, 1), 3)).toBeGreaterThanOrEqual(0);
-    expect(ct.find(tuple(1, 3), 3)).toBeGreaterThanOrEqual(0);
-  });
-
-  test('of assured entries takes nobody in', () => {
-    const ct = table(1);
-    ct.mark(add(ct, tuple(1, 1), TcpState.established, 0), CT_REPLIED | CT_ASSURED);
-    expect(ct.makeRoom(1)).toBe(false);
+    expect(room(ct, 2).make(7, 130)).toBe(true);
     expect(ct.size).toBe(1);
   });
+
+  test('turns newcomers away where its buckets are many and its entries few, assured or not', () => {
+    const ct = table(3);
+    for (let port = 1; port <= 3; port++) add(ct, tuple(1, port), TcpState.synSent, 0);
+    const full = room(ct, 3);
+    const taken = Array.from({ length: 200 }, (_, key) => full.make(key, 1)).filter(Boolean);
+    expect(taken.length).toBeLessThan(3);
+  });
+
+  test('counts the guests whose packets pass on their way to a pod', () => {
+    const [near, far] = [table(2), table(2)];
+    const [entered, home] = [room(near, 2), room(far, 2)];
+    const entry = add(near, tuple(1, 1), TcpState.synSent, 0);
+    add(far, tuple(2, 2), TcpState.synSent, 0);
+    expect(home.host(entered, entry, 7, 1)).toBe(true);
+    expect([home.make(8, 1), entered.make(8, 1)]).toEqual([false, true]);
+    near.remove(entry);
+    expect(home.make(8, 1)).toBe(true);
+  });
+});
+
+test('how often a full table finds an entry to give up depends on how many may go in eight of its buckets', () => {
+  const share = (unassured: number, max: number): number => {
+    let found = 0;
+    for (let i = 0; i < 1000; i++) if (findsVictim(unassured, max, i * 4294967)) found++;
+    return found / 1000;
+  };
+  expect([share(0, 80), share(80, 80)]).toEqual([0, 0.002]);
+  // 1 - e^(-8 u) of u entries a bucket
+  expect(share(32768, 262144)).toBeCloseTo(1 - Math.exp(-1), 2);
+  expect(share(262144, 262144)).toBeCloseTo(1, 2);
 });
 
 test('a table behaves as a map of tuples through growth, removal and reuse of rows', () => {
