@@ -18,8 +18,15 @@ export interface PolicyModel {
   /** what a denied packet gets: nothing, or an ICMP error */
   readonly denial: 'drop' | 'reject';
   readonly groups: readonly PolicyGroup[];
-  /** by name of every endpoint of the model: its row in `groups`, -1 = no policy selects it */
+  /** by name of an endpoint: its row in `groups`; no policy selects the others */
   readonly groupOf: ReadonlyMap<string, number>;
+  /**
+   * by address of a pod, as text: the policies that restrict what it sends. Rules for egress are not evaluated: what it
+   * sends to a service is not judged.
+   */
+  readonly restricted: ReadonlyMap<string, string>;
+  /** the policies that may restrict a pod of unknown labels; null: none */
+  readonly mayRestrict: string | null;
   /** addresses of the pods that are known, as text: another address of a pod range is a pod of unknown labels */
   readonly knownPods: ReadonlySet<string>;
   /** ranges that pods have their addresses from, besides those of the nodes */
@@ -60,7 +67,9 @@ export type PolicyPeer =
   | { readonly kind: 'net'; readonly net: Prefix; readonly except: readonly Prefix[] }
   /** pods that are selected, and such as may be selected; never an address outside the cluster */
   | { readonly kind: 'pods'; readonly addresses: readonly Address[]; readonly maybe: readonly Address[] }
-  | { readonly kind: 'place'; readonly place: SourcePlace };
+  | { readonly kind: 'place'; readonly place: SourcePlace }
+  /** a source there may be one, nobody knows */
+  | { readonly kind: 'maybe'; readonly place: SourcePlace };
 
 /** Where a source stands. */
 export type SourcePlace = 'outside' | 'pod' | 'node';

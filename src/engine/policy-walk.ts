@@ -61,6 +61,11 @@ export class PolicyWalk {
     const { plan, gate } = this;
     const { name, node: podNode, addresses, shadowed } = this.cluster.pods[pod]!;
     const service = plan.service[f]!;
+    const sender = gate.sourceOf(this.clientOf(f));
+    const restriction = gate.restrictionOf(sender);
+    if (restriction !== null) {
+      this.unsure.set(f, `${restriction}: rules for egress are not evaluated`);
+    }
     // what goes to the node's own stack in the pod's place meets no policy of the pod
     if (!gate.guards(service, name) || shadowed.includes(plan.family[f]!)) return PolicyVerdict.allowed;
     const client = this.clientOf(f);

@@ -49,16 +49,20 @@ type Match = 'yes' | 'no' | 'maybe';
 
 const ALLOWED: PolicyDecision = { verdict: PolicyVerdict.allowed, because: '' };
 
-/** Policy gate of a model that has policies; null where no policy selects any endpoint. */
+/** Policy gate of a model that has policies; null where none is about any of its endpoints and senders. */
 export function policyGate(model: ClusterModel): PolicyGate | null {
   const { policies } = model;
-  return policies === undefined || policies.groups.length === 0 ? null : new PolicyGate(model, policies);
+  if (policies === undefined) return null;
+  const { groups, restricted, mayRestrict } = policies;
+  const isIdle = groups.length === 0 && restricted.size === 0 && mayRestrict === null;
+  return isIdle ? null : new PolicyGate(model, policies);
 }
 
 export class PolicyGate {
   private readonly nodeByAddress = new Map<string, number>();
   private readonly podRanges: readonly Prefix[];
   private readonly endpointAddresses = new Set<string>();
+  private readonly endpoints = new Set<string>();
   /** row of the group that a pod made later has, by service; -2: its pods differ */
   private readonly groupOfNewPods: readonly number[];
   private readonly decided = new Map<string, PolicyDecision>();
@@ -75,7 +79,8 @@ export class PolicyGate {
     }
     this.podRanges = [...policies.podRanges, ...nodes.flatMap(({ podCidrs }) => podCidrs)];
     for (const { endpoints } of services) {
-      for (const { addresses } of endpoints) {
+      for (const { pod, addresses } of endpoints) {
+        this.endpoints.add(pod);
         for (const address of addresses) this.endpointAddresses.add(formatAddress(address));
       }
     }
@@ -93,6 +98,14 @@ export class PolicyGate {
   /** The address that a node masquerades with. */
   maskedBy(node: number, address: Address): PolicySource {
     return { address, place: 'node', node };
+  }
+
+  /** The policies that may keep a sender from sending, or null; what they allow is not evaluated. */
+  restrictionOf({ address, place }: PolicySource): string | null {
+    const { engine, restricted, knownPods, mayRestrict } = this.policies;
+    if (engine === 'none' || place !== 'pod') return null;
+    const text = formatAddress(address);
+    return restricted.get(text) ?? (knownPods.has(text) ? null : mayRestrict);
   }
 
   /** An address as a source. */
@@ -156,7 +169,9 @@ export class PolicyGate {
   }
 
   private groupRow(service: number, pod: string): number {
-    return this.policies.groupOf.get(pod) ?? this.groupOfNewPods[service]!;
+    const own = this.policies.groupOf.get(pod);
+    if (own !== undefined) return own;
+    return this.endpoints.has(pod) ? -1 : this.groupOfNewPods[service]!;
   }
 
   private decide(
@@ -248,6 +263,8 @@ export class PolicyGate {
     switch (peer.kind) {
       case 'place':
         return peer.place === place ? 'yes' : 'no';
+      case 'maybe':
+        return peer.place === place ? 'maybe' : 'no';
       case 'net': {
         if (this.policies.engine === 'cilium' && place === 'pod') return 'no';
         if (place === 'node' && !this.policies.netsMatchNodes) return 'no';

@@ -20,11 +20,15 @@ export function withRandomPolicies(model: ClusterModel, dice: Dice): ClusterMode
     engine: dice.pick(POLICY_ENGINES),
     denial: dice.pick(['drop', 'reject']),
     groups,
-    groupOf: new Map(endpoints.map(({ pod }) => [pod, dice.below(groups.length + 1) - 1])),
+    groupOf: new Map(
+      endpoints.filter(() => dice.chance(0.7)).map(({ pod }) => [pod, dice.below(groups.length)]),
+    ),
     knownPods: new Set(
       endpoints.flatMap(({ addresses }) => addresses.slice(0, dice.below(2)).map(formatAddress)),
     ),
     podRanges: [],
+    restricted: new Map(),
+    mayRestrict: dice.chance(0.1) ? 'NetworkPolicy shop/out' : null,
     netsMatchNodes: dice.chance(0.5),
   };
   return { ...model, policies };
@@ -52,7 +56,8 @@ function rule(dice: Dice, i: number): PolicyRule {
 }
 
 function peer(dice: Dice): PolicyPeer {
-  if (dice.chance(0.2)) return { kind: 'place', place: dice.pick(['outside', 'pod', 'node']) };
+  if (dice.chance(0.3))
+    return { kind: dice.pick(['place', 'maybe'] as const), place: dice.pick(['outside', 'pod', 'node']) };
   return dice.chance(0.2)
     ? { kind: 'pods', addresses: [ipv4(0x0af4010a)], maybe: [] }
     : { kind: 'net', net: dice.pick(NETS), except: dice.chance(0.7) ? [] : [dice.pick(NETS)] };

@@ -29,6 +29,10 @@ const irrelevant = (group: string, ...kinds: string[]): KindEntry[] =>
   kinds.map((kind) => ({ group, kind, use: 'irrelevant', what: '' }));
 
 const NOT_EVALUATED = 'that it is there: what it may select is not judged';
+const CALICO_POLICY =
+  'tier, order, selector, types, ingress: action, protocol, ipVersion, source (nets, selector, namespaceSelector), destination (nets, selector, ports) and their negations; rules with services, serviceAccounts, http or source ports, host endpoints, and egress, leave what they select unjudged';
+const CILIUM_POLICY =
+  'endpointSelector, enableDefaultDeny, ingress and ingressDeny: fromEndpoints, fromCIDR, fromCIDRSet, fromEntities, toPorts; layer 7 rules, fromRequires, fromGroups, fromNodes, and egress, leave what they select unjudged';
 
 const CALICO_GROUPS = ['crd.projectcalico.org', 'projectcalico.org'] as const;
 const TRAEFIK_GROUPS = ['traefik.io', 'traefik.containo.us'] as const;
@@ -113,8 +117,14 @@ export const KIND_TABLE: readonly KindEntry[] = [
     used(group, 'BGPConfiguration', 'asNumber, serviceLoadBalancerIPs, serviceExternalIPs'),
   ),
   ...calico((group) => used(group, 'BGPPeer', 'peerIP, asNumber, node, nodeSelector')),
-  ...calico((group) => used(group, 'NetworkPolicy', NOT_EVALUATED)),
-  ...calico((group) => used(group, 'GlobalNetworkPolicy', NOT_EVALUATED)),
+  ...calico((group) => used(group, 'NetworkPolicy', CALICO_POLICY)),
+  ...calico((group) => used(group, 'GlobalNetworkPolicy', `${CALICO_POLICY}; namespaceSelector`)),
+  ...calico((group) => used(group, 'Tier', 'order, defaultAction')),
+  ...calico((group) => used(group, 'NetworkSet', 'labels, nets')),
+  ...calico((group) => used(group, 'GlobalNetworkSet', 'labels, nets')),
+  ...CALICO_GROUPS.flatMap((group) =>
+    irrelevant(group, 'StagedNetworkPolicy', 'StagedGlobalNetworkPolicy', 'StagedKubernetesNetworkPolicy'),
+  ),
   ...calico((group) => notRead(group, 'BGPFilter', 'routes that it filters are taken to be announced')),
   ...CALICO_GROUPS.flatMap((group) =>
     irrelevant(
@@ -123,16 +133,13 @@ export const KIND_TABLE: readonly KindEntry[] = [
       'CalicoNodeStatus',
       'CalicoAPIConfig',
       'ClusterInformation',
-      'GlobalNetworkSet',
       'HostEndpoint',
       'IPAMConfig',
       'IPAMConfiguration',
       'IPAMHandle',
       'IPReservation',
       'KubeControllersConfiguration',
-      'NetworkSet',
       'Profile',
-      'Tier',
       'WorkloadEndpoint',
     ),
   ),
@@ -152,8 +159,8 @@ export const KIND_TABLE: readonly KindEntry[] = [
     'CiliumL2AnnouncementPolicy',
     'the one node that answers ARP for an address is not known',
   ),
-  used('cilium.io', 'CiliumNetworkPolicy', NOT_EVALUATED),
-  used('cilium.io', 'CiliumClusterwideNetworkPolicy', NOT_EVALUATED),
+  used('cilium.io', 'CiliumNetworkPolicy', CILIUM_POLICY),
+  used('cilium.io', 'CiliumClusterwideNetworkPolicy', CILIUM_POLICY),
   notRead('cilium.io', 'CiliumEnvoyConfig', 'what it diverts to Envoy is judged as if it were not'),
   notRead(
     'cilium.io',
@@ -182,7 +189,7 @@ export const KIND_TABLE: readonly KindEntry[] = [
   used(
     'networking.k8s.io',
     'NetworkPolicy',
-    'podSelector, policyTypes, ingress: from (ipBlock, podSelector, namespaceSelector) and ports; egress is not read',
+    'podSelector, policyTypes, ingress: from (ipBlock, podSelector, namespaceSelector) and ports; egress: that a pod has rules for it, which leaves what it sends unjudged',
   ),
   used(
     'cis.f5.com',

@@ -35,6 +35,12 @@ export interface PolicyShare {
   /** whether it selects the endpoint */
   readonly selects: 'yes' | 'maybe';
   readonly rules: readonly PolicyRule[];
+  /** Calico: its place in its tier; absent: that of a Kubernetes policy */
+  readonly order?: number;
+  /** Calico: absent: `default` */
+  readonly tier?: string;
+  /** what its rules do not decide stays as it is */
+  readonly isOpen?: boolean;
 }
 
 export const LABELS_UNKNOWN = 'the labels of the endpoint are not known; collect pods';
@@ -73,6 +79,25 @@ export class KubernetesPolicies {
       });
     }
     return (this.policies.get(pod.namespace) ?? []).flatMap((policy) => this.shareOf(policy, pod) ?? []);
+  }
+
+  /** Titles of those that restrict what a pod sends, or may; one that allows everything does not. */
+  restricting(pod: PolicyPod): string[] {
+    const all =
+      pod.namespace === null ? [...this.policies.values()].flat() : (this.policies.get(pod.namespace) ?? []);
+    const restricts = all.filter(({ spec }) => {
+      if (spec === null) return true;
+      const isEgress = spec.policyTypes?.includes('Egress') ?? spec.egress !== undefined;
+      return isEgress && selects(spec.podSelector ?? {}, pod) !== 'no';
+    });
+    const isOpen = restricts.some(
+      ({ spec }) =>
+        spec !== null &&
+        selects(spec.podSelector ?? {}, pod) === 'yes' &&
+        Array.isArray(spec.egress) &&
+        spec.egress.some((rule: unknown) => JSON.stringify(rule) === '{}'),
+    );
+    return isOpen ? [] : restricts.map(({ title }) => title);
   }
 
   private shareOf(

@@ -35,7 +35,11 @@ export function policyEngineOf(objects: KubernetesObjects): PolicyEngine {
   if (words !== null && switchOf(words, 'run-firewall', true)) found.push('kube-router');
   // k3s brings kube-router's controller, unless it is told not to or another CNI takes its place
   if (found.length === 0 && carriesController(objects)) found.push('kube-router');
-  return found.length === 1 ? found[0]! : 'unknown';
+  const engine = found.length === 1 ? found[0]! : 'unknown';
+  const isIdle =
+    ciliumValue(configMap, 'enable-policy') === 'never' ||
+    ciliumValue(configMap, 'policy-audit-mode') === 'true';
+  return engine === 'cilium' && isIdle ? 'none' : engine;
 }
 
 /** Whether a denied packet gets an ICMP error. */

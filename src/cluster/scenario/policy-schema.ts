@@ -6,12 +6,12 @@ import { z } from 'zod';
 import { formatAddress } from '../../addr/address.js';
 import { PROTOCOLS } from '../limits.js';
 import type { PolicyGroup, PolicyModel, PolicyPeer, PolicyPort, PolicyRule } from '../policy-model.js';
-import { addressList, flow, list, prefixText, scalar } from '../yaml/yaml-text.js';
+import { addressList, flow, list, listLines, prefixText, scalar } from '../yaml/yaml-text.js';
 import { address, listOf, mapping, name, oneOf, prefix, truth, wholeNumber } from './field-schemas.js';
 
 const text = z.string({ error: 'expected text' });
 const portNumber = wholeNumber(0, 65535);
-const PEER = 'expected one of net, pods and place';
+const PEER = 'expected one of net, pods, place and maybeIn';
 
 const peer = mapping({
   net: prefix.optional(),
@@ -19,10 +19,12 @@ const peer = mapping({
   pods: listOf(address).optional(),
   maybe: listOf(address).optional(),
   place: oneOf(['outside', 'pod', 'node']).optional(),
-}).transform(({ net, except = [], pods, maybe = [], place }, ctx): PolicyPeer => {
+  maybeIn: oneOf(['outside', 'pod', 'node']).optional(),
+}).transform(({ net, except = [], pods, maybe = [], place, maybeIn }, ctx): PolicyPeer => {
   if (net !== undefined) return { kind: 'net', net, except };
   if (pods !== undefined) return { kind: 'pods', addresses: pods, maybe };
   if (place !== undefined) return { kind: 'place', place };
+  if (maybeIn !== undefined) return { kind: 'maybe', place: maybeIn };
   ctx.addIssue({ code: 'custom', message: PEER });
   return z.NEVER;
 });
@@ -63,6 +65,8 @@ export const networkPoliciesSchema = mapping({
   netsMatchNodes: truth.default(true),
   knownPods: listOf(address).default([]),
   podRanges: listOf(prefix).default([]),
+  restricted: listOf(mapping({ pod: address, policies: text })).default([]),
+  mayRestrict: text.optional(),
   groups: listOf(group).default([]),
 });
 export type RawNetworkPolicies = z.output<typeof networkPoliciesSchema>;
@@ -78,13 +82,15 @@ export function statedPolicies(raw: RawNetworkPolicies): Omit<PolicyModel, 'engi
     netsMatchNodes: raw.netsMatchNodes,
     knownPods: new Set(raw.knownPods.map(formatAddress)),
     podRanges: raw.podRanges,
+    restricted: new Map(raw.restricted.map(({ pod, policies }) => [formatAddress(pod), policies])),
+    mayRestrict: raw.mayRestrict ?? null,
     groups: raw.groups.map(({ tiers }) => ({ tiers })),
     groupOf,
   };
 }
 
 export function policyLines(policies: PolicyModel): string[] {
-  const { denial, knownPods, podRanges, groups, groupOf } = policies;
+  const { denial, knownPods, podRanges, restricted, mayRestrict, groups, groupOf } = policies;
   const members = groups.map((): string[] => []);
   for (const [pod, row] of groupOf) members[row]?.push(pod);
   return [
@@ -93,7 +99,12 @@ export function policyLines(policies: PolicyModel): string[] {
     `    netsMatchNodes: ${policies.netsMatchNodes}`,
     `    knownPods: ${list([...knownPods].map(scalar))}`,
     `    podRanges: ${list(podRanges.map(prefixText))}`,
-    '    groups:',
+    ...listLines(
+      '    restricted:',
+      [...restricted].map(([pod, all]) => flow({ pod: scalar(pod), policies: scalar(all) })),
+    ),
+    ...(mayRestrict === null ? [] : [`    mayRestrict: ${scalar(mayRestrict)}`]),
+    ...(groups.length === 0 ? ['    groups: []'] : ['    groups:']),
     ...groups.flatMap((one, row) => groupLines(one, members[row]!)),
   ];
 }
@@ -126,6 +137,7 @@ function ruleText({ policy, action, from, notFrom, ports, notPorts, unsure }: Po
 
 function peerText(one: PolicyPeer): string {
   if (one.kind === 'place') return flow({ place: one.place });
+  if (one.kind === 'maybe') return flow({ maybeIn: one.place });
   if (one.kind === 'net') {
     const except = one.except.length === 0 ? {} : { except: list(one.except.map(prefixText)) };
     return flow({ net: prefixText(one.net), ...except });
