@@ -20,7 +20,7 @@ export function assumptionsOf(facts: ClusterFacts, model: ClusterModel): Assumpt
     'neither the scenario nor any object states the data plane; kube-proxy’s default is taken',
   );
   assumePlane(facts, model, assume);
-  assumed.push(...assumedOfObjects(facts, model));
+  assumed.push(...assumedOfObjects(facts, model), ...assumedStarts(facts, model));
   const isHeld = heldVips(facts);
   const isRouted = model.services.some((service) => service.vips.some((vip) => !isHeld(service, vip)));
   if (!isRouted) return assumed;
@@ -66,6 +66,22 @@ function assumedOfObjects({ assumed = [], edge }: ClusterFacts, { timeline }: Cl
     if (what === 'edge.pools.members' && timeline.length === 0) return false;
     return !stated.some((key) => what === `edge.${key}`);
   });
+}
+
+const MAKES_PODS: readonly TimelineEvent['kind'][] = ['drain', 'rollingRedeploy', 'nodeDown'];
+
+/** Where an event makes owners start pods: how long that takes, which no object states. */
+function assumedStarts({ owners = [] }: ClusterFacts, { timeline }: ClusterModel): Assumption[] {
+  const made = owners.filter(({ kind, pods }) => kind !== 'DaemonSet' && pods.length > 0);
+  if (made.length === 0 || !timeline.some(({ kind }) => MAKES_PODS.includes(kind))) return [];
+  return [
+    {
+      what: 'owners.start',
+      value: made.map(({ name, startS = 0 }) => `${name} ${startS}s`).join(', '),
+      because:
+        'no object says how long a new pod takes to be ready: its probe’s initial delay and 2 s are taken',
+    },
+  ];
 }
 
 type Assume = (stated: unknown, what: string, value: string | number | boolean, because: string) => void;

@@ -12,6 +12,7 @@ import type { SelectName } from '../route/next-hop-group.js';
 import type { EdgeAction, EdgeMemberModel, EdgeModel } from './edge-model.js';
 import type { L7ProxyModel } from './l7-model.js';
 import type { IPVS_SCHEDULERS } from './limits.js';
+import type { OwnerModel } from './owner-model.js';
 import type { PolicyEngine, PolicyModel } from './policy-model.js';
 
 export interface ClusterModel {
@@ -30,6 +31,8 @@ export interface ClusterModel {
   readonly timeline: readonly TimelineEvent[];
   /** network policies of the endpoints; absent: there are none */
   readonly policies?: PolicyModel | undefined;
+  /** what makes the pods; absent: a pod that goes is not made anew */
+  readonly owners?: readonly OwnerModel[] | undefined;
   /** every setting that changes paths and that nobody stated */
   readonly assumed?: readonly Assumption[];
   /** objects and fields that were given, bear on paths, and were not used: sentences that begin with kind and name */

@@ -67,6 +67,7 @@ export const OBJECT_COMMANDS: readonly CollectCommand[] = [
   ),
   objects('deployments.apps', 'owners of pods', 'what follows a scale or a drain is assumed'),
   objects('statefulsets.apps', 'owners of pods', null),
+  objects('replicasets.apps', 'owners of pods', null),
   objects('poddisruptionbudgets.policy', 'what a drain may evict', null),
   objects('horizontalpodautoscalers.autoscaling', 'who scales what', null),
   objects('namespaces', 'their labels, which network policies select', null),

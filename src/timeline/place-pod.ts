@@ -36,6 +36,13 @@ export function placeNewPod(model: ClusterModel, cluster: ClusterState, service:
   };
 }
 
+/** The next free address of each of a node's pod ranges; null: one of them is full. */
+export function freeAddressesOn(node: number, model: ClusterModel, cluster: ClusterState): Address[] | null {
+  const { podCidrs } = model.nodes[node]!;
+  const found = podCidrs.flatMap((cidr) => freeAddress(cidr, cluster, model) ?? []);
+  return found.length === podCidrs.length ? found : null;
+}
+
 function freeAddress(cidr: Prefix, cluster: ClusterState, model: ClusterModel): Address | null {
   const taken = [
     ...cluster.pods.flatMap((pod) => pod.addresses),

@@ -17,6 +17,7 @@ import type { Pod } from '../state/pod.js';
 import type { Route, RouterState } from '../state/router-state.js';
 import { type EdgeListener, EdgeSchedule } from './edge-schedule.js';
 import { GroupUpkeep } from './group-upkeep.js';
+import { LOST_NODE_S, Owners } from './owners.js';
 import { placeNewPod } from './place-pod.js';
 import { podHealth } from './pod-health.js';
 
@@ -92,6 +93,7 @@ export class Timeline implements EventSource {
   private sequence = 0;
   private readonly upkeep: GroupUpkeep;
   private readonly monitors: EdgeSchedule | null;
+  private readonly owners: Owners;
 
   constructor(
     private readonly model: ClusterModel,
@@ -109,6 +111,11 @@ export class Timeline implements EventSource {
       writing: false,
       outdated: false,
     }));
+    this.owners = new Owners(model, cluster, {
+      schedule: (atS, run) => this.schedule(atS, -1, run),
+      changed: (event, atS) => this.endpointsChanged(event, atS),
+      stop: (pods, event, atS) => this.stopPods(pods, event, atS),
+    });
     this.upkeep = new GroupUpkeep(router);
     this.speakerTurn = model.nodes.map(() => 0);
     this.nodeTurn = model.nodes.map(() => 0);
@@ -206,7 +213,10 @@ export class Timeline implements EventSource {
           this.drain(event.node, event.gracePeriodS, e, t),
         );
       case 'uncordon':
-        return step(`${name(event.node)} takes pods again`, (e, t) => this.startPodsOn(event.node, e, t));
+        return step(`${name(event.node)} takes pods again`, (e, t) => {
+          this.owners.cordoned[event.node] = false;
+          this.startPodsOn(event.node, e, t);
+        });
       case 'scale':
         return step(
           `${this.model.services[event.service]!.name} is scaled to ${event.replicas} endpoints`,
@@ -369,6 +379,10 @@ export class Timeline implements EventSource {
       for (const pod of this.cluster.podsOn(node)) this.cluster.unlist(pod);
       this.endpointsChanged(event, noticedS);
     });
+    const lostS = noticedS + LOST_NODE_S;
+    this.schedule(lostS, event, () => {
+      if (this.nodeTurn[node] === turn) this.replaceOn(node, event, lostS);
+    });
   }
 
   private nodeUp(node: number, event: number, atS: number): void {
@@ -379,17 +393,24 @@ export class Timeline implements EventSource {
     this.restore(node, event, atS);
     this.router.withdrawn[node] = this.mute[node]!;
     this.speakerTurn[node]!++;
+    this.owners.cordoned[node] = false;
     this.startPodsOn(node, event, atS);
   }
 
   private drain(node: number, gracePeriodS: number, event: number, atS: number): void {
     const turn = ++this.nodeTurn[node]!;
-    for (const pod of this.cluster.podsOn(node)) this.cluster.terminate(pod);
+    const isOver = (): boolean => this.nodeTurn[node] !== turn;
+    this.owners.cordoned[node] = true;
+    const all = this.cluster.podsOn(node).filter((pod) => !this.owners.isDaemon(pod));
+    const bare = all.filter((pod) => !this.owners.isReplaced(pod));
+    for (const pod of bare) this.cluster.terminate(pod);
     this.endpointsChanged(event, atS);
+    for (const pod of all) {
+      if (!bare.includes(pod)) this.owners.evict(pod, gracePeriodS, isOver, event, atS);
+    }
     const goneS = atS + gracePeriodS;
     this.schedule(goneS, event, () => {
-      if (this.nodeTurn[node] !== turn) return;
-      this.stopPods(this.cluster.podsOn(node), event, goneS);
+      if (!isOver()) this.stopPods(bare, event, goneS);
     });
   }
 
@@ -402,11 +423,20 @@ export class Timeline implements EventSource {
     this.cluster.nodeUp[node] = false;
     this.listener.nodeChanged(node, event, atS);
     this.listener.placesChanged(event);
+    this.replaceOn(node, event, atS);
+  }
+
+  /** Owners make pods elsewhere for those that stood on a node. */
+  private replaceOn(node: number, event: number, atS: number): void {
+    for (const pod of this.cluster.podsOn(node)) this.owners.replace(pod, event, atS);
   }
 
   private startPodsOn(node: number, event: number, atS: number): void {
     this.nodeTurn[node]!++;
-    for (const pod of this.cluster.podsOn(node)) this.cluster.startPod(pod);
+    for (const pod of this.cluster.podsOn(node)) {
+      if (this.owners.comesBack(pod)) this.cluster.startPod(pod);
+    }
+    this.owners.settle(event, atS);
     this.endpointsChanged(event, atS);
   }
 
@@ -450,9 +480,13 @@ export class Timeline implements EventSource {
     const members = this.cluster.members[service]!;
     const running = members.map((row) => this.cluster.pods[row]!).filter((pod) => pod.running);
     const surplus = running.slice(replicas);
+    const owner = this.owners.of(service);
     for (let missing = replicas - running.length; missing > 0; missing--) {
-      const idle = members.map((row) => this.cluster.pods[row]!).find((pod) => !pod.running && pod.node >= 0);
-      if (idle !== undefined) this.cluster.startPod(idle);
+      const idle = members
+        .map((row) => this.cluster.pods[row]!)
+        .find((pod) => !pod.running && pod.node >= 0 && this.owners.comesBack(pod));
+      if (idle === undefined && owner !== null) this.owners.add(owner);
+      else if (idle !== undefined) this.cluster.startPod(idle);
       else this.cluster.addPod(service, placeNewPod(this.model, this.cluster, service));
     }
     if (surplus.length > 0) this.stopPods(surplus, event, atS);

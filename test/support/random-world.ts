@@ -6,7 +6,8 @@
 import { type Address, ipv4, ipv6 } from '../../src/addr/address.js';
 import { hostPrefix } from '../../src/addr/prefix.js';
 import { IPVS_SCHEDULERS } from '../../src/cluster/limits.js';
-import type { ClusterModel, TimelineEvent } from '../../src/cluster/model.js';
+import type { ClusterModel, ServiceModel, TimelineEvent } from '../../src/cluster/model.js';
+import { OWNER_KINDS, type OwnerModel } from '../../src/cluster/owner-model.js';
 import type { Probes } from '../../src/control/kubelet-probe.js';
 import { type CaptureIndex, createFlowColumns } from '../../src/flow/flow-columns.js';
 import { META_LENGTH_SHIFT, META_PAYLOAD, PacketIndex } from '../../src/flow/packet-index.js';
@@ -148,7 +149,27 @@ export function randomModel(dice: Dice): ClusterModel {
     epochNs: null,
     edge: null,
     timeline: randomTimeline(dice, nodes.length, services.length, pods, ecmp),
+    ...(dice.chance(0.4) ? { owners: randomOwners(dice, services, nodes.length) } : {}),
   };
+}
+
+/** Owners of the pods of every service, each pod one's alone. */
+function randomOwners(dice: Dice, services: readonly ServiceModel[], nodes: number): OwnerModel[] {
+  const owned = new Set<string>();
+  return services.map(({ name, endpoints }) => {
+    const pods = endpoints.map(({ pod }) => pod).filter((pod) => !owned.has(pod));
+    for (const pod of pods) owned.add(pod);
+    const domains = Array.from({ length: nodes }, (_, node) => `d${node % 2}`);
+    return {
+      name: `owner-${name}`,
+      kind: dice.pick(OWNER_KINDS),
+      pods,
+      nodes: domains.map((_, node) => node).filter(() => dice.chance(0.8)),
+      spread: dice.chance(0.3) ? [{ domains, maxSkew: 1, atMost: null }] : [],
+      minAvailable: dice.below(2),
+      startS: dice.pick([0, 0.7]),
+    };
+  });
 }
 
 function randomTimeline(

@@ -42,7 +42,7 @@ export const KIND_TABLE: readonly KindEntry[] = [
   used(
     '',
     'Node',
-    'labels, annotations of Calico and k3s, spec.podCIDRs, unschedulable, status.addresses, capacity.cpu, conditions',
+    'labels, annotations of Calico and k3s, spec.podCIDRs, unschedulable, taints, status.addresses, capacity.cpu, conditions',
   ),
   used(
     '',
@@ -74,9 +74,16 @@ export const KIND_TABLE: readonly KindEntry[] = [
   used(
     'apps',
     'Deployment',
-    'pod template: labels, images, arguments and environment of k8s-bigip-ctlr, Traefik, ingress-nginx, NGINX Ingress Controller, HAProxy’s ingress controllers, Envoy',
+    'replicas, selector; pod template: labels, nodeSelector, required node affinity, required pod anti-affinity, topologySpreadConstraints (DoNotSchedule), tolerations, readinessProbe.initialDelaySeconds; images, arguments and environment of k8s-bigip-ctlr, Traefik, ingress-nginx, NGINX Ingress Controller, HAProxy’s ingress controllers, Envoy',
   ),
   used('apps', 'StatefulSet', 'as of a Deployment'),
+  used('apps', 'ReplicaSet', 'as of a Deployment, where none owns it'),
+  used('policy', 'PodDisruptionBudget', 'selector, minAvailable, maxUnavailable'),
+  used(
+    'autoscaling',
+    'HorizontalPodAutoscaler',
+    'scaleTargetRef, minReplicas, maxReplicas: said, for what it would do depends on a load that no packet shows',
+  ),
   used('kubeproxy.config.k8s.io', 'KubeProxyConfiguration', 'mode, iptables, ipvs, nftables, conntrack'),
   used('metallb.io', 'IPAddressPool', 'addresses, labels'),
   used('metallb.io', 'AddressPool', 'protocol, addresses, bgpAdvertisements'),
@@ -269,7 +276,7 @@ export const KIND_TABLE: readonly KindEntry[] = [
     'Secret',
     'ServiceAccount',
   ),
-  ...irrelevant('apps', 'ControllerRevision', 'ReplicaSet'),
+  ...irrelevant('apps', 'ControllerRevision'),
   ...irrelevant('kubeadm.k8s.io', 'ClusterConfiguration', 'InitConfiguration', 'JoinConfiguration'),
   ...irrelevant('kubelet.config.k8s.io', 'KubeletConfiguration'),
 ];

@@ -14,6 +14,7 @@ import type { KubernetesObjects, Remarks } from './kubernetes-objects.js';
 import { kubernetesServices } from './kubernetes-services.js';
 import { l7Services } from './l7/l7-services.js';
 import { routerFacts } from './metallb-facts.js';
+import { ownersOf } from './owners.js';
 
 const ZONES = ['topology.kubernetes.io/zone', 'failure-domain.beta.kubernetes.io/zone'];
 
@@ -35,6 +36,7 @@ export function kubernetesFacts(
   return {
     ...routerFacts(objects, remarks.notes),
     ...f5,
+    owners: ownersOf(objects, f5.services, remarks),
     assumed: [...l7.assumed, ...f5.assumed],
     nodes,
     servicesGiven: objects.service.length > 0,

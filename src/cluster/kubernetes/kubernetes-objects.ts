@@ -39,6 +39,7 @@ import {
   ingressRouteObject,
   ingressRouteTcpObject,
 } from './l7/l7-schemas.js';
+import { autoscalerObject, disruptionBudgetObject } from './owner-schemas.js';
 import {
   calicoBgpConfigurationObject,
   calicoBgpPeerObject,
@@ -52,7 +53,6 @@ import {
   kubeProxyConfigurationObject,
   plainObject,
 } from './settings-schemas.js';
-
 import { workloadObject } from './workload-schemas.js';
 
 const CALICO = ['crd.projectcalico.org', 'projectcalico.org'];
@@ -72,6 +72,9 @@ const KINDS = {
   configMap: { kind: 'ConfigMap', groups: CORE, schema: configMapObject },
   deployment: { kind: 'Deployment', groups: ['apps'], schema: workloadObject },
   daemonSet: { kind: 'DaemonSet', groups: ['apps'], schema: workloadObject },
+  replicaSet: { kind: 'ReplicaSet', groups: ['apps'], schema: workloadObject },
+  disruptionBudget: { kind: 'PodDisruptionBudget', groups: ['policy'], schema: disruptionBudgetObject },
+  autoscaler: { kind: 'HorizontalPodAutoscaler', groups: ['autoscaling'], schema: autoscalerObject },
   statefulSet: { kind: 'StatefulSet', groups: ['apps'], schema: workloadObject },
   slice: { kind: 'EndpointSlice', groups: ['discovery.k8s.io'], schema: endpointSliceObject },
   kubeProxy: {

@@ -29,6 +29,7 @@ export const metadata = some({
   labels: labels.optional(),
   annotations: labels.optional(),
   deletionTimestamp: text.optional(),
+  ownerReferences: many(some({ kind: text.optional(), name: text.optional() })).optional(),
 });
 
 const condition = some({ type: text, status: text });
@@ -39,6 +40,7 @@ export const nodeObject = some({
     podCIDR: prefix.optional(),
     podCIDRs: many(prefix).optional(),
     unschedulable: flag.optional(),
+    taints: many(some({ key: text, value: text.optional(), effect: text })).optional(),
   }).optional(),
   status: some({
     addresses: many(some({ type: text, address: text })).optional(),

@@ -15,6 +15,8 @@ import {
   texts,
 } from './kubernetes-schemas.js';
 
+import { placement } from './owner-schemas.js';
+
 const container = some({
   name: text.optional(),
   image: text.optional(),
@@ -22,6 +24,7 @@ const container = some({
   args: texts.optional(),
   env: many(some({ name: text, value: z.union([text, number, flag]).optional() })).optional(),
   ports: many(some({ name: text.optional(), containerPort: number })).optional(),
+  readinessProbe: some({ initialDelaySeconds: number.optional() }).optional(),
 });
 export type Container = z.output<typeof container>;
 
@@ -32,7 +35,7 @@ export const workloadObject = some({
     selector: labelSelector.optional(),
     template: some({
       metadata: some({ labels: labels.optional() }).optional(),
-      spec: some({ containers: many(container).optional(), nodeSelector: labels.optional() }).optional(),
+      spec: some({ containers: many(container).optional(), ...placement }).optional(),
     }).optional(),
   }).optional(),
 });

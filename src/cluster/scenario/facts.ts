@@ -17,6 +17,7 @@ import type {
   ServiceModel,
   ServicePort,
 } from '../model.js';
+import type { OwnerKind } from '../owner-model.js';
 import type { PolicyModel } from '../policy-model.js';
 import type { Path, SourceDocument } from '../yaml/yaml-source.js';
 import type { RawEdge } from './edge-schema.js';
@@ -79,6 +80,24 @@ export interface AnnouncerFacts {
   readonly preference: number;
 }
 
+export interface SpreadFacts {
+  /** domain by node */
+  readonly domains: Readonly<Record<string, string>>;
+  readonly maxSkew?: number | undefined;
+  readonly atMost?: number | undefined;
+}
+
+export interface OwnerFacts {
+  readonly name: string;
+  readonly kind: OwnerKind;
+  readonly place: Place;
+  readonly pods: readonly string[];
+  readonly nodes?: readonly string[] | undefined;
+  readonly spread?: readonly SpreadFacts[] | undefined;
+  readonly minAvailable?: number | undefined;
+  readonly startS?: number | undefined;
+}
+
 export interface RouteFacts {
   readonly place: Place;
   readonly prefix: Prefix;
@@ -132,6 +151,7 @@ export interface ClusterFacts {
   /** something among the objects decides who announces */
   readonly announcersDecided?: boolean | undefined;
   readonly timeline?: readonly TimelineFacts[];
+  readonly owners?: readonly OwnerFacts[] | undefined;
   /** what was taken in reading objects because none of them states it */
   readonly assumed?: readonly Assumption[];
 }

@@ -26,6 +26,7 @@ import { formatDuration } from '../yaml/duration.js';
 import { addressList, flow, list, listLines, prefixText, scalar, withRemark } from '../yaml/yaml-text.js';
 import { policyLines } from './policy-schema.js';
 import { edgeLines } from './print-edge.js';
+import { ownerLines } from './print-owners.js';
 
 export function printScenario(model: ClusterModel): string {
   const lines = [
@@ -42,6 +43,7 @@ export function printScenario(model: ClusterModel): string {
     ...(model.policies === undefined ? [] : policyLines(model.policies)),
     ...listLines('  nodes:', model.nodes.map(nodeText)),
     ...servicesLines(model),
+    ...ownerLines(model),
     ...(model.epochNs === null
       ? []
       : [`  epoch: ${epochText(model.epochNs)}   # t = 0, seconds since 1970; without it the first packet`]),

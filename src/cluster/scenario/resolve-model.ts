@@ -38,6 +38,7 @@ import {
   type ServiceFacts,
 } from './facts.js';
 import { NameTable } from './name-table.js';
+import { resolveOwners } from './owner-schema.js';
 import { resolveEdge } from './resolve-edge.js';
 import { TimelineReader } from './timeline-events.js';
 
@@ -55,6 +56,7 @@ export function resolveModel(facts: ClusterFacts, fallbackName: string, problems
   const routerAddresses = facts.routerAddresses ?? [];
   const edge = resolveEdge(facts.edge, { nodes, services, dataplane, routerAddresses }, problems);
   const reader = new TimelineReader({ nodes, services, edge }, problems);
+  const owners = resolveOwners(facts.owners, nodes, problems);
   return {
     name: facts.name ?? fallbackName,
     seed,
@@ -69,6 +71,7 @@ export function resolveModel(facts: ClusterFacts, fallbackName: string, problems
     dataplane,
     nodes,
     services,
+    ...(owners === undefined ? {} : { owners }),
     epochNs: facts.epochNs ?? null,
     timeline: reader.read(facts.timeline ?? [], ecmp),
   };

@@ -6,6 +6,7 @@ import type { Problems } from '../yaml/problems.js';
 import { readWith } from '../yaml/schema-issues.js';
 import type { Path, SourceDocument } from '../yaml/yaml-source.js';
 import type { ClusterFacts, NodeFacts, Place, ServiceFacts } from './facts.js';
+import { ownerFacts } from './owner-schema.js';
 import { statedPolicies } from './policy-schema.js';
 import { type RawSpec, scenarioSchema } from './scenario-schema.js';
 
@@ -41,6 +42,7 @@ export function scenarioFacts(
     networkPolicies: spec.networkPolicies && statedPolicies(spec.networkPolicies),
     nodes: (spec.nodes ?? []).map((node, i) => nodeFacts(node, place('nodes', i))),
     services: (spec.services ?? []).map((service, i) => serviceFacts(service, place('services', i))),
+    owners: spec.owners?.map((owner, i) => ownerFacts(owner, place('owners', i))),
     timeline: (spec.timeline ?? []).map((entry, i) => ({ entry, place: place('timeline', i) })),
   };
 }

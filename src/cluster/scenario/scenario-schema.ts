@@ -32,6 +32,7 @@ import {
   wholeNumber,
 } from './field-schemas.js';
 import { l7ProxySchema } from './l7-schema.js';
+import { ownerSchema } from './owner-schema.js';
 import { networkPoliciesSchema } from './policy-schema.js';
 import { ecmpSchema, routeSchema, timelineEntrySchema } from './timeline-schema.js';
 
@@ -204,6 +205,7 @@ export const scenarioSchema = mapping({
     networkPolicies: networkPoliciesSchema.optional(),
     nodes: listOf(node).optional(),
     services: listOf(service).optional(),
+    owners: listOf(ownerSchema).optional(),
     epoch: z
       .union([z.number().min(0).max(1e12), z.string().regex(/^\d{1,12}(\.\d+)?$/, { error: EPOCH })], {
         error: EPOCH,

@@ -448,6 +448,7 @@ describe('scenarioJsonSchema()', () => {
       'networkPolicies',
       'nodes',
       'services',
+      'owners',
       'epoch',
       'timeline',
     ]);
