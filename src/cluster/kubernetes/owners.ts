@@ -36,6 +36,7 @@ export function ownersOf(
         name,
         kind,
         place: read.place,
+        fromObjects: true,
         pods,
         nodes: objects.node.filter((node) => mayStandOn(spec, node)).map((node) => node.name),
         spread: spreadOf(read, spec, objects, unread),

@@ -91,6 +91,8 @@ export interface OwnerFacts {
   readonly name: string;
   readonly kind: OwnerKind;
   readonly place: Place;
+  /** of a dump: nodes that were left out of it are left out here, too */
+  readonly fromObjects?: boolean | undefined;
   readonly pods: readonly string[];
   readonly nodes?: readonly string[] | undefined;
   readonly spread?: readonly SpreadFacts[] | undefined;

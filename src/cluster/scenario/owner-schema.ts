@@ -60,7 +60,9 @@ export function resolveOwners(
       owner.nodes?.flatMap((name, i) => {
         const row = table.rowOf(name);
         if (row !== null) return [row];
-        problems.add(positionIn(owner.place, 'nodes', i), table.unknown(name));
+        if (owner.fromObjects !== true) {
+          problems.add(positionIn(owner.place, 'nodes', i), table.unknown(name));
+        }
         return [];
       }) ?? nodes.map((_, row) => row),
     spread: (owner.spread ?? []).map(({ domains, maxSkew = null, atMost = null }) => ({
