@@ -15,7 +15,14 @@ import type { Prefix } from '../addr/prefix.js';
 import type { EcmpSettings } from '../cluster/model.js';
 
 /** States of RFC 4271 section 8.2.2, by their names there; for a peer without a connection `Idle`. */
-const SESSION_STATES = ['Idle', 'Connect', 'Active', 'OpenSent', 'OpenConfirm', 'Established'] as const;
+export const SESSION_STATES = [
+  'Idle',
+  'Connect',
+  'Active',
+  'OpenSent',
+  'OpenConfirm',
+  'Established',
+] as const;
 export type SessionState = (typeof SESSION_STATES)[number];
 
 export interface RouterView {

@@ -74,6 +74,8 @@ export class LiveTraffic {
   private readonly fresh: number[] = [];
   private readonly past = new PastRounds();
   private readonly brokenOfVip: Float64Array;
+  /** of each VIP: flows that broke, by reason */
+  private readonly causesOfVip: (Map<string, number> | undefined)[] = [];
   private counted: {
     readonly engine: FlowEngine | null;
     readonly nowS: number;
@@ -192,6 +194,7 @@ export class LiveTraffic {
           active: active[vip]!,
           stalled: stalled[vip]!,
           broken: this.brokenOfVip[vip]!,
+          brokenBy: this.causesOfVip[vip] ?? new Map(),
           onNode: (hop: Address) => byNode.get(`${vip} ${this.world.find(hop)}`) ?? 0,
           buckets: this.bucketsOf(address),
         },
@@ -324,12 +327,19 @@ export class LiveTraffic {
     const keepFrom = fresh.length - VERDICTS_AT_A_TIME;
     fresh.forEach((f, i) => {
       const fate = verdicts.fate(f);
-      if (fate !== 'unknown') this.brokenOfVip[engine.plan.vip[f]!]!++;
+      if (fate !== 'unknown') this.countVip(engine.plan.vip[f]!, REASON_NAMES[engine.tracker.reason[f]!]!);
       this.past.broke(fate, REASON_NAMES[engine.tracker.reason[f]!]!);
       this.book.increment(engine.tracker.event[f]!, 'flowsBroken');
       if (i >= keepFrom) this.broken.push(this.flowOf(f));
     });
     fresh.length = 0;
+  }
+
+  private countVip(vip: number, reason: string): void {
+    this.brokenOfVip[vip]!++;
+    this.causesOfVip[vip] ??= new Map();
+    const causes = this.causesOfVip[vip];
+    causes.set(reason, (causes.get(reason) ?? 0) + 1);
   }
 
   private flowOf(f: number): LiveFlow {
@@ -376,6 +386,8 @@ export interface VipLoad {
   readonly active: number;
   readonly stalled: number;
   readonly broken: number;
+  /** the same by reason */
+  readonly brokenBy: ReadonlyMap<string, number>;
   onNode(hop: Address): number;
   /** as in FibEntryView; of the group that the flows really use */
   readonly buckets: Int32Array | null;

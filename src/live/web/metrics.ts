@@ -1,6 +1,7 @@
 /** `/metrics` for Prometheus. Everything is read when it is asked for; nothing is counted twice. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { formatAddress } from '../../addr/address.js';
+import { SESSION_STATES } from '../router-view.js';
 import { fibRecord, type LiveParts } from './live-status.js';
 
 export class LiveMetrics {
@@ -37,10 +38,33 @@ export class LiveMetrics {
   private peers(): void {
     const { view } = this.parts;
     const up = 'Whether the session is established.';
-    this.gauge('flowfate_bgp_peer_up', up, ['peer', 'asn', 'state'], (set) => {
-      for (const { id, asn, state } of view.peers())
-        set({ peer: id, asn: String(asn ?? ''), state }, state === 'Established' ? 1 : 0);
+    this.gauge('flowfate_bgp_peer_up', up, ['peer'], (set) => {
+      for (const { id, state } of view.peers()) set({ peer: id }, state === 'Established' ? 1 : 0);
     });
+    const state = 'State of the session (RFC 4271 section 8.2.2): 1 for the one that it is in.';
+    this.gauge('flowfate_bgp_peer_state', state, ['peer', 'state'], (set) => {
+      for (const peer of view.peers())
+        for (const one of SESSION_STATES) set({ peer: peer.id, state: one }, peer.state === one ? 1 : 0);
+    });
+    const identity = 'AS number and router id of a peer, and what an operator has done to it; always 1.';
+    this.gauge(
+      'flowfate_bgp_peer_info',
+      identity,
+      ['peer', 'asn', 'router_id', 'shut_down', 'draining'],
+      (set) => {
+        for (const { id, asn, routerId, shutDown, draining } of view.peers())
+          set(
+            {
+              peer: id,
+              asn: String(asn ?? ''),
+              router_id: routerId ?? '',
+              shut_down: String(shutDown),
+              draining: String(draining),
+            },
+            1,
+          );
+      },
+    );
     const uptime = 'Seconds since the session came up; 0 while it is down.';
     this.gauge('flowfate_bgp_peer_uptime_seconds', uptime, ['peer'], (set) => {
       for (const { id, establishedMs } of view.peers())
@@ -60,6 +84,42 @@ export class LiveMetrics {
         set({ peer: id, direction: 'out' }, messagesOut);
       }
     });
+    const updates = 'UPDATE messages, by peer and direction.';
+    this.counter('flowfate_bgp_peer_updates_total', updates, ['peer', 'direction'], (set) => {
+      for (const { id, updatesIn, updatesOut } of view.peers()) {
+        set({ peer: id, direction: 'in' }, updatesIn);
+        set({ peer: id, direction: 'out' }, updatesOut);
+      }
+    });
+    const notifications =
+      'NOTIFICATION messages, by peer, direction, and code/subcode (RFC 4271 section 4.5).';
+    this.counter(
+      'flowfate_bgp_peer_notifications_total',
+      notifications,
+      ['peer', 'direction', 'code'],
+      (set) => {
+        for (const { id, notificationsIn, notificationsOut } of view.peers()) {
+          for (const [code, count] of Object.entries(notificationsIn))
+            set({ peer: id, direction: 'in', code }, count);
+          for (const [code, count] of Object.entries(notificationsOut))
+            set({ peer: id, direction: 'out', code }, count);
+        }
+      },
+    );
+    const reset =
+      'When the last session that was up ended, in seconds since 1970, with the NOTIFICATION that ended it and who sent it.';
+    this.gauge(
+      'flowfate_bgp_peer_last_reset_timestamp_seconds',
+      reset,
+      ['peer', 'code', 'sent_by'],
+      (set) => {
+        for (const { id, lastReset } of view.peers()) {
+          if (lastReset === null) continue;
+          const { atMs, notification, sentBy } = lastReset;
+          set({ peer: id, code: notification ?? 'none', sent_by: sentBy ?? 'nobody' }, atMs / 1000);
+        }
+      },
+    );
     this.counter('flowfate_bgp_peer_flaps_total', 'Times the session went down.', ['peer'], (set) => {
       for (const { id, flaps } of view.peers()) set({ peer: id }, flaps);
     });
@@ -105,6 +165,15 @@ export class LiveMetrics {
     const { view } = this.parts;
     this.gauge('flowfate_vip_flows_active', 'Open flows of a VIP.', ['vip'], (set) => {
       for (const { address, active } of traffic.vipLoads()) set({ vip: formatAddress(address) }, active);
+    });
+    const waiting = 'Flows of a VIP that get no answer at this moment.';
+    this.gauge('flowfate_vip_flows_stalled', waiting, ['vip'], (set) => {
+      for (const { address, stalled } of traffic.vipLoads()) set({ vip: formatAddress(address) }, stalled);
+    });
+    const broken = 'Flows that broke, by VIP and cause.';
+    this.counter('flowfate_vip_flows_broken_total', broken, ['vip', 'reason'], (set) => {
+      for (const { address, brokenBy } of traffic.vipLoads())
+        for (const [reason, flows] of brokenBy) set({ vip: formatAddress(address), reason }, flows);
     });
     const share = 'Share of the hash space, by VIP and next hop.';
     this.gauge('flowfate_vip_next_hop_share', share, ['vip', 'next_hop'], (set) => {

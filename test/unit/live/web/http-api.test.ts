@@ -285,7 +285,10 @@ describe('the API', () => {
     const resets = body.traffic!.byFate.reset;
     expect(lines).toEqual(
       expect.arrayContaining([
-        'flowfate_bgp_peer_up{peer="10.0.0.1",asn="64601",state="Established"} 1',
+        'flowfate_bgp_peer_up{peer="10.0.0.1"} 1',
+        'flowfate_bgp_peer_state{peer="10.0.0.1",state="Established"} 1',
+        'flowfate_bgp_peer_state{peer="10.0.0.1",state="Idle"} 0',
+        'flowfate_bgp_peer_updates_total{peer="10.0.0.1",direction="in"} 2',
         'flowfate_bgp_peer_prefixes_accepted{peer="10.0.0.1",family="ipv4-unicast"} 1',
         'flowfate_fib_prefixes{family="ipv4-unicast"} 1',
         `flowfate_flows_total{fate="reset"} ${resets}`,
