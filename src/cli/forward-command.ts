@@ -12,6 +12,7 @@ import type { Io } from './io.js';
 import { type Output, openOutput } from './output.js';
 import { Progress } from './progress.js';
 import { warn } from './read-input.js';
+import { hasRealRules } from './real-rules.js';
 import { addScenarioOptions, type ScenarioOptions, statedScenario } from './scenario-input.js';
 
 interface ForwardOptions extends ScenarioOptions {
@@ -69,6 +70,12 @@ async function forward(capture: string, options: ForwardOptions, io: Io): Promis
     throw new FlowfateError(
       'usage',
       'forward needs to know the cluster: give --scenario or --cluster (replay --print-scenario makes one to start from)',
+    );
+  }
+  if (hasRealRules(scenario.model)) {
+    throw new FlowfateError(
+      'usage',
+      'forward sends packets through modelled nodes; leave out --node-state and rulesBecome (replay takes both)',
     );
   }
   for (const note of scenario.notes) warn(io, note);

@@ -14,12 +14,14 @@ import { flowAddress } from '../flow/flow-rows.js';
 import type { Io } from './io.js';
 import { parseUint32 } from './option-values.js';
 import { warn } from './read-input.js';
+import { readRuleFiles, refuseNodeState, withRealRules } from './real-rules.js';
 
 export interface ScenarioOptions {
   readonly scenario: readonly string[];
   readonly cluster: readonly string[];
   readonly event: readonly string[];
   readonly routerState?: readonly string[];
+  readonly nodeState?: readonly string[];
   readonly seed?: number;
 }
 
@@ -41,6 +43,12 @@ export function addScenarioOptions(command: Command): Command {
       [],
     )
     .option(
+      '--node-state <node=file>',
+      'real rules of a node in the place of the modelled ones: iptables-save, nft -j list ruleset, ipset save, ipvsadm -Sn, conntrack -L, ip -j addr, ip -j route, ip -j rule; files, folders, archives; may be repeated',
+      gather,
+      [],
+    )
+    .option(
       '--event <event>',
       'a line of the timeline, like "5s withdraw n2" or "2026-11-23T06:00:15Z withdraw n2"; may be repeated',
       gather,
@@ -53,6 +61,7 @@ export function addScenarioOptions(command: Command): Command {
 export async function statedScenario(options: ScenarioOptions, io: Io): Promise<LoadedScenario | null> {
   const { scenario, cluster, routerState = [] } = options;
   if (scenario.length + cluster.length === 0) {
+    refuseNodeState(options);
     if (routerState.length === 0) return null;
     throw new FlowfateError(
       'usage',
@@ -79,11 +88,12 @@ export async function statedScenario(options: ScenarioOptions, io: Io): Promise<
   for (const path of routerState) router.push(...(await readRouterState(path, io.stdin)));
   const { readRouterTables } = await import('../cluster/router-tables/read-router-tables.js');
   const { loadScenario } = await import('../cluster/scenario/load-scenario.js');
-  return loadScenario(files, {
+  const loaded = loadScenario(files, {
     events: splitEvents(options.event).relative,
     routerTables: readRouterTables(router),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   });
+  return withRealRules(loaded, options, io);
 }
 
 /** The scenario that a command runs over a capture, stated or made. */
@@ -103,7 +113,8 @@ export async function scenarioFor(
   const chosen = async (scenario: ChosenScenario, index: CaptureIndex): Promise<ChosenScenario> => {
     for (const note of scenario.notes) warn(io, note);
     const model = reseeded(scenario.model, options.seed);
-    const timed = await withClockEvents(model, options.event, index);
+    const clocked = await withClockEvents(model, options.event, index);
+    const timed = await readRuleFiles(clocked, io);
     const { narrowModel } = await import('../cluster/scenario/narrow-model.js');
     const narrowed = narrowModel(timed, () => seenEnds(index));
     if (narrowed.idle > 0) {

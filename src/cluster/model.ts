@@ -33,6 +33,8 @@ export interface ClusterModel {
   readonly policies?: PolicyModel | undefined;
   /** what makes the pods; absent: a pod that goes is not made anew */
   readonly owners?: readonly OwnerModel[] | undefined;
+  /** nodes whose real rules take the place of the modelled data plane, from t = 0 */
+  readonly nodeStates?: readonly NodeStateModel[];
   /** every setting that changes paths and that nobody stated */
   readonly assumed?: readonly Assumption[];
   /** objects and fields that were given, bear on paths, and were not used: sentences that begin with kind and name */
@@ -45,6 +47,20 @@ export interface Assumption {
   readonly what: string;
   readonly value: string;
   readonly because: string;
+}
+
+/** A file of what a node's commands print: iptables-save, conntrack -L, ip -j route, … */
+export interface StateText {
+  readonly name: string;
+  readonly text: string;
+  /** in a folder or an archive, not named by itself: what it holds may be of no interest */
+  readonly isFound?: boolean;
+}
+
+export interface NodeStateModel {
+  /** row in `nodes` */
+  readonly node: number;
+  readonly files: readonly StateText[];
 }
 
 export interface RouterModel {
@@ -337,4 +353,13 @@ export type TimelineEvent = { readonly at: number } & (
       readonly because?: string;
     }
   | { readonly kind: 'ecmp'; readonly settings: EcmpSettings }
+  | {
+      /** other real rules take the place of those that the node has */
+      readonly kind: 'rulesBecome';
+      readonly node: number;
+      /** as the scenario has them, for people */
+      readonly paths: readonly string[];
+      /** what they hold; empty until somebody has read them */
+      readonly files: readonly StateText[];
+    }
 );

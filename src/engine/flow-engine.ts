@@ -446,6 +446,7 @@ export class FlowEngine implements TimelineListener {
     const { state, marks } = walk.entries;
     const settled = ENTRY_REPLIED | ENTRY_ASSURED;
     if ((marks[e]! & settled) !== settled) return;
+    if (!walk.real.letsThrough(e, kind === CALM_TCP ? Segment.ack : Segment.none)) return;
     if (kind === CALM_TCP && (state[e] !== TcpState.established || tracker.life[f] !== Life.open)) return;
     this.current[f] = e;
     const { timeouts } = this.model.dataplane.conntrack;

@@ -6,8 +6,7 @@
  * running kernel. The stages stand in the order in which a packet meets them: node, entry, rules, endpoint.
  */
 
-import { sameAddress } from '../addr/address.js';
-import type { ClusterModel, ServiceModel } from '../cluster/model.js';
+import type { ClusterModel } from '../cluster/model.js';
 import { isAhead, meetStaleEntry, resetComesBack, Stale } from '../conntrack/stale-segment.js';
 import {
   IGNORE,
@@ -23,17 +22,11 @@ import { connectionNumbers } from '../outcome/connection-numbers.js';
 import type { FlowPlan } from '../outcome/flow-plan.js';
 import type { ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
-import type { NewConnection } from '../state/endpoint-scheduler.js';
-import { isMasqueraded } from '../state/masquerade.js';
-import {
-  DROP_NO_LOCAL_ENDPOINT,
-  type NodeRules,
-  type Policy,
-  REJECT_NO_ENDPOINT,
-} from '../state/node-rules.js';
+import { DROP_NO_LOCAL_ENDPOINT, REJECT_NO_ENDPOINT } from '../state/node-rules.js';
+import type { Opening, Ruling } from '../state/opening.js';
 import { policyGate } from '../state/policy-gate.js';
-import { type ProxyPlane, proxyPlane } from '../state/proxy-plane.js';
-import { DoorKind, isMarked, listFor, Origin } from '../state/service-doors.js';
+import { type MidFlow, type ProxyPlane, proxyPlane } from '../state/proxy-plane.js';
+import { DoorKind } from '../state/service-doors.js';
 import { TCP, UDP } from '../wire/ip-protocol.js';
 import type { EdgeWalk } from './edge-walk.js';
 import {
@@ -48,7 +41,10 @@ import {
   EntryPool,
   STATELESS,
 } from './entry-pool.js';
+import { ModelledChoice } from './modelled-choice.js';
 import { DROPPED_HERE, PolicyWalk } from './policy-walk.js';
+import { adoptByRules, answerTo, install, lostAnswer, openByRules } from './real-entries.js';
+import { RealWalk } from './real-walk.js';
 import { SourcePorts } from './source-ports.js';
 import { type EntryLife, TableLimits } from './table-limits.js';
 
@@ -64,6 +60,8 @@ export class NodeWalk implements EntryLife {
   readonly guessed: Uint8Array;
   /** by five-tuple: how many draws it has had */
   readonly draws: Int32Array;
+  /** nodes with rules of their own */
+  readonly real: RealWalk;
 
   // the outcome of the last walk
   outcome: Outcome = Outcome.answered;
@@ -75,6 +73,7 @@ export class NodeWalk implements EntryLife {
   pod = -1;
 
   /** per flow: key and source port as the node sees them */
+  private readonly modelled: ModelledChoice;
   private readonly key: Int32Array;
   private readonly clientPort: Uint16Array;
   private readonly timeouts: Float64Array;
@@ -104,10 +103,13 @@ export class NodeWalk implements EntryLife {
     this.draws = new Int32Array(plan.tuples);
     this.timeouts = tcpTimeouts(model.dataplane.conntrack.timeouts);
     this.plane = proxyPlane(model.dataplane);
+    this.modelled = new ModelledChoice(model, cluster, plan, this.plane, edge, this.key, this.clientPort);
     this.limits = new TableLimits(model, plan, this.entries, this, (pod) => cluster.pods[pod]!.node);
     this.ports = new SourcePorts(model, plan, this.entries, this);
     const gate = policyGate(model);
     this.policies = gate && new PolicyWalk(gate, model, cluster, plan, edge);
+    this.real = new RealWalk(model, cluster, plan, this.entries);
+    for (const dumped of this.real.dumpedEntries()) install(this, dumped);
   }
 
   /** Whether chance decided who got an entry, or a source port, where not all could. */
@@ -125,7 +127,8 @@ export class NodeWalk implements EntryLife {
     }
     const proto = this.plan.proto[f]!;
     let e = this.liveEntry(f, node, nowS);
-    if (e >= 0 && proto === TCP && this.entries.flow[e] !== f) {
+    let opened = false;
+    if (e >= 0 && proto === TCP && (this.entries.flow[e] !== f || this.isLeftover(f, e, segment))) {
       if (!this.meetStale(f, e, node, segment, payload, nowS)) return;
       // a closed entry gives way to a SYN
       if (this.entries.state[e] === DEAD) e = -1;
@@ -154,12 +157,74 @@ export class NodeWalk implements EntryLife {
       this.assureStream(e, nowS);
     }
     if (e < 0) {
-      e = proto === TCP ? this.openTcp(f, node, segment, nowS) : this.open(f, node, STATELESS, nowS);
+      e = proto === TCP ? this.openTcp(f, node, segment, nowS) : this.open(f, node, STATELESS, -1, nowS);
       if (e < 0) return;
+      opened = true;
     }
     this.entry = e;
     if (segment === Segment.fin || segment === Segment.rst) this.connectionEnds(e);
+    const barred = opened ? null : this.real.forward(e, segment);
+    if (barred !== null) {
+      this.pod = this.entries.pod[e]!;
+      this.settleBy(f, node, barred);
+      return;
+    }
+    if (this.real.openingOf(e) === undefined) {
+      this.toEndpoint(f, e, proto, segment, payload, nowS);
+      return;
+    }
+    const { connectedBy, connectedTo, answeredBy, guessed } = this;
+    const before = [connectedBy[f]!, connectedTo[f]!, answeredBy[f]!, guessed[f]!] as const;
     this.toEndpoint(f, e, proto, segment, payload, nowS);
+    const lost = lostAnswer(this, e, this.outcome, answerTo(proto, segment, payload));
+    if (lost === null) return;
+    this.settleBy(f, node, lost);
+    this.outcome = Outcome.silent;
+    // the client knows nothing of what its endpoint has accepted
+    [connectedBy[f], connectedTo[f], answeredBy[f], guessed[f]] = before;
+  }
+
+  /** An entry of the dumped table, where the flow's first packet has not come yet: it is another connection's. */
+  private isLeftover(f: number, e: number, segment: Segment | -1): boolean {
+    return segment === Segment.syn && this.connectedBy[f] !== e && this.entries.createdS[e]! < 0;
+  }
+
+  tupleOf(f: number): number {
+    return this.plan.tuple[f]!;
+  }
+
+  /** The entry ends at another time than before. */
+  entryChanged(e: number): void {
+    this.limits.changed(e);
+  }
+
+  /** Source port under real rules: theirs, or one that is drawn; 0 where the source stays, -1 where none is left. */
+  portFor(
+    f: number,
+    node: number,
+    { pod, source, sourcePort }: Opening,
+    ordinal: number,
+    nowS: number,
+  ): number {
+    if (source === null) return 0;
+    return sourcePort ?? this.ports.find(node, pod, f, this.clientPort[f]!, ordinal, this.key[f]!, nowS);
+  }
+
+  /** Marks of modelled policies at an endpoint whose node's real rules nobody gave. */
+  deniedBeyond(f: number, node: number, { pod, source }: Opening): number {
+    const home = this.cluster.pods[pod]!.node;
+    if (home === node || this.plan.port[f]! < 0 || this.real.on(home) !== null) return 0;
+    return this.policies?.marksOf(f, node, pod, source !== null) ?? 0;
+  }
+
+  /** No entry is made, and why. */
+  refuseAt(node: number, outcome: Outcome, reason: number): -1 {
+    this.settle(outcome, reason, hopCode(HopKind.node, node));
+    return -1;
+  }
+
+  private settleBy(f: number, node: number, ruling: Ruling): void {
+    this.settle(this.real.note(f, ruling), ruling.reason, hopCode(HopKind.node, node));
   }
 
   /**
@@ -178,7 +243,8 @@ export class NodeWalk implements EntryLife {
     const { entries } = this;
     const state = entries.state[e]!;
     if (segment === Segment.syn) {
-      if (state >= TcpState.timeWait || state < TcpState.established || !this.holdsSocket(e)) {
+      const isOpen = state >= TcpState.established && state < TcpState.timeWait;
+      if (!isOpen || this.real.forward(e, segment) !== null || !this.holdsSocket(e)) {
         this.policies?.inherit(f, entries.flow[e]!);
         // one that is ignored takes the entry over once it is answered
         if (state < TcpState.established) entries.flow[e] = f;
@@ -241,13 +307,22 @@ export class NodeWalk implements EntryLife {
    * where there is one choice; otherwise one is drawn, and {@link guessed} says so.
    */
   adopt(f: number, node: number, nowS: number): void {
-    if (!this.cluster.nodeUp[node] || this.plan.port[f]! < 0) return;
+    if (!this.cluster.nodeUp[node]) return;
+    if (this.real.on(node) !== null) {
+      const e = adoptByRules(this, f, node, this.real.on(node)!, nowS);
+      if (e < 0) return;
+      this.connectedBy[f] = e;
+      this.answeredBy[f] = e;
+      this.connectedTo[f] = this.cluster.pods[this.entries.pod[e]!]!.instance;
+      return;
+    }
+    if (this.plan.port[f]! < 0) return;
     const rules = this.cluster.rules[node]!;
     const direct = this.directPod(f);
     const ordinal = direct >= 0 ? 0 : this.nextOrdinal(f);
-    const pod = direct >= 0 ? direct : this.choose(f, rules, ordinal, nowS);
+    const pod = direct >= 0 ? direct : this.modelled.choose(f, rules, ordinal, nowS);
     if (pod < 0) return;
-    const snat = direct < 0 && this.isMasqueraded(f, node, pod) ? ENTRY_SNAT : 0;
+    const snat = direct < 0 && this.modelled.isMasqueraded(f, node, pod) ? ENTRY_SNAT : 0;
     const found = this.ports.find(node, pod, f, this.clientPort[f]!, ordinal, this.key[f]!, nowS);
     // it had one, whatever is left
     const port = snat === 0 ? 0 : Math.max(found, 0);
@@ -264,7 +339,7 @@ export class NodeWalk implements EntryLife {
     this.connectedBy[f] = e;
     this.answeredBy[f] = e;
     this.connectedTo[f] = this.cluster.pods[pod]!.instance;
-    this.guessed[f] = direct < 0 && this.offered(f, rules).length > 1 ? 1 : 0;
+    this.guessed[f] = direct < 0 && this.modelled.offered(f, rules).length > 1 ? 1 : 0;
   }
 
   /** Whether a data packet sent now would be answered; changes nothing. For flows that stay silent after a change. */
@@ -274,13 +349,17 @@ export class NodeWalk implements EntryLife {
     if (e < 0) {
       // picked up anew: survives only where the same pod is the only choice and sees the same source
       const by = this.connectedBy[f]!;
-      if (by < 0 || this.plan.proto[f] !== TCP || !this.takesUp()) return true;
+      if (by < 0 || this.plan.proto[f] !== TCP || !this.takesUp(node)) return true;
       const pod = this.entries.pod[by]!;
-      const again = this.everywhere(f, node);
-      const seesTheSame = (this.entries.marks[by]! & ENTRY_SNAT) === 0 && !this.isMasqueraded(f, node, pod);
+      const plane = this.real.on(node);
+      if (plane !== null) return !(this.real.onlyPod(f, plane) === pod && this.wouldAnswer(f, pod));
+      const again = this.modelled.everywhere(f, node, this.draws[this.plan.tuple[f]!]!);
+      const seesTheSame =
+        (this.entries.marks[by]! & ENTRY_SNAT) === 0 && !this.modelled.isMasqueraded(f, node, pod);
       return !(again === pod && seesTheSame && this.wouldAnswer(f, pod));
     }
     const pod = this.entries.pod[e]!;
+    if (this.real.forward(e, Segment.ack) !== null || this.real.back(e, Segment.ack) !== null) return true;
     return !(this.wouldAnswer(f, pod) && this.knows(f, e, pod));
   }
 
@@ -295,9 +374,17 @@ export class NodeWalk implements EntryLife {
   }
 
   /** Whether a node gives a data packet of a connection that it does not know to an endpoint. */
-  private takesUp(): boolean {
-    const { midFlow } = this.plane;
-    return midFlow === 'conntrack' ? this.model.dataplane.conntrack.tcpLoose : midFlow === 'schedule';
+  private takesUp(node: number): boolean {
+    const midFlow = this.midFlowAt(node);
+    return midFlow === 'conntrack' ? this.isLoose(node) : midFlow === 'schedule';
+  }
+
+  private midFlowAt(node: number): MidFlow {
+    return this.real.on(node) === null ? this.plane.midFlow : 'conntrack';
+  }
+
+  private isLoose(node: number): boolean {
+    return this.real.on(node)?.tcpLoose ?? this.model.dataplane.conntrack.tcpLoose;
   }
 
   /** The living entry of a flow on a node; one that has expired or been flushed is removed on the way. */
@@ -360,16 +447,11 @@ export class NodeWalk implements EntryLife {
     this.cluster.rules[node[e]!]!.scheduler.ended(pod[e]!);
   }
 
-  private affinityClient(f: number): string | null {
-    const { sessionAffinity } = this.serviceOf(f);
-    return sessionAffinity === 'ClientIP' ? (this.edge?.sourceText(f) ?? this.plan.clientText(f)) : null;
-  }
-
   private directPod(f: number): number {
     return this.edge === null ? -1 : this.edge.directPod(f);
   }
 
-  private nextOrdinal(f: number): number {
+  nextOrdinal(f: number): number {
     return this.edge?.carries(f) === true ? this.edge.nextOrdinal(f) : this.draws[this.plan.tuple[f]!]!++;
   }
 
@@ -386,14 +468,16 @@ export class NodeWalk implements EntryLife {
     this.hop = hop;
   }
 
-  /** No endpoint anywhere: the service is rejected before its source ranges are looked at. */
-  private isEmpty(f: number, rules: NodeRules): boolean {
-    return rules.isEmpty(this.plan.service[f]!, this.plan.port[f]!);
-  }
-
   /** ctstate INVALID: no translation. KUBE-FORWARD drops it; without that rule it loops until its TTL ends. */
   private invalid(f: number, node: number, segment: Segment | -1, reason: number): void {
     const hop = hopCode(HopKind.node, node);
+    const plane = this.real.on(node);
+    if (plane !== null) {
+      const ruling = this.real.invalid(f, plane, segment);
+      const dropped = ruling.reason === ReasonCode['invalid-dropped'];
+      this.settleBy(f, node, dropped ? { ...ruling, reason } : ruling);
+      return;
+    }
     const viaEdge = this.edge?.carries(f) === true;
     const isOwnAddress = viaEdge ? this.directPod(f) < 0 : this.plan.door[f] === DoorKind.nodePort;
     if (isOwnAddress) {
@@ -406,8 +490,9 @@ export class NodeWalk implements EntryLife {
 
   /** First segment of a connection the node has no entry for. Returns the new entry, or -1 with the outcome set. */
   private openTcp(f: number, node: number, segment: Segment | -1, nowS: number): number {
-    if (segment !== Segment.syn && this.plane.midFlow !== 'conntrack') {
-      if (this.plane.midFlow === 'schedule') return this.open(f, node, TcpState.established, nowS);
+    const midFlow = this.midFlowAt(node);
+    if (segment !== Segment.syn && midFlow !== 'conntrack') {
+      if (midFlow === 'schedule') return this.open(f, node, TcpState.established, segment, nowS);
       this.refuseMidFlow(node, segment);
       return -1;
     }
@@ -416,11 +501,11 @@ export class NodeWalk implements EntryLife {
       this.invalid(f, node, segment, ReasonCode['invalid-dropped']);
       return -1;
     }
-    if (state !== TcpState.synSent && !this.model.dataplane.conntrack.tcpLoose) {
+    if (state !== TcpState.synSent && !this.isLoose(node)) {
       this.invalid(f, node, segment, ReasonCode['loose-off']);
       return -1;
     }
-    const e = this.open(f, node, state, nowS);
+    const e = this.open(f, node, state, segment, nowS);
     if (e >= 0 && state !== TcpState.synSent) this.entries.marks[e]! |= ENTRY_LOOSE;
     return e;
   }
@@ -433,53 +518,16 @@ export class NodeWalk implements EntryLife {
     else this.settle(Outcome.reset, ReasonCode['no-entry-reset'], hop);
   }
 
-  private isMasqueraded(f: number, node: number, pod: number): boolean {
-    const { plan, cluster } = this;
-    const { node: podNode, addresses } = cluster.pods[pod]!;
-    const origin = plan.origin[f] as Origin;
-    if (origin === Origin.pod && addresses.some((own) => sameAddress(own, plan.clientAddress(f))))
-      return true;
-    const marked = isMarked(this.serviceOf(f), plan.door[f] as DoorKind, origin);
-    return isMasqueraded(this.model, marked, origin, node, podNode, plan.proto[f]!);
-  }
-
-  private serviceOf(f: number): ServiceModel {
-    return this.model.services[this.plan.service[f]!]!;
-  }
-
-  /** Which of a node's lists the flow's connections take. */
-  private policyOf(f: number): Policy {
-    return listFor(this.serviceOf(f), this.plan.door[f] as DoorKind, this.plan.origin[f] as Origin);
-  }
-
-  private offered(f: number, rules: NodeRules): readonly number[] {
-    return rules.offered(this.plan.service[f]!, this.plan.port[f]!, this.policyOf(f));
-  }
-
-  private choose(f: number, rules: NodeRules, ordinal: number, nowS: number): number {
-    const { service, port } = this.plan;
-    const connection = this.connectionOf(f, ordinal);
-    return rules.choose(service[f]!, port[f]!, this.policyOf(f), this.affinityClient(f), connection, nowS);
-  }
-
-  /** The pod that the flow's next connection gets on every node that offers it, or -1. */
-  private everywhere(f: number, node: number): number {
-    const { service, port } = this.plan;
-    const connection = this.connectionOf(f, this.draws[this.plan.tuple[f]!]!);
-    return this.cluster.rules[node]!.everywhere(service[f]!, port[f]!, this.policyOf(f), connection);
-  }
-
-  private connectionOf(f: number, ordinal: number): NewConnection {
-    // read from text behind a load balancer: only for who asks
-    const { scheduling } = this.plane;
-    const asks = scheduling === 'sh' || scheduling === 'mh';
-    const source = asks ? (this.edge?.foldedSource(f) ?? this.plan.foldedSource(f)) : 0;
-    return { key: this.key[f]!, ordinal, source, sourcePort: this.clientPort[f]! };
-  }
-
   /** ctstate NEW: kube-proxy's rules choose an endpoint and translate. */
-  private open(f: number, node: number, state: number, nowS: number): number {
+  private open(f: number, node: number, state: number, segment: Segment | -1, nowS: number): number {
     const hop = hopCode(HopKind.node, node);
+    const plane = this.real.on(node);
+    if (plane !== null) {
+      // conntrack comes before every rule
+      if (!this.limits.makeRoom(node, this.key[f]!, nowS))
+        return this.refuseAt(node, Outcome.silent, ReasonCode['conntrack-full']);
+      return openByRules(this, f, plane, state, segment, nowS);
+    }
     if (this.plan.port[f]! < 0) {
       // no rule for this port: forwarded back to the router until the TTL ends
       this.settle(Outcome.unreachable, ReasonCode['not-a-service'], hop);
@@ -497,12 +545,12 @@ export class NodeWalk implements EntryLife {
         : this.add(f, node, direct, 0, state, denied, nowS, 0);
     }
     const rules = this.cluster.rules[node]!;
-    if (this.plan.barred[f] === 1 && this.edge?.carries(f) !== true && !this.isEmpty(f, rules)) {
+    if (this.plan.barred[f] === 1 && this.edge?.carries(f) !== true && !this.modelled.isEmpty(f, rules)) {
       this.settle(Outcome.silent, ReasonCode['source-range'], hop);
       return -1;
     }
     const ordinal = this.nextOrdinal(f);
-    const pod = this.choose(f, rules, ordinal, nowS);
+    const pod = this.modelled.choose(f, rules, ordinal, nowS);
     if (pod === DROP_NO_LOCAL_ENDPOINT) {
       this.settle(Outcome.silent, ReasonCode['no-local-endpoint'], hop);
       return -1;
@@ -511,7 +559,7 @@ export class NodeWalk implements EntryLife {
       this.settle(Outcome.unreachable, ReasonCode['no-endpoint'], hop);
       return -1;
     }
-    const snat = this.isMasqueraded(f, node, pod);
+    const snat = this.modelled.isMasqueraded(f, node, pod);
     // the pod's own node filters in FORWARD, before POSTROUTING looks for a port
     const denied = this.policies?.marksOf(f, node, pod, snat) ?? 0;
     if (denied === DROPPED_HERE) return this.deniedAt(pod);
@@ -530,7 +578,8 @@ export class NodeWalk implements EntryLife {
     return -1;
   }
 
-  private add(
+  /** A fresh entry; its opening is the caller's to note where real rules made it. */
+  add(
     f: number,
     node: number,
     pod: number,
@@ -598,7 +647,7 @@ export class NodeWalk implements EntryLife {
       return;
     }
     if (proto === UDP) {
-      entries.marks[e]! |= ENTRY_REPLIED;
+      if (!this.real.isAstray(e)) entries.marks[e]! |= ENTRY_REPLIED;
       this.assureStream(e, nowS);
       this.settle(Outcome.answered, 0, endpointHop);
       return;
@@ -654,6 +703,7 @@ export class NodeWalk implements EntryLife {
    * or is the node that the packet came through.
    */
   private leavesFromVip(f: number, e: number, segment: Segment | -1): boolean {
+    if (this.real.isAstray(e)) return false;
     if (this.plane.answersFromVip || segment === Segment.syn) return true;
     const pod = this.entries.pod[e]!;
     if (this.cluster.pods[pod]!.node === this.entries.node[e]) return true;
@@ -691,14 +741,8 @@ export class NodeWalk implements EntryLife {
 
   /** What the endpoint's answer does to the entry. */
   private reply(e: number, segment: Segment | -1, payload: number, nowS: number): void {
-    if (segment === Segment.rst) return;
-    const answer =
-      segment === Segment.syn
-        ? Segment.synAck
-        : segment === Segment.fin || payload !== 0
-          ? Segment.ack
-          : Segment.none;
-    if (answer === Segment.none) return;
+    const answer = answerTo(TCP, segment, payload);
+    if (answer < 0 || this.real.isAstray(e)) return;
     this.entries.marks[e]! |= ENTRY_REPLIED;
     if (answer === Segment.synAck && (this.entries.marks[e]! & ENTRY_RESET) !== 0) {
       // it acknowledges a SYN that was let through: in step again
@@ -706,8 +750,12 @@ export class NodeWalk implements EntryLife {
       this.entries.state[e] = TcpState.synSent;
       this.entries.lastS[e] = nowS;
     }
-    const next = nextTcpState(REPLY, answer, this.entries.state[e] as TcpState);
-    if (next < IGNORE) this.moveTo(e, next);
+    const next = nextTcpState(REPLY, answer as Segment, this.entries.state[e] as TcpState);
+    if (next < IGNORE) {
+      this.moveTo(e, next);
+      // after a SYN that was sent again, which refreshes nothing by itself
+      this.entries.lastS[e] = nowS;
+    }
     this.limits.changed(e);
   }
 

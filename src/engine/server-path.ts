@@ -40,8 +40,13 @@ export class ServerPath {
     } else if (entries.state[home] === DEAD || entries.flow[home] !== f || nowS > walk.expiresS(home)) {
       this.lose(ReasonCode['entry-expired'], hopCode(HopKind.node, node));
     } else {
-      entries.lastS[home] = nowS;
-      return true;
+      const barred = walk.real.back(home, Segment.ack);
+      if (barred === null) {
+        entries.lastS[home] = nowS;
+        return true;
+      }
+      walk.real.note(f, barred);
+      this.lose(barred.reason, hopCode(HopKind.node, node));
     }
     return false;
   }

@@ -37,6 +37,8 @@ export interface Connection {
   /** null where the entry did not say, or the packet did not */
   readonly icmpId: number | null;
   readonly fromDump: boolean;
+  /** seconds that a dumped entry had left; null where nobody said */
+  readonly expiresS: number | null;
 }
 
 export function newConnection(original: Tuple, zone: number, icmpId: number | null): Connection {
@@ -59,6 +61,7 @@ export function newConnection(original: Tuple, zone: number, icmpId: number | nu
     portDrawn: false,
     icmpId,
     fromDump: false,
+    expiresS: null,
   };
 }
 

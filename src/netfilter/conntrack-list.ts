@@ -10,7 +10,7 @@ import type { Node } from './node.js';
 import { addressKey } from './packet.js';
 import { protocolNumber } from './protocols.js';
 
-const LINE = /^(?:ipv[46]\s+\d+\s+)?([a-z0-9-]+)\s+(\d+)\s+(?:\d+\s+)?.*\bsrc=\S+\s+dst=\S+/;
+const LINE = /^(?:ipv[46]\s+\d+\s+)?([a-z0-9-]+)\s+(\d+)\s+(?:(\d+)\s+)?.*\bsrc=\S+\s+dst=\S+/;
 
 export function isConntrackList(text: string): boolean {
   return text.split('\n', 50).some((line) => LINE.test(line.trim()));
@@ -19,9 +19,10 @@ export function isConntrackList(text: string): boolean {
 export function readConntrackList(node: Node, text: string, source: string): void {
   text.split('\n').forEach((line, at) => {
     const trimmed = line.trim();
-    const [, name, number] = LINE.exec(trimmed) ?? [];
+    const [, name, number, left] = LINE.exec(trimmed) ?? [];
     if (number === undefined) return;
-    const connection = entryOf(trimmed, protocolNumber(name ?? '') ?? Number(number));
+    const found = entryOf(trimmed, protocolNumber(name ?? '') ?? Number(number));
+    const connection = found && { ...found, expiresS: left === undefined ? null : Number(left) };
     if (connection === null) node.unread.push(`${source}:${at + 1}: "${trimmed.slice(0, 60)}" is no entry`);
     else {
       node.hasConnections = true;

@@ -4,6 +4,7 @@
  * match, the whole match is `unknown` under its name.
  */
 import { parsePrefix, prefixContains } from '../addr/prefix.js';
+import { isNameless, NAMELESS } from './assumed-routes.js';
 import { CONNTRACK_MATCHES } from './iptables-conntrack-matches.js';
 import { HEADER_MATCHES } from './iptables-header-matches.js';
 import { NODE_MATCHES } from './iptables-node-matches.js';
@@ -62,7 +63,11 @@ export function compileCore(_context: MatchContext, option: RuleOption): Step {
     case 'out-interface': {
       const matches = interfaceTest(value);
       const of = name === 'in-interface' ? 'iif' : 'oif';
-      return stepOf((walk) => matches(walk[of]) !== negated);
+      return stepOf((walk) => {
+        const own = walk[of];
+        if (isNameless(own)) return value === 'lo' ? negated : walk.unknown(NAMELESS);
+        return matches(own) !== negated;
+      });
     }
     case 'protocol': {
       const proto = protocolNumber(value);

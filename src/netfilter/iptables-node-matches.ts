@@ -148,24 +148,39 @@ const hashlimit: MatchCompiler = (options) => {
   ];
 };
 
-/** net/netfilter/xt_recent.c, with an empty list: no dump shows it. */
+/** net/netfilter/xt_recent.c; lists begin empty, because no dump shows them. */
 const recent: MatchCompiler = (options) => {
   const action = options.find(({ name }) => ['set', 'rcheck', 'update', 'remove'].includes(name));
   if (action === undefined) return null;
   const list = named(options, 'name')?.values[0] ?? 'DEFAULT';
-  const bySource = named(options, 'rdest') === undefined;
+  const side = named(options, 'rdest') === undefined ? 'src' : 'dst';
+  const key = `${list} ${side}`;
+  const seconds = readNumber(named(options, 'seconds')?.values[0]) ?? 0;
+  const wanted = readNumber(named(options, 'hitcount')?.values[0]) ?? 1;
   return [
     (walk) => {
-      walk.assume(`the recent list ${list} holds only what this packet puts there`);
-      const key = `${list} ${bySource ? 'src' : 'dst'}`;
-      const known = walk.recent.has(key);
+      const { recentLists } = walk.node;
+      if (recentLists === null) walk.assume(`the recent list ${list} holds only what this packet puts there`);
+      else walk.assume(`the recent list ${list} is empty at first`);
+      const address = walk.packet[side];
+      const before = walk.recent.get(key);
+      const own = before?.noted === true ? 1 : 0;
+      const known = before?.removed === true ? 0 : (recentLists?.hits(list, address, seconds) ?? 0);
+      const isThere = before?.removed !== true && (recentLists?.hits(list, address, 0) ?? 0) > 0;
+      const note = (): void => {
+        walk.recent.set(key, { list, address, noted: true, removed: before?.removed === true });
+      };
       if (action.name === 'set') {
-        walk.recent.add(key);
+        note();
         return !action.negated;
       }
-      if (action.name === 'remove') walk.recent.delete(key);
-      const hits = readNumber(named(options, 'hitcount')?.values[0]) ?? 1;
-      return (known && hits <= 1) !== action.negated;
+      if (action.name === 'remove') {
+        walk.recent.set(key, { list, address, noted: false, removed: true });
+        return (own > 0 || isThere) !== action.negated;
+      }
+      const matches = own + known >= wanted;
+      if (action.name === 'update' && matches) note();
+      return matches !== action.negated;
     },
   ];
 };

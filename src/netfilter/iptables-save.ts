@@ -101,8 +101,12 @@ function defineChains(node: Node, table: Table, lines: readonly string[], from: 
   for (let at = from; at < lines.length; at++) {
     const line = lines[at]!.trim();
     if (line === 'COMMIT' || line.startsWith('*')) return;
-    const [, name, policy] = /^:(\S+)\s+(\S+)/.exec(line) ?? [];
+    const declared = /^:(\S+)\s+(\S+)/.exec(line);
+    // what is fed to iptables-restore --noflush appends to built-in chains that it does not declare
+    const name = declared?.[1] ?? /^(?:\[\d+:\d+\]\s+)?-A\s+(\S+)/.exec(line)?.[1];
+    const policy = declared?.[2];
     if (name === undefined || table.chains.has(name)) continue;
+    if (declared === null && PRIORITIES[table.name]?.[name] === undefined) continue;
     const priority = PRIORITIES[table.name]?.[name];
     newChain(
       table,
@@ -182,6 +186,9 @@ const CORE_OPTIONS: Readonly<Record<string, string>> = {
   '--ipv6': 'ipv6',
 };
 
+/** Matches by the protocol that loads them, where the names differ. */
+const IMPLIED: Readonly<Record<string, string>> = { 'ipv6-icmp': 'icmp6', icmpv6: 'icmp6' };
+
 function compileRule(node: Node, table: Table, words: readonly Word[], where: string): Compiled {
   const core: RuleOption[] = [];
   const modules: Module[] = [];
@@ -226,7 +233,12 @@ function compileRule(node: Node, table: Table, words: readonly Word[], where: st
     else if (text in CORE_OPTIONS) core.push(option);
     else if (target !== null) target.options.push(option);
     else if (modules.length > 0) modules.at(-1)!.options.push(option);
-    else core.push(option);
+    else {
+      // `-p tcp --dport 80`: the protocol's own match is loaded by its first option
+      const named = core.find(({ name, negated: not }) => name === 'protocol' && !not)?.values[0];
+      if (named === undefined) core.push(option);
+      else modules.push({ name: IMPLIED[named] ?? named, options: [option] });
+    }
   }
   const proto = core.find(({ name }) => name === 'protocol');
   const context: MatchContext = {

@@ -4,6 +4,7 @@
  */
 import type { Family } from '../addr/address.js';
 import { jhashBytes } from '../hash/jhash.js';
+import { isNameless } from './assumed-routes.js';
 import type { Connection } from './connections.js';
 import { statusBits } from './iptables-conntrack-matches.js';
 import { tcpOption } from './iptables-header-matches.js';
@@ -136,10 +137,10 @@ const META: Readonly<Record<string, readonly [type: string, read: (walk: Walk) =
   l4proto: ['inet_proto', ({ packet }) => packet.proto],
   mark: ['mark', ({ packet }) => (packet.markUnknown ? UNKNOWN : packet.mark)],
   priority: ['classid', ({ packet }) => packet.priority],
-  iif: ['iface', (walk) => walk.iif ?? ''],
-  iifname: ['ifname', (walk) => walk.iif ?? ''],
-  oif: ['iface', (walk) => walk.oif ?? ''],
-  oifname: ['ifname', (walk) => walk.oif ?? ''],
+  iif: ['iface', (walk) => (isNameless(walk.iif) ? UNKNOWN : (walk.iif ?? ''))],
+  iifname: ['ifname', (walk) => (isNameless(walk.iif) ? UNKNOWN : (walk.iif ?? ''))],
+  oif: ['iface', (walk) => (isNameless(walk.oif) ? UNKNOWN : (walk.oif ?? ''))],
+  oifname: ['ifname', (walk) => (isNameless(walk.oif) ? UNKNOWN : (walk.oif ?? ''))],
   iiftype: ['iface_type', (walk) => linkType(walk, walk.iif)],
   oiftype: ['iface_type', (walk) => linkType(walk, walk.oif)],
   iifgroup: ['devgroup', (walk) => linkGroup(walk, walk.iif)],

@@ -7,6 +7,7 @@ import { ConnectionTable } from './connections.js';
 import type { IpSet } from './ipset.js';
 import type { IpvsService } from './ipvs.js';
 import { NodeRoutes } from './node-routes.js';
+import type { RecentLists } from './recent-lists.js';
 import type { Chain, Hook, Rule, Table } from './rule-set.js';
 
 /** A stop within a hook, in the order of priorities. */
@@ -27,7 +28,9 @@ const IPVS_OUT_PRIORITY = NAT_DST_PRIORITY + 2;
 export class Node {
   readonly tables: Table[] = [];
   readonly routes = new NodeRoutes();
-  readonly connections = new ConnectionTable();
+  connections = new ConnectionTable();
+  /** see NodeView */
+  recentLists: RecentLists | null = null;
   readonly ipSets = new Map<string, IpSet>();
   readonly ipvs: IpvsService[] = [];
   readonly sysctls = new Map<string, string>();
@@ -64,6 +67,12 @@ export class Node {
   sysctl(name: string): number | null {
     const value = this.sysctls.get(name);
     return value === undefined ? null : Number(value);
+  }
+
+  /** The same rules and routes with a connection table of its own; nothing else is copied. */
+  withOwnTables(recentLists: RecentLists): Node {
+    this.hookItems ??= this.orderHooks();
+    return Object.assign(Object.create(this) as Node, { connections: new ConnectionTable(), recentLists });
   }
 
   /** All rules of all tables. */

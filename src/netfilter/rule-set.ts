@@ -12,6 +12,7 @@ import type { Connection, ConnectionTable, Found, Tuple } from './connections.js
 import type { Decisions } from './decisions.js';
 import type { NodeRoutes, Route } from './node-routes.js';
 import type { Packet } from './packet.js';
+import type { RecentLists } from './recent-lists.js';
 
 export type RuleFamily = 'ip' | 'ip6' | 'inet' | 'netdev' | 'bridge' | 'arp';
 
@@ -138,6 +139,14 @@ export interface PacketSet {
   matches(walk: Walk, directions: readonly string[]): boolean | null;
 }
 
+/** What a packet does to a list of `-m recent`. */
+export interface RecentNote {
+  readonly list: string;
+  readonly address: Address;
+  readonly noted: boolean;
+  readonly removed: boolean;
+}
+
 /** What steps may ask of the node. */
 export interface NodeView {
   readonly name: string;
@@ -147,6 +156,8 @@ export interface NodeView {
   readonly sysctls: ReadonlyMap<string, string>;
   readonly hasConnections: boolean;
   readonly hasAddresses: boolean;
+  /** null: a walk by itself, before which there was none */
+  readonly recentLists: RecentLists | null;
   sysctl(name: string): number | null;
 }
 
@@ -172,8 +183,8 @@ export interface Walk {
   portDrawn: boolean;
   /** the entry of an ended connection whose place a new one takes */
   replaces: Connection | null;
-  /** lists of `-m recent` into which this packet has put an address */
-  readonly recent: Set<string>;
+  /** what this packet has done to lists of `-m recent`, by list and side */
+  readonly recent: Map<string, RecentNote>;
   /** elements that rules added to dynamic sets for this packet */
   readonly added: Map<object, Set<string>>;
 

@@ -21,6 +21,7 @@ import {
   type Final,
   type Hook,
   NEXT,
+  type RecentNote,
   type Rule,
   type TraceStep,
   type Verdict,
@@ -59,10 +60,11 @@ export class PacketWalk implements Walk {
   joined: Connection | null = null;
   /** the entry of an ended connection whose place `made` takes */
   replaces: Connection | null = null;
-  /** lists of `-m recent` into which this packet has put an address */
-  readonly recent = new Set<string>();
+  readonly recent = new Map<string, RecentNote>();
   /** elements that rules added to dynamic sets for this packet */
   readonly added = new Map<object, Set<string>>();
+  /** whoever walks it knows that conntrack calls it INVALID (a sequence number, say) */
+  isInvalid = false;
   private tried = 0;
 
   constructor(
@@ -422,6 +424,10 @@ export class PacketWalk implements Walk {
 
   private track(): Final | null {
     if (this.connection !== null || this.ctinfo === 'untracked') return null;
+    if (this.isInvalid) {
+      this.ctinfo = 'invalid';
+      return null;
+    }
     const told = trackPacket(this);
     if (this.recording) this.note('conntrack', told, this.ctinfo);
     return null;

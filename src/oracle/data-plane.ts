@@ -6,7 +6,7 @@
  * packet at a time; nothing is copied but the answer.
  */
 import type { ClusterModel } from '../cluster/model.js';
-import { segmentOf } from '../conntrack/tcp-states.js';
+import { Segment, segmentOf } from '../conntrack/tcp-states.js';
 import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
 import type { ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
@@ -44,6 +44,10 @@ export class DataPlane {
   readonly answer = new Packet();
   /** whether {@link answer} holds a segment */
   answered = false;
+  /** nobody can say what a node's real rules do with the packet */
+  undecided = false;
+  /** {@link adopt}: a dumped table knew the connection, so that its endpoint is no guess */
+  wasKnown = false;
 
   /** what carries packets between nodes */
   readonly overlay: Overlay;
@@ -82,6 +86,7 @@ export class DataPlane {
   /** Sends one client packet; see EndpointHop.receive for `lingersUntilS`. */
   send(packet: Packet, lingersUntilS: number, nowS: number): void {
     this.answered = false;
+    this.undecided = false;
     this.pod = -1;
     const { edge } = this;
     const entry = this.entryOf(packet);
@@ -138,6 +143,7 @@ export class DataPlane {
     const key = flowKey(words, TUPLE_SRC, TUPLE_DST, srcPort, dstPort, proto);
     if (!hop.fromOutside(packet, nowS)) {
       this.pod = hop.pod;
+      this.undecided = hop.undecided;
       this.end(hop.outcome, hop.reason, hop.hop);
       return;
     }
@@ -171,7 +177,8 @@ export class DataPlane {
     endpoint.receive(packet, hop.pod, lingersUntilS, entryIsNew, nowS);
     this.end(endpoint.outcome, endpoint.reason, endpoint.hop);
     if (packet.proto !== 6) {
-      if (endpoint.outcome === Outcome.answered) hop.answered(hop.entry, nowS);
+      if (endpoint.outcome === Outcome.answered && !hop.isAstray()) hop.answered(hop.entry, nowS);
+      if (endpoint.outcome !== Outcome.silent) this.loseAnswer(hop, Segment.none);
       return;
     }
     if (endpoint.answerFlags < 0) return;
@@ -188,7 +195,24 @@ export class DataPlane {
       this.end(Outcome.silent, ReasonCode['reset-ignored'], endpoint.hop);
       return;
     }
-    this.answered = hop.fromEndpoint(this.answer, nowS);
+    const { entry } = hop;
+    const reset = endpoint.outcome === Outcome.reset;
+    if (hop.isAstray()) {
+      if (reset) this.end(Outcome.silent, ReasonCode['reset-ignored'], endpoint.hop);
+      else this.loseAnswer(hop, Segment.ack);
+      return;
+    }
+    // a RST may end the entry, and the ruling is on the packet that comes through it
+    const lost = this.loseAnswer(hop, reset ? Segment.rst : segmentOf(this.answer.tcpFlags), entry);
+    this.answered = hop.fromEndpoint(this.answer, nowS) && !lost;
+  }
+
+  /** Real rules may keep the answer from the client. */
+  private loseAnswer(hop: NodeHop, segment: Segment | -1, entry = hop.entry): boolean {
+    if (!hop.losesAnswer(entry, segment)) return false;
+    this.undecided = hop.undecided;
+    this.end(hop.outcome, hop.reason, hop.hop);
+    return true;
   }
 
   /**
@@ -201,10 +225,25 @@ export class DataPlane {
     this.node = node;
     if (node < 0) return -1;
     const name = this.plane.answersFromVip ? '' : this.connectionName(packet);
-    const pod = this.nodes[node]!.adopt(packet, nowS);
+    const pod = this.adoptOn(node, packet, nowS);
     if (pod >= 0) this.endpoint.adopt(packet, pod);
     if (pod >= 0 && name !== '') this.acceptedBy.set(name, pod);
     return pod;
+  }
+
+  /** The node's own table knows it, or that of another node, or else the endpoint is drawn. */
+  private adoptOn(node: number, packet: Packet, nowS: number): number {
+    const own = this.nodes[node]!;
+    this.wasKnown = own.dumpedSlot(packet, nowS) >= 0;
+    if (this.wasKnown || own.choices(packet) === null) return own.adopt(packet, nowS);
+    for (let other = this.nodes.length - 1; other >= 0; other--) {
+      const slot = this.nodes[other]!.dumpedSlot(packet, nowS);
+      if (slot < 0) continue;
+      this.node = other;
+      this.wasKnown = true;
+      return this.nodes[other]!.adoptDumped(packet, slot);
+    }
+    return own.adopt(packet, nowS);
   }
 
   /**
@@ -227,6 +266,8 @@ export class DataPlane {
   private isDenied(packet: Packet, hop: NodeHop): boolean {
     const podNode = this.podNode();
     if (this.policies === null || podNode === this.node || hop.isAdopted(hop.entry)) return false;
+    // its own rules say what its policies are
+    if (this.nodes[podNode]?.hasRealRules() === true) return false;
     if (!this.cluster.isUp(podNode)) return false;
     const door = this.services.find(this.original);
     return door !== null && this.policies.deniesElsewhere(this.original, packet, door, hop.pod, this.node);

@@ -27,6 +27,7 @@ import {
   INVALID,
   nextTcpState,
   ORIGINAL,
+  REPLY,
   Segment,
   segmentOf,
   TcpState,
@@ -38,6 +39,7 @@ import { draw, flowKey, Stream, scale } from '../state/draw.js';
 import { foldedAddress } from '../state/endpoint-scheduler.js';
 import { isMasqueraded, masqueradeAddress } from '../state/masquerade.js';
 import { DROP_NO_LOCAL_ENDPOINT, REJECT_NO_ENDPOINT } from '../state/node-rules.js';
+import { type Opening, type Ruling, UNDECIDED } from '../state/opening.js';
 import type { Packet } from '../state/packet.js';
 import { type ProxyPlane, proxyPlane } from '../state/proxy-plane.js';
 import { isMarked, listFor, Origin } from '../state/service-doors.js';
@@ -45,6 +47,7 @@ import { TCP, UDP } from '../wire/ip-protocol.js';
 import { TCP_ACK } from '../wire/tcp.js';
 import { ConntrackTable, CT_ASSURED, CT_LOOSE, CT_REPLIED } from './conntrack-table.js';
 import type { PolicyHop } from './policy-hop.js';
+import { RealRules } from './real-rules.js';
 import type { ServicePort, ServicePorts } from './service-ports.js';
 import { TableRoom } from './table-room.js';
 
@@ -83,6 +86,9 @@ export class NodeHop {
   private ended: boolean[] = [];
   /** entries of connections that began before the capture, by row */
   private adopted: boolean[] = [];
+  /** nobody can say what the node's real rules do with the last packet */
+  undecided = false;
+  private readonly real: RealRules;
 
   constructor(
     readonly node: number,
@@ -101,6 +107,12 @@ export class NodeHop {
       this.catchUp(),
     );
     this.here = hopCode(HopKind.node, node);
+    this.real = new RealRules(cluster, node, this.table);
+    for (const { entry, pod } of this.real.install()) {
+      this.podOf[entry] = pod;
+      this.ended[entry] = false;
+      this.departures[entry] = cluster.rules[node]!.departuresOf(pod);
+    }
   }
 
   /** A packet from outside. True: it was translated (in place) and goes to {@link pod}; false: see outcome. */
@@ -108,13 +120,16 @@ export class NodeHop {
     this.pod = -1;
     this.entry = -1;
     this.stale = 'no';
+    this.undecided = false;
     if (!this.cluster.nodeUp[this.node]) return this.end(Outcome.silent, ReasonCode['node-down']);
     this.catchUp();
     packet.readTuple(this.tuple);
     const segment = packet.proto === TCP ? segmentOf(packet.tcpFlags) : -1;
     let slot = this.known(nowS);
     let isIgnored = false;
+    let opened = false;
     if (slot >= 0 && packet.proto === TCP) {
+      this.real.firstUse(slot >> 1, packet);
       if (!this.inWindow(slot >> 1, packet, segment)) return this.outOfWindow(slot, packet, segment, nowS);
       const state = this.table.stateOf(slot >> 1);
       const next = this.table.stepTcp(slot, segment, nowS);
@@ -130,13 +145,38 @@ export class NodeHop {
     if (slot < 0) {
       slot = this.open(packet, segment, nowS);
       if (slot < 0) return false;
+      opened = true;
     }
     this.entry = slot >> 1;
     // a SYN that changes nothing counts once it is answered
     if (packet.proto === TCP && !isIgnored) this.noteNumbers(packet);
     this.pod = this.podOf[this.entry]!;
     if (segment === Segment.fin || segment === Segment.rst) this.connectionEnds(this.entry);
+    const barred = opened ? null : this.real.later(this.entry, ORIGINAL, segment);
+    if (barred !== null) return this.rule(barred);
     this.translate(packet, slot);
+    return true;
+  }
+
+  private rule({ outcome, reason }: Ruling): false {
+    this.undecided = outcome === UNDECIDED;
+    return this.end(outcome === UNDECIDED ? Outcome.silent : outcome, reason);
+  }
+
+  hasRealRules(): boolean {
+    return this.real.plane() !== null;
+  }
+
+  /** Whether answers do not come through this node at all. */
+  isAstray(): boolean {
+    return this.real.isAstray(this.entry);
+  }
+
+  /** Whether real rules keep an answer from the client; then it is as if nothing was answered. */
+  losesAnswer(entry: number, segment: Segment | -1): boolean {
+    const lost = this.real.later(entry, REPLY, segment);
+    if (lost === null) return false;
+    this.rule({ ...lost, outcome: lost.outcome === UNDECIDED ? UNDECIDED : Outcome.silent });
     return true;
   }
 
@@ -236,10 +276,20 @@ export class NodeHop {
     if (!this.cluster.nodeUp[this.node]) return -1;
     this.catchUp();
     packet.readTuple(this.tuple);
-    if (this.known(nowS) >= 0) return -1;
-    const pod = this.choose(nowS);
-    if (pod < 0) return -1;
-    const entry = this.insert(pod, TcpState.established, nowS);
+    const dumped = this.known(nowS);
+    if (dumped >= 0) return this.real.plane() === null ? -1 : this.adoptDumped(packet, dumped);
+    let entry: number;
+    let pod: number;
+    if (this.real.plane() === null) {
+      pod = this.choose(nowS);
+      if (pod < 0) return -1;
+      entry = this.insert(pod, TcpState.established, nowS);
+    } else {
+      const opening = this.openReal(Segment.ack, nowS);
+      pod = opening.pod;
+      if (pod < 0) return -1;
+      entry = this.insert(pod, TcpState.established, nowS, opening);
+    }
     if (entry < 0) return -1;
     this.table.mark(entry, CT_REPLIED | CT_ASSURED);
     this.adopted[entry] = true;
@@ -252,6 +302,33 @@ export class NodeHop {
   /** Whether the entry was there before anybody looked: no policy judges it again. */
   isAdopted(entry: number): boolean {
     return this.adopted[entry] === true;
+  }
+
+  /** The entry of a dumped table knows the connection. Returns the pod, as {@link adopt}. */
+  adoptDumped(packet: Packet, slot: number): number {
+    this.entry = slot >> 1;
+    this.translate(packet, slot);
+    return this.podOf[this.entry]!;
+  }
+
+  /** Slot of the packet's dumped entry, or -1. */
+  dumpedSlot(packet: Packet, nowS: number): number {
+    this.catchUp();
+    packet.readTuple(this.tuple);
+    return this.real.plane() === null ? -1 : this.table.find(this.tuple, nowS);
+  }
+
+  /** How many endpoints a connection that nobody saw begin could have here; null: the modelled rules say. */
+  choices(packet: Packet): number | null {
+    packet.readTuple(this.tuple);
+    return this.real.choices(this.tuple);
+  }
+
+  private openReal(segment: Segment | -1, nowS: number): Opening {
+    const key = this.key();
+    const ordinal = this.draws.get(key) ?? 0;
+    this.draws.set(key, ordinal + 1);
+    return this.real.open(this.tuple, segment, key, ordinal, nowS);
   }
 
   hasEnded(entry: number): boolean {
@@ -325,6 +402,11 @@ export class NodeHop {
    * (measured on Linux 6.18).
    */
   private invalid(packet: Packet, reason: number): false {
+    const ruling = this.real.invalid(this.tuple, segmentOf(packet.tcpFlags));
+    if (ruling !== null) {
+      const dropped = ruling.reason === ReasonCode['invalid-dropped'];
+      return this.rule(dropped ? { ...ruling, reason } : ruling);
+    }
     if (this.services.find(this.tuple)?.local === true) {
       const isReset = segmentOf(packet.tcpFlags) === Segment.rst;
       return this.end(isReset ? Outcome.silent : Outcome.reset, ReasonCode['invalid-refused']);
@@ -336,8 +418,10 @@ export class NodeHop {
   /** First packet of a connection: slot of its new entry, or -1 with the outcome set. */
   private open(packet: Packet, segment: Segment | -1, nowS: number): number {
     let state: number = NO_STATE;
-    if (packet.proto === TCP && segment !== Segment.syn && this.plane.midFlow !== 'conntrack') {
-      if (this.plane.midFlow !== 'schedule') return this.refuseMidFlow(segment);
+    const real = this.real.plane();
+    const midFlow = real === null ? this.plane.midFlow : 'conntrack';
+    if (packet.proto === TCP && segment !== Segment.syn && midFlow !== 'conntrack') {
+      if (midFlow !== 'schedule') return this.refuseMidFlow(segment);
       state = TcpState.established;
     } else if (packet.proto === TCP) {
       state = segment < 0 ? INVALID : nextTcpState(ORIGINAL, segment as Segment, TcpState.none);
@@ -345,13 +429,13 @@ export class NodeHop {
         this.invalid(packet, ReasonCode['invalid-dropped']);
         return -1;
       }
-      if (state !== TcpState.synSent && !this.model.dataplane.conntrack.tcpLoose) {
+      if (state !== TcpState.synSent && !(real?.tcpLoose ?? this.model.dataplane.conntrack.tcpLoose)) {
         this.invalid(packet, ReasonCode['loose-off']);
         return -1;
       }
     }
     const found = this.services.find(this.tuple);
-    if (found === null) {
+    if (found === null && real === null) {
       this.end(Outcome.unreachable, ReasonCode['not-a-service']);
       return -1;
     }
@@ -359,7 +443,8 @@ export class NodeHop {
       this.end(Outcome.silent, ReasonCode['conntrack-full']);
       return -1;
     }
-    if (this.isBarred(found)) {
+    if (real !== null) return this.openBy(packet.proto === TCP ? segment : -1, state, nowS);
+    if (this.isBarred(found!)) {
       this.end(Outcome.silent, ReasonCode['source-range']);
       return -1;
     }
@@ -372,7 +457,7 @@ export class NodeHop {
       this.end(Outcome.unreachable, ReasonCode['no-endpoint']);
       return -1;
     }
-    if (this.isDeniedHere(found, pod)) return -1;
+    if (this.isDeniedHere(found!, pod)) return -1;
     const entry = this.insert(pod, state, nowS);
     if (entry < 0) {
       this.end(Outcome.silent, ReasonCode['snat-port-exhausted']);
@@ -381,6 +466,19 @@ export class NodeHop {
     const isLoose = packet.proto === TCP && state !== TcpState.synSent && this.plane.midFlow === 'conntrack';
     if (isLoose) this.table.mark(entry, CT_LOOSE);
     return entry * 2;
+  }
+
+  /** The same by real rules. */
+  private openBy(segment: Segment | -1, state: number, nowS: number): number {
+    const opening = this.openReal(segment, nowS);
+    if (opening.pod < 0) {
+      this.rule(opening);
+      return -1;
+    }
+    const entry = this.insert(opening.pod, state, nowS, opening);
+    if (entry >= 0) return entry * 2;
+    this.end(Outcome.silent, ReasonCode['snat-port-exhausted']);
+    return -1;
   }
 
   /** Endpoint for the packet in {@link tuple}, or a code of node-rules.ts. */
@@ -444,7 +542,8 @@ export class NodeHop {
   }
 
   /** Translates to `pod` and makes the entry. -1: no source port is free. */
-  private insert(pod: number, state: number, nowS: number): number {
+  private insert(pod: number, state: number, nowS: number, opening: Opening | null = null): number {
+    if (opening !== null) return this.insertOpened(opening, state, nowS);
     const { service, port } = this.services.find(this.tuple)!;
     const { addresses, node: podNode } = this.cluster.pods[pod]!;
     const target = addressOf(addresses, this.tuple.family);
@@ -460,8 +559,29 @@ export class NodeHop {
       // a null binding still needs a tuple of its own
       return this.forgo();
     }
+    return this.keep(pod, state, nowS);
+  }
+
+  /** Makes the entry that real rules ask for. */
+  private insertOpened(opening: Opening, state: number, nowS: number): number {
+    const { pod, source, sourcePort } = opening;
+    const { reply } = opening.connection!;
+    this.original.copy(this.tuple);
+    this.tuple.setDestination(reply.src, reply.srcPort);
+    this.reply.invert(this.tuple);
+    if (source !== null && sourcePort !== null) this.reply.setDestination(source, sourcePort);
+    else if (source !== null && !this.takePort(source, nowS, true)) return this.forgo();
+    if (source === null && this.table.isTaken(this.reply, nowS) && !this.takePort(null, nowS))
+      return this.forgo();
+    const entry = this.keep(pod, state, nowS);
+    this.real.opened(entry, opening);
+    return entry;
+  }
+
+  private keep(pod: number, state: number, nowS: number): number {
     const entry = this.table.insert(this.original, this.reply, state, nowS);
     this.tuple.copy(this.original);
+    this.real.opened(entry, null);
     this.podOf[entry] = pod;
     this.ended[entry] = false;
     this.adopted[entry] = false;
@@ -479,12 +599,13 @@ export class NodeHop {
   private takePort(
     source: { w0: number; w1: number; w2: number; w3: number; family: 4 | 6 } | null,
     nowS: number,
+    drawn = this.model.dataplane.masqueradeRandomFully,
   ): boolean {
     const port = this.original.srcPort;
     const first = portClassFirst(port);
     const size = portClassSize(port);
     if (source !== null) this.reply.setDestination(source, port);
-    const random = source !== null && this.model.dataplane.masqueradeRandomFully;
+    const random = source !== null && drawn;
     if (!random && !this.table.isTaken(this.reply, nowS)) return true;
     const { words, srcPort, dstPort, proto } = this.original;
     const key = flowKey(words, TUPLE_SRC, TUPLE_DST, srcPort, dstPort, proto);

@@ -62,6 +62,8 @@ export class PacketEngine implements TimelineListener {
   readonly plan: FlowPlan;
   readonly tracker: VerdictTracker;
   readonly paths: PathLog;
+  /** 1: nobody can say what the real rules of a node do with a packet of the flow */
+  readonly undecided: Uint8Array;
   /** per flow: what the endpoint sees as source address, once it has accepted the connection */
   readonly sourceAtEndpoint: (string | null)[];
   readonly cluster: ClusterState;
@@ -110,6 +112,7 @@ export class PacketEngine implements TimelineListener {
     this.paths = new PathLog(flows);
     this.sourceAtEndpoint = new Array<string | null>(flows).fill(null);
     this.log = new EventLog(model.nodes.length);
+    this.undecided = new Uint8Array(flows);
     this.seq = new Uint32Array(flows);
     this.isn = new Uint32Array(flows);
     this.label = new Uint32Array(flows);
@@ -223,6 +226,11 @@ export class PacketEngine implements TimelineListener {
     if (!table.holds(back.entry, back.createdS) || nowS > table.expiresS(back.entry)) {
       return lost(ReasonCode['entry-expired'], here);
     }
+    const hop = dataPlane.nodes[back.node]!;
+    if (hop.losesAnswer(back.entry, Segment.ack)) {
+      if (hop.undecided) this.undecided[f] = 1;
+      return lost(hop.reason, here);
+    }
     table.refresh(back.entry, nowS);
     return true;
   }
@@ -284,6 +292,7 @@ export class PacketEngine implements TimelineListener {
     dataPlane.send(this.packet, this.client.lingerS[f]!, nowS);
     if (!this.edgeSent) this.lastNode[f] = dataPlane.node;
     this.blamed.event = -1;
+    if (dataPlane.undecided) this.undecided[f] = 1;
     if (dataPlane.outcome !== Outcome.answered) this.blameFor(f, dataPlane.reason, dataPlane.hop);
   }
 
@@ -374,7 +383,11 @@ export class PacketEngine implements TimelineListener {
     const { plan, model } = this;
     const service = plan.service[f]!;
     const policy = listFor(model.services[service]!, plan.door[f] as DoorKind, plan.origin[f] as Origin);
-    const guess = this.cluster.choices(service, plan.port[f]!, policy, node) > 1;
+    this.build(f, flags, 0);
+    const choices =
+      dataPlane.nodes[node]!.choices(this.packet) ??
+      this.cluster.choices(service, plan.port[f]!, policy, node);
+    const guess = !dataPlane.wasKnown && choices > 1;
     this.connected(f, viaEdge ? this.isGuess(guess) : guess);
     this.answers[f] = this.placeOf(node);
   }

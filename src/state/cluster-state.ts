@@ -7,12 +7,13 @@
  * connection table.
  */
 import { type Address, sameAddress } from '../addr/address.js';
-import type { ClusterModel, EndpointModel } from '../cluster/model.js';
+import type { ClusterModel, EndpointModel, StateText } from '../cluster/model.js';
 import { type Listed, PortLists } from './endpoint-lists.js';
 import { NodeRules, type Policy, RuleRows, type Rules } from './node-rules.js';
 import type { Pod } from './pod.js';
+import { RealPlane, type Surroundings } from './real-plane.js';
 
-export class ClusterState {
+export class ClusterState implements Surroundings {
   readonly pods: Pod[] = [];
   readonly podByName = new Map<string, Pod>();
   /** per service: rows of its pods, in the order of the endpoint list */
@@ -22,6 +23,9 @@ export class ClusterState {
   readonly nodeBoot: number[];
   /** per node: what kube-proxy has programmed there */
   readonly rules: NodeRules[];
+  /** per node: its real rules, which decide in the place of {@link rules}; null: nobody dumped them */
+  private readonly real: (RealPlane | null)[];
+  rulesGeneration = 0;
   private readonly rows: RuleRows;
   /** per service: what its slices say of a pod, by row, where other services' slices said otherwise at t = 0 */
   private readonly said: Map<number, EndpointModel>[];
@@ -39,6 +43,23 @@ export class ClusterState {
     this.details = model.services.map(() => new Map());
     this.members = model.services.map((service, row) => service.endpoints.map((e) => this.join(row, e)));
     this.rules = model.nodes.map((_, node) => this.newRules(node));
+    this.real = model.nodes.map(() => null);
+    for (const { node, files } of model.nodeStates ?? []) this.rulesBecome(node, files);
+  }
+
+  realPlaneOf(node: number): RealPlane | null {
+    return this.real[node] ?? null;
+  }
+
+  /** A node's real rules are those of these dumps from now on. */
+  rulesBecome(node: number, files: readonly StateText[]): void {
+    this.rulesGeneration++;
+    this.real[node] = new RealPlane(node, files, this);
+  }
+
+  /** Rows of the nodes whose real rules decide. */
+  nodesWithRealRules(): number[] {
+    return this.real.flatMap((plane, node) => (plane === null ? [] : [node]));
   }
 
   /** Whether a node answers; what is outside the cluster (-1) does. */
@@ -58,10 +79,15 @@ export class ClusterState {
     this.nodeUp.push(true);
     this.nodeBoot.push(0);
     this.rules.push(this.newRules(node));
+    this.real.push(null);
   }
 
-  /** Programs a node's rules: those drawn up before, or from what is listed now. Returns whether anything changed. */
+  /**
+   * Programs a node's rules: those drawn up before, or from what is listed now. Returns whether anything changed; real
+   * rules stay as they are.
+   */
   program(node: number, drawnUp: Rules = this.drawUp()): boolean {
+    if (this.real[node] !== null) return false;
     return this.rules[node]!.program(drawnUp);
   }
 

@@ -43,6 +43,10 @@ export const REASON_NAMES = [
   'source-range',
   'stale-entry',
   'policy-denied',
+  'rule-dropped',
+  'rule-rejected',
+  'stack-refused',
+  'answer-astray',
 ] as const;
 export type ReasonName = (typeof REASON_NAMES)[number];
 

@@ -22,7 +22,7 @@
 import type { DataplaneModel } from '../cluster/model.js';
 
 /** What a node does with a TCP segment that is no SYN and for which it has no entry. */
-type MidFlow =
+export type MidFlow =
   /** conntrack decides: taken up (tcp_loose) or INVALID */
   | 'conntrack'
   /** an endpoint is chosen as for a new connection, even for FIN and RST */

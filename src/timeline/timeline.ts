@@ -284,6 +284,11 @@ export class Timeline implements EventSource {
           this.routesChanged([route], e, t);
         });
       }
+      case 'rulesBecome':
+        return step(`the rules on ${name(event.node)} become those of ${event.paths.join(', ')}`, (e) => {
+          this.cluster.rulesBecome(event.node, event.files);
+          this.listener.placesChanged(e);
+        });
       case 'ecmp':
         return step(
           `the router now hashes with ${event.settings.hash} and selects by ${event.settings.select}`,

@@ -174,6 +174,11 @@ const SENTENCES: Record<string, (node: string, pod: string | null) => string> = 
   'policy-denied': (_, pod) => `the packet was dropped before ${pod ?? 'its endpoint'}`,
   'source-range': (node) =>
     `${node} dropped the packet: the source ranges of the service do not have the client`,
+  'rule-dropped': (node) => `a rule or a route dropped the packet on its way through ${node}`,
+  'rule-rejected': (node) => `a rule or a route rejected the packet on its way through ${node}`,
+  'stack-refused': (node) => `${node} did not translate the packet, and its own stack has no such socket`,
+  'answer-astray': (node, pod) =>
+    `the answer of ${pod ?? 'the endpoint'} did not come back through ${node}, so that the client got it from an address it does not know`,
   'stale-rules': (node, pod) => `the rules on ${node} still named ${pod ?? 'an endpoint'}, which was gone`,
 };
 

@@ -10,7 +10,7 @@ import type { CaptureIndex } from '../flow/flow-columns.js';
 import { type FlowRow, flowRow } from '../flow/flow-rows.js';
 import { Asks, type Ending, FateCode, Life } from '../outcome/verdict-tracker.js';
 import { addressOf } from '../state/cluster-state.js';
-import { HopKind, hopKind, hopRow, REASON_NAMES } from '../state/disposition.js';
+import { HopKind, hopKind, hopRow, REASON_NAMES, ReasonCode } from '../state/disposition.js';
 import { ApplicationSide, DEFAULT_PATIENCE_S } from './application.js';
 import { causalChain, policyDoubt } from './causal-chain.js';
 import { isBroken } from './fates.js';
@@ -40,6 +40,20 @@ const FATES: Record<number, Fate> = {
 
 /** Reasons that depend on which endpoint has the connection. */
 const ENDPOINT_REASONS = new Set(['endpoint-gone', 'endpoint-stopped', 'stale-rules']);
+
+/** Reasons of which a rule of a dump is the whole story. */
+const RULE_REASONS = new Set(
+  (
+    [
+      'rule-dropped',
+      'rule-rejected',
+      'stack-refused',
+      'invalid-refused',
+      'invalid-dropped',
+      'answer-astray',
+    ] as const
+  ).map((reason) => ReasonCode[reason]),
+);
 
 const UNANSWERED: Record<number, Unanswered> = {
   [Asks.connection]: 'SYN',
@@ -91,7 +105,7 @@ export class FlowVerdicts {
       unanswered: fate === 'timeout' && end !== null ? UNANSWERED[end.unanswered] : undefined,
       application: fate === 'delivered' ? this.trouble(f) : null,
       cause: broken && end !== null ? this.cause(end) : null,
-      chain: broken ? causalChain(engine, model, f) : policyDoubt(engine, f),
+      chain: this.chain(f, broken),
       brokenAt: broken && end !== null ? rounded(end.atS) : null,
       path: this.isNotModelled(f) ? [] : this.path(f),
       source: this.isNotModelled(f) ? null : sourceProvenance(engine, model, f, this.heads),
@@ -111,11 +125,23 @@ export class FlowVerdicts {
     return this.model.services[this.engine.plan.service[f]!]!.notModelled !== undefined;
   }
 
+  /** How it came to break, or why its node's rules leave open what became of it. */
+  private chain(f: number, broken: boolean): string[] {
+    const { real } = this.engine.walk;
+    const said = real.said.get(f);
+    if (real.undecided[f] === 1) return [`What the rules do with it cannot be said: ${said}.`];
+    if (!broken) return policyDoubt(this.engine, f);
+    const chain = causalChain(this.engine, this.model, f);
+    const byRule = RULE_REASONS.has(this.ending(f)!.reason);
+    return byRule && said !== undefined ? [...chain, `What decided: ${said}.`] : chain;
+  }
+
   /** Fate of a row of the plan. */
   fate(f: number): Fate {
     if (this.isNotModelled(f)) return 'unknown';
     const { tracker, walk, edge } = this.engine;
     if (walk.policies?.unsure.has(f) === true) return 'unknown';
+    if (walk.real.undecided[f] === 1) return 'unknown';
     const end = tracker.ending(f);
     if (end !== null) {
       const reason = REASON_NAMES[end.reason]!;
@@ -125,7 +151,8 @@ export class FlowVerdicts {
       const guess = walk.guessed[f] === 1 && dependsOnGuess;
       return guess || this.mayHaveHealed(f, end) ? 'unknown' : FATES[end.fate]!;
     }
-    const isUnknown = tracker.life[f] === Life.unborn || tracker.midway[f] === 1;
+    const beganUnseen = tracker.midway[f] === 1 && walk.real.wasKnown[f] === 0;
+    const isUnknown = tracker.life[f] === Life.unborn || beganUnseen;
     return isUnknown ? 'unknown' : 'delivered';
   }
 
@@ -133,6 +160,7 @@ export class FlowVerdicts {
   unjudged(f: number): Unjudged | null {
     if (this.fate(f) !== 'unknown') return null;
     const { tracker, walk } = this.engine;
+    if (walk.real.undecided[f] === 1) return 'rule-not-understood';
     if (this.isNotModelled(f)) return 'not-modelled';
     if (walk.policies?.unsure.has(f) === true) return 'not-modelled';
     const end = tracker.ending(f);

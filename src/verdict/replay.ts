@@ -18,6 +18,7 @@ import { ClientEvidence } from './client-evidence.js';
 import { DrawnVerdicts, dependsOnDraws, seedOfDraw, type VerdictSource } from './draws.js';
 import { brokenOf, noFates } from './fates.js';
 import { eventId, FlowVerdicts, rounded } from './flow-verdicts.js';
+import { realRuleAssumptions } from './real-rules.js';
 import type { RequestHeads } from './request-heads.js';
 import { countVerdicts, vipText } from './summarise.js';
 import type {
@@ -161,7 +162,7 @@ class FinishedReplay implements ReplayResult {
       byFate,
       ...counted,
       scenario: { name: model.name, seed: model.seed, madeFromCapture },
-      assumed: model.assumed ?? [],
+      assumed: [...(model.assumed ?? []), ...realRuleAssumptions(engine.cluster)],
       unread: model.unread ?? [],
       notes: [
         ...notes,

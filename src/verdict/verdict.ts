@@ -30,6 +30,7 @@ export const UNJUDGED = {
     'packets of its client are missing from the capture after it broke: they may have healed it',
   'not-modelled':
     'what decides it is not modelled: a full connection tracking table, a network policy, or what `unread` names of its service',
+  'rule-not-understood': 'what its node’s rules do with it cannot be said',
 } as const;
 export type Unjudged = keyof typeof UNJUDGED;
 
@@ -77,6 +78,10 @@ export const REASONS = {
   'stale-entry': 'the node still has the entry of an earlier connection from the same client port',
   'source-range': 'the source ranges of the service (loadBalancerSourceRanges) do not have the client',
   'policy-denied': 'a network policy of the endpoint does not allow the connection',
+  'rule-dropped': 'a rule or a route of the node, as it was dumped, drops the packet',
+  'rule-rejected': 'a rule or a route of the node, as it was dumped, rejects the packet',
+  'stack-refused': 'no rule of the node translates the packet, and its own stack has no such socket',
+  'answer-astray': 'the node does not masquerade, and the answer does not come back through it',
   'reset-ignored': 'the reset leaves with the address of the pod, which the client does not know',
 } as const;
 export type Reason = keyof typeof REASONS;

@@ -4,6 +4,7 @@
  *   "5s withdraw n2"      "5s withdraw n1,n2"     "5s speakerDown n2 silent"      "8s drain n2 gracePeriod=10s"
  *   "10s scale web 5"     "5s endpointGone n1-p0" "5s proxyStall n1 for=30s"      "5s proxyStall 30s"
  *   "5s route 203.0.113.10/32 n1,n3,n4*2"         "5s ecmp select=resilient buckets=128"
+ *   "5s rulesBecome n1 after.txt"
  *   "5s poolMember add n5"                      "5s poolMember web offline n1,n2"
  *   "0s rollingRedeploy n1,n2 every=60s downFor=20s"
  *
@@ -88,6 +89,14 @@ function objectOf(verb: Verb, { plain, settings }: Words, text: string): unknown
         ...(prefix === undefined ? {} : { prefix }),
         nextHops: hops.flatMap(listOf).filter((hop) => hop !== 'none'),
         ...lists(settings, 'nextHops'),
+      };
+    }
+    case 'rulesBecome': {
+      const [node, ...files] = plain;
+      return {
+        ...(node === undefined ? {} : { node }),
+        ...(files.length === 0 ? {} : { file: files.flatMap(listOf) }),
+        ...lists(settings, 'file'),
       };
     }
     case 'ecmp':

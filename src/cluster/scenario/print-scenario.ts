@@ -375,6 +375,8 @@ function objectText(event: TimelineEvent, model: ClusterModel): string {
     }
     case 'route':
       return routeText(event, model);
+    case 'rulesBecome':
+      return flow({ node: nodeName(event.node, model), file: list(event.paths.map(scalar)) });
     case 'ecmp':
       return flow(Object.fromEntries(ecmpPairs(event.settings).map(([key, value]) => [key, value])));
   }

@@ -2,6 +2,7 @@
  * Timeline entries as events of the model: names become rows, `[n1, n2]` becomes two events, a partial `ecmp`
  * becomes the whole settings in force from then on.
  */
+import { dirname, isAbsolute, join } from 'node:path';
 import { formatPrefix, type Prefix } from '../../addr/prefix.js';
 import type { ErrorPosition } from '../../errors.js';
 import { refuseReplicas } from '../check-blocks.js';
@@ -16,6 +17,12 @@ import type { RawNextHop } from './field-schemas.js';
 import { NameTable, NodeTable } from './name-table.js';
 import { memberOf } from './resolve-edge.js';
 import { VERBS, type Verb } from './timeline-schema.js';
+
+/** A path in a scenario file is relative to that file, as everywhere else. */
+function besideScenario(path: string, scenario: string | undefined): string {
+  const isFile = scenario !== undefined && scenario !== '-' && !scenario.startsWith('--event');
+  return isAbsolute(path) || !isFile ? path : join(dirname(scenario), path);
+}
 
 type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;
 type What = WithoutTime<TimelineEvent>;
@@ -195,6 +202,15 @@ export class TimelineReader {
         const { prefix, nextHops } = entry.route!;
         const inner = { ...place, path: [...place.path, 'route'] };
         return [{ kind: verb, prefix, nextHops: this.nextHops(prefix, nextHops, inner) }];
+      }
+      case 'rulesBecome': {
+        const { node, file } = entry.rulesBecome!;
+        return this.nodeRows([node], place, verb, 'node').map((row) => ({
+          kind: verb,
+          node: row,
+          paths: file.map((path) => besideScenario(path, position.file)),
+          files: [],
+        }));
       }
       case 'ecmp':
         return this.settingsEvent(settings, position);

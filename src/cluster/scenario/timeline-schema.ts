@@ -16,6 +16,7 @@
  *   { at: 5s, proxyStall: { node: n1, for: 30s } }            nodes: [..] as well; without: all
  *   { at: 5s, poolMember: { pool: web, add: n5 } }            also remove, enable, disable, offline; the only pool needs no name
  *   { at: 5s, route: { prefix: 203.0.113.10/32, nextHops: [n1, n3, "n4*2"] } }
+ *   { at: 5s, rulesBecome: { node: n1, file: after.txt } }   real rules of a node; several files: a list
  *   { at: 5s, ecmp: { select: resilient } }                   what is not named stays as it is
  */
 import { z } from 'zod';
@@ -147,6 +148,7 @@ const verbs = {
   poolMember: poolMemberSchema,
   route: routeSchema,
   ecmp: ecmpSchema,
+  rulesBecome: mapping({ node: name, file: names }),
 };
 
 export type Verb = keyof typeof verbs;

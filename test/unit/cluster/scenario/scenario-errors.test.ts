@@ -205,7 +205,7 @@ describe('a wrong scenario', () => {
     [
       ', withdraw: n2',
       '',
-      '20:7: an entry of the timeline needs a verb: withdraw, announce, speakerDown, speakerUp, nodeDown, nodeUp, drain, uncordon, neighborFailed, neighborReachable, linkDown, linkUp, scale, endpointReady, endpointUnready, endpointTerminating, endpointGone, endpointCrashed, unhealthy, throttle, rackDown, rackUp, rollingRedeploy, proxyStall, poolMember, route, ecmp',
+      '20:7: an entry of the timeline needs a verb: withdraw, announce, speakerDown, speakerUp, nodeDown, nodeUp, drain, uncordon, neighborFailed, neighborReachable, linkDown, linkUp, scale, endpointReady, endpointUnready, endpointTerminating, endpointGone, endpointCrashed, unhealthy, throttle, rackDown, rackUp, rollingRedeploy, proxyStall, poolMember, route, ecmp, rulesBecome',
     ],
     // what does not fit together
     ['n1, "n2*2"', 'n1, n9', '8:51: next hop: there is no node "n9"; did you mean "n1"? (known: n1, n2)'],
