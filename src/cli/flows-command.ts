@@ -1,7 +1,10 @@
 /** `flowfate flows <capture>`: the flow table of a capture. */
 import { type Command, Option } from 'commander';
+import { FlowfateError } from '../errors.js';
 import { flowRow } from '../flow/flow-rows.js';
+import { writeCsv } from '../report/csv-record.js';
 import { writeFlowsNdjson, writeFlowsText } from '../report/flow-list.js';
+import { FLOW_FIELDS } from '../report/flow-record.js';
 import { summariseFlows, writeFlowSummaryText } from '../report/flow-summary.js';
 import { recordLine } from '../report/ndjson.js';
 import { REPORT_SCHEMA } from '../report/records.js';
@@ -19,7 +22,7 @@ import { paletteFor } from './view.js';
 
 interface FlowsOptions extends IndexOptions {
   readonly level: 'outer' | 'inner';
-  readonly format: 'text' | 'ndjson';
+  readonly format: 'text' | 'ndjson' | 'csv';
   readonly summary?: true;
   readonly out?: string;
   readonly color?: boolean;
@@ -29,6 +32,7 @@ const EXAMPLES = `
 Examples:
   flowfate flows web.pcap.gz                         every flow, a line each
   flowfate flows --summary web.pcap.gz               protocols, busiest servers and flows
+  flowfate flows --format csv web.pcap.gz > flows.csv
   flowfate flows --level inner --format ndjson vxlan.pcapng | jq .src
   tcpdump -w - | flowfate flows --summary -`;
 
@@ -40,11 +44,16 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
         .choices(['outer', 'inner'])
         .default('outer'),
     )
-    .addOption(new Option('--format <format>', 'how to print').choices(['text', 'ndjson']).default('text'))
+    .addOption(
+      new Option('--format <format>', 'how to print').choices(['text', 'ndjson', 'csv']).default('text'),
+    )
     .option('--summary', 'totals and the busiest instead of every flow')
     .option('--out <file>', 'write to a file instead of standard output')
     .addHelpText('after', EXAMPLES)
     .action((capture: string, options: FlowsOptions) => {
+      if (options.summary === true && options.format === 'csv') {
+        throw new FlowfateError('usage', '--summary is no table; print it as text or ndjson');
+      }
       const index = readWithProgress(capture, io, {
         level: options.level,
         index: 'flows',
@@ -60,6 +69,8 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
           write(recordLine('summary', summariseFlows(index.flows, rowOf)));
         } else if (options.format === 'text') {
           writeFlowsText(index.flows.count, rowOf, write, palette);
+        } else if (options.format === 'csv') {
+          writeCsv(FLOW_FIELDS, index.flows.count, rowOf, writeBytes);
         } else {
           writeFlowsNdjson(captureRecord(index), index.flows.count, rowOf, writeBytes);
         }

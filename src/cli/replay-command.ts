@@ -4,6 +4,8 @@ import type { ClusterModel } from '../cluster/model.js';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { type Budget, exceeded, parseBudget } from '../report/budget.js';
+import { writeCsv } from '../report/csv-record.js';
+import { VERDICT_FIELDS } from '../report/flow-record.js';
 import { writeJson } from '../report/json.js';
 import { writeNdjson } from '../report/ndjson.js';
 import type { Timing } from '../report/records.js';
@@ -30,7 +32,7 @@ import {
 import { columnsFor, paletteFor } from './view.js';
 
 interface ReplayCommandOptions extends ScenarioOptions, LevelOptions {
-  readonly format: 'text' | 'json' | 'ndjson';
+  readonly format: 'text' | 'json' | 'ndjson' | 'csv';
   readonly out?: string;
   readonly html?: string;
   readonly pcapng?: string;
@@ -71,7 +73,9 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
   command.argument('<capture>', 'pcap or pcapng, gzipped or not; - is standard input');
   addLevelOption(addScenarioOptions(command))
     .addOption(
-      new Option('--format <format>', 'how to print').choices(['text', 'json', 'ndjson']).default('text'),
+      new Option('--format <format>', 'how to print; csv: the connections alone, lists as JSON')
+        .choices(['text', 'json', 'ndjson', 'csv'])
+        .default('text'),
     )
     .option('--out <file>', 'write to a file instead of standard output')
     .option('--html <file>', 'write the report as a self-contained page, too')
@@ -218,6 +222,8 @@ function writeResult(
         return writeJson(result, writeBytes, timing);
       case 'ndjson':
         return writeNdjson(result, writeBytes, timing);
+      case 'csv':
+        return writeCsv(VERDICT_FIELDS, result.flowCount, (row) => result.flowVerdict(row), writeBytes);
       case 'text':
         return writeText(result, write, {
           palette: paletteFor(io, options, options.out),

@@ -1,6 +1,6 @@
 /**
  * What a record has: its fields in the order in which they are written, and of what type each is. One such definition
- * gives the record as JSON (json-record.ts), as a line of CSV (csv-record.ts), and its JSON Schema (record-schema.ts).
+ * gives the record as JSON (json-record.ts), as a line of CSV (csv-record.ts), and its JSON Schema (record-zod.ts).
  *
  * A definition is checked against the interface of its record: a field too many, too few, or of another type does not
  * compile.
@@ -14,7 +14,7 @@ interface TypeOf<T> {
 }
 
 export type Shape =
-  /** a number of nanosecond grid: written without the digits that a Float64 has beyond it */
+  /** a time; on the grid of nanoseconds it is written at once */
   | { readonly kind: 'seconds'; readonly least?: number }
   | { readonly kind: 'number'; readonly least?: number; readonly most?: number }
   | { readonly kind: 'whole'; readonly least?: number; readonly most?: number }

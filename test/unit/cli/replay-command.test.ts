@@ -43,6 +43,14 @@ describe.skipIf(!hasShared)('flowfate replay on a recorded run of a real kernel'
     expect(kinds.at(-1)).toBe('summary');
   });
 
+  test('writes csv with a line a connection under a head', async () => {
+    const { out } = await runCommand(replay('--format', 'csv'));
+    const lines = out.trimEnd().split('\n');
+    const fate = lines[0]!.split(',').indexOf('fate');
+    expect(lines).toHaveLength(587);
+    expect(lines.slice(1).filter((line) => line.split(',')[fate] === 'reset')).toHaveLength(152);
+  });
+
   test('exits with 1 and a sentence where a budget is exceeded, and with 0 where it is kept', async () => {
     const exceeded = await runCommand(replay('--fail-on', 'broken>0'));
     expect(exceeded.status).toBe(1);
