@@ -1,5 +1,5 @@
 /**
- * A capture made for the benchmarks, always the same: TCP and UDP flows of many clients to one VIP with the sizes of
+ * Captures made for the benchmarks, always the same: TCP and UDP flows of many clients to one VIP with the sizes of
  * web traffic (heavy-tailed), a tenth of it IPv6, 96 octets a packet. Written once a process into the temporary folder.
  */
 import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
@@ -12,6 +12,11 @@ import { forgePacket } from '../src/state/forge.js';
 import { Packet } from '../src/state/packet.js';
 import { Dice } from '../src/what-if/dice.js';
 
+export interface CaptureSize {
+  readonly packets: number;
+  readonly flows: number;
+}
+
 export interface MadeCapture {
   readonly path: string;
   readonly packets: number;
@@ -22,16 +27,22 @@ export const MADE_PACKETS = 500_000;
 const MADE_FLOWS = 20_000;
 const DURATION_S = 18;
 
-let made: MadeCapture | null = null;
+const made = new Map<string, MadeCapture>();
 
-export function madeCapture(): MadeCapture {
-  made ??= make(join(tmpdir(), `flowfate-bench-${process.pid}.pcap`));
-  return made;
+export function madeCapture(size: CaptureSize = { packets: MADE_PACKETS, flows: MADE_FLOWS }): MadeCapture {
+  const name = `${size.packets}-${size.flows}`;
+  const known = made.get(name);
+  if (known !== undefined) return known;
+  const capture = make(join(tmpdir(), `flowfate-bench-${process.pid}-${name}.pcap`), size);
+  made.set(name, capture);
+  return capture;
 }
 
-function make(path: string): MadeCapture {
+function make(path: string, size: CaptureSize): MadeCapture {
   const descriptor = openSync(path, 'w');
-  process.once('exit', () => rmSync(path, { force: true }));
+  process.once('exit', () => {
+    for (const file of [path, `${path}.ffidx`]) rmSync(file, { force: true });
+  });
   const writer = new PcapWriter((bytes) => writeSync(descriptor, bytes), {
     linkType: 1,
     resolution: 'microseconds',
@@ -44,17 +55,17 @@ function make(path: string): MadeCapture {
   const packet = new Packet();
   const tuple = new Tuple();
   const fields = { flags: 16, seq: 1, ack: 1, payloadBytes: 0, flowLabel: 0 };
-  for (let n = 0; n < MADE_PACKETS; n++) {
-    const begins = n < MADE_FLOWS;
+  for (let n = 0; n < size.packets; n++) {
+    const begins = n < size.flows;
     // a square makes few flows large
-    const flow = begins ? n : Math.floor(MADE_FLOWS * dice.next() ** 2);
+    const flow = begins ? n : Math.floor(size.flows * dice.next() ** 2);
     const family = flow % 10 === 0 ? 6 : 4;
     const proto = flow % 7 === 0 ? 17 : 6;
     tuple.setKind(family, proto);
     const client = (flow * 7919) >>> 3;
     const ports: [number, number] = [1024 + (flow % 60_000), proto === 17 ? 53 : 80];
     if (family === 4) {
-      tuple.setSource(ipv4(0x0a000000 + (client & 0xffff)), ports[0]);
+      tuple.setSource(ipv4(0x0a000000 + (client & 0xffffff)), ports[0]);
       tuple.setDestination(ipv4(0xcb00710a), ports[1]);
     } else {
       tuple.setSource(ipv6(0x20010db8, 0, 0, client), ports[0]);
@@ -66,9 +77,9 @@ function make(path: string): MadeCapture {
     frame[12] = family === 4 ? 0x08 : 0x86;
     frame[13] = family === 4 ? 0x00 : 0xdd;
     const wireLen = 14 + packet.end;
-    writer.write((n * DURATION_S * 1e9) / MADE_PACKETS, frame, 0, Math.min(96, wireLen), wireLen);
+    writer.write((n * DURATION_S * 1e9) / size.packets, frame, 0, Math.min(96, wireLen), wireLen);
   }
   writer.flush();
   closeSync(descriptor);
-  return { path, packets: MADE_PACKETS, bytes: statSync(path).size };
+  return { path, packets: size.packets, bytes: statSync(path).size };
 }

@@ -1,6 +1,7 @@
 /**
- * `npm run bench [-- name…] [--json file]`: every case in turn through benny, with median, spread and rate; the
- * machine on the first line. A name picks the cases that contain it.
+ * `npm run bench [-- name…] [--json file]`: every case in turn through benny, with median, spread and rate; then whole
+ * runs against a native program (`ratios`), how costs grow (`growth`), and where the floor is (`floors`). The machine is
+ * on the first line. A name picks the cases that contain it, or one of these three.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
@@ -10,7 +11,10 @@ import type { BenchCase } from './bench-case.js';
 import { bgpCases } from './bgp.bench.js';
 import { captureCases } from './capture.bench.js';
 import { conntrackCases } from './conntrack.bench.js';
+import { measureFloors, printFloors } from './floors.js';
+import { measureGrowth, printGrowth } from './growth.js';
 import { hashCases } from './hash.bench.js';
+import { measureRatios, printRatios } from './ratios.js';
 import { replayCases } from './replay.bench.js';
 import { ribCases } from './rib.bench.js';
 import { routeCases } from './route.bench.js';
@@ -25,7 +29,7 @@ interface Figure {
 }
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'string' } },
+  options: { json: { type: 'string' }, packets: { type: 'string', default: '1000000' } },
   allowPositionals: true,
 });
 
@@ -42,17 +46,21 @@ const all: readonly BenchCase[] = [
 const chosen = all.filter(
   ({ name }) => positionals.length === 0 || positionals.some((p) => name.includes(p)),
 );
-if (chosen.length === 0) {
+const wants = (part: string): boolean => positionals.length === 0 || positionals.includes(part);
+const [wantsRatios, wantsGrowth, wantsFloors] = ['ratios', 'growth', 'floors'].map(wants);
+if (chosen.length === 0 && wantsRatios !== true && wantsGrowth !== true && wantsFloors !== true) {
   console.error(
-    `flowfate bench: no case is named like ${positionals.join(', ')}; there are ${all.map((c) => c.name).join(', ')}`,
+    `flowfate bench: no case is named like ${positionals.join(', ')}; there are ${all.map((c) => c.name).join(', ')}, ratios, growth, floors`,
   );
   process.exit(2);
 }
 
 console.log(machine);
-console.log(
-  `${'case'.padEnd(34)}${'ns/unit'.padStart(10)}${'min'.padStart(10)}${'spread'.padStart(9)}${'M/s'.padStart(10)}  unit`,
-);
+if (chosen.length > 0) {
+  console.log(
+    `${'case'.padEnd(34)}${'ns/unit'.padStart(10)}${'min'.padStart(10)}${'spread'.padStart(9)}${'M/s'.padStart(10)}  unit`,
+  );
+}
 const figures: Figure[] = [];
 for (const one of chosen) {
   const figure = await measure(one);
@@ -62,8 +70,19 @@ for (const one of chosen) {
     `${name.padEnd(34)}${nsPerUnit.toFixed(1).padStart(10)}${minNs.toFixed(1).padStart(10)}${`±${spreadPercent.toFixed(1)}%`.padStart(9)}${(perSecond / 1e6).toFixed(2).padStart(10)}  ${unit}`,
   );
 }
+const packets = Number(values.packets);
+const size = { packets, flows: Math.ceil(packets / 25) };
+const floors = wantsFloors === true ? measureFloors(size) : [];
+printFloors(floors);
+const ratios = wantsRatios === true ? measureRatios(size) : [];
+if (ratios.length > 0) printRatios(ratios);
+const growth = wantsGrowth === true ? measureGrowth() : [];
+printGrowth(growth);
 if (values.json !== undefined)
-  writeFileSync(values.json, `${JSON.stringify({ machine, figures }, null, 2)}\n`);
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ machine, figures, size, floors, ratios, growth }, null, 2)}\n`,
+  );
 
 async function measure(one: BenchCase): Promise<Figure> {
   const { name, unit } = one;
