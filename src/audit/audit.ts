@@ -9,6 +9,7 @@ import { Inventory } from './inventory.js';
 import { addressFindings } from './rules/addresses.js';
 import { conntrackFindings, type MeasuredRate } from './rules/conntrack.js';
 import { limitFindings } from './rules/limits.js';
+import { ownerFindings } from './rules/owners.js';
 import { placementFindings } from './rules/placement.js';
 import { proxyFindings } from './rules/proxies.js';
 import { routerFindings } from './rules/router.js';
@@ -34,6 +35,7 @@ export function audit({ objects, router, measured }: AuditInput): Audit {
   const findings = [
     ...addressFindings(inventory),
     ...placementFindings(inventory),
+    ...ownerFindings(objects, inventory),
     ...proxyFindings(inventory),
     ...timingFindings(inventory),
     ...limitFindings(inventory),
