@@ -4,6 +4,7 @@
  */
 import type { Command } from 'commander';
 import { formatAddress } from '../addr/address.js';
+import type { Remarks } from '../cluster/kubernetes/kubernetes-objects.js';
 import type { ClusterModel } from '../cluster/model.js';
 import type { RouterText } from '../cluster/router-tables/read-router-tables.js';
 import type { LoadedScenario, SourceFile } from '../cluster/scenario/load-scenario.js';
@@ -88,12 +89,20 @@ export async function statedScenario(options: ScenarioOptions, io: Io): Promise<
   for (const path of routerState) router.push(...(await readRouterState(path, io.stdin)));
   const { readRouterTables } = await import('../cluster/router-tables/read-router-tables.js');
   const { loadScenario } = await import('../cluster/scenario/load-scenario.js');
-  const loaded = loadScenario(files, {
-    events: splitEvents(options.event).relative,
-    routerTables: readRouterTables(router),
-    ...(options.seed === undefined ? {} : { seed: options.seed }),
-  });
-  return withRealRules(loaded, options, io);
+  const remarks: Remarks = { notes: [], unread: [] };
+  try {
+    const loaded = loadScenario(files, {
+      events: splitEvents(options.event).relative,
+      routerTables: readRouterTables(router),
+      remarks,
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
+    });
+    return await withRealRules(loaded, options, io);
+  } catch (error) {
+    // they may say why
+    for (const remark of [...remarks.notes, ...remarks.unread]) warn(io, remark);
+    throw error;
+  }
 }
 
 /** The scenario that a command runs over a capture, stated or made. */

@@ -10,6 +10,7 @@ import { CILIUM_TABLE_SIZES, IPVS_SCHEDULERS } from '../limits.js';
 import type { DataplaneFacts } from '../scenario/facts.js';
 import type { KubernetesObjects, Remarks } from './kubernetes-objects.js';
 import { type KubeProxyConfiguration, kubeProxyConfigurationObject } from './settings-schemas.js';
+import { noteNodePortAddresses } from './unread-settings.js';
 
 type Proxy = NonNullable<DataplaneFacts['proxy']>;
 
@@ -90,13 +91,16 @@ function kubeProxyFacts(objects: KubernetesObjects, remarks: Remarks): Dataplane
   // the default of every release so far on Linux
   const proxy = oneOf(['iptables', 'nftables', 'ipvs'] as const, mode === '' ? 'iptables' : mode);
   if (proxy === undefined) {
-    remarks.unread.push(`KubeProxyConfiguration: mode ${mode} is not modelled; iptables is taken.`);
-    return {};
+    remarks.unread.push(
+      `KubeProxyConfiguration: mode ${mode} is not modelled; connections are not judged unless a Scenario states dataplane.proxy.`,
+    );
+    return { notModelled: `kube-proxy runs in mode ${mode}` };
   }
   if (!useConfig) {
     const scheduler = schedulerOf(given('ipvs-scheduler'), proxy, remarks);
     return { proxy, ipvs: scheduler === undefined ? undefined : { scheduler } };
   }
+  noteNodePortAddresses(config, objects, remarks);
   const { ipvs, conntrack = {} } = config;
   const scheduler = schedulerOf(ipvs?.scheduler, proxy, remarks);
   const minPeriodS = config[proxy]?.minSyncPeriod;

@@ -15,6 +15,7 @@ import { kubernetesServices } from './kubernetes-services.js';
 import { l7Services } from './l7/l7-services.js';
 import { routerFacts } from './metallb-facts.js';
 import { ownersOf } from './owners.js';
+import { noteUnreadSettings } from './unread-settings.js';
 
 const ZONES = ['topology.kubernetes.io/zone', 'failure-domain.beta.kubernetes.io/zone'];
 
@@ -26,6 +27,7 @@ export function kubernetesFacts(
   const services = kubernetesServices(objects, problems, remarks);
   noteConditions(objects, remarks.notes);
   checkCalico(objects, problems);
+  noteUnreadSettings(objects, remarks);
   const ofCalico = isCalico(objects) ? tunnelAddresses(objects, remarks) : null;
   const overlay = tunnels(objects);
   const { overlayKind, ...dataplane } = dataplaneFacts(objects, remarks);

@@ -6,8 +6,9 @@ import type { z } from 'zod';
 import type { Place } from '../scenario/facts.js';
 import type { SourceObject } from '../scenario/source-objects.js';
 import { nearest } from '../yaml/nearest.js';
-import type { Problems } from '../yaml/problems.js';
+import { Problems } from '../yaml/problems.js';
 import { readWith } from '../yaml/schema-issues.js';
+import { Bystanders } from './bystanders.js';
 import {
   f5PolicyObject,
   ingressLinkObject,
@@ -166,7 +167,9 @@ export function readObjects(
   const rows = new Map<string, number>();
   const idle = new Set<string>();
   const notRead = new Map<string, { what: string; names: string[] }>();
-  for (const { document, path, group, kind, data } of objects) {
+  const bystanders = new Bystanders(objects);
+  for (const source of objects) {
+    const { document, path, group, kind, data } = source;
     const key = KEY_OF.get(`${group}/${kind}`);
     if (key === undefined) {
       const whole = group === '' ? kind : `${kind} (${group})`;
@@ -181,8 +184,13 @@ export function readObjects(
       continue;
     }
     const schema = KINDS[key].schema as typeof nodeObject;
-    const object = readWith(schema, document, path, withoutNulls(data), problems);
-    if (object === null) continue;
+    const faults = new Problems();
+    const object = readWith(schema, document, path, withoutNulls(data), faults);
+    if (object === null) {
+      if (bystanders.has(source)) unread.push(leftOut(kind, nameOf(data), faults));
+      else problems.addAll(faults);
+      continue;
+    }
     const { name = '', namespace = 'default' } = object.metadata ?? {};
     const list = found[key] as Read<unknown>[];
     const read = { place: { document, path }, name, namespace, object };
@@ -202,6 +210,10 @@ export function readObjects(
   if (idle.size > 0)
     notes.push(`Left out, for they do not change the path of a packet here: ${[...idle].join(', ')}.`);
   return found;
+}
+
+function leftOut(kind: string, name: string, faults: Problems): string {
+  return `${kind} ${name}: left out, for it cannot be read: ${faults.firstSentence()}.`;
 }
 
 function unknownKind(kind: string, group: string, name: string, sameGroup: readonly string[]): string {

@@ -203,6 +203,7 @@ export const bgpAdvertisementObject = some({
     ...advertisement,
     peers: texts.optional(),
     localPref: number.optional(),
+    communities: texts.optional(),
     aggregationLength: number.optional(),
     aggregationLengthV6: number.optional(),
   }).optional(),
@@ -234,6 +235,7 @@ export const ipPoolObject = some({
     blockSize: number.optional(),
     ipipMode: text.optional(),
     vxlanMode: text.optional(),
+    nodeSelector: text.optional(),
     disabled: flag.optional(),
   }),
 });

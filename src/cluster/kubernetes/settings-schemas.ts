@@ -25,6 +25,7 @@ const period = some({ minSyncPeriod: goDuration.optional() });
 export const kubeProxyConfigurationObject = some({
   metadata: metadata.partial().optional(),
   mode: text.optional(),
+  nodePortAddresses: texts.optional(),
   iptables: period.optional(),
   nftables: period.optional(),
   ipvs: some({ minSyncPeriod: goDuration.optional(), scheduler: text.optional() }).optional(),

@@ -44,6 +44,8 @@ export interface LoadOptions {
   readonly seed?: number;
   /** what the router itself says; a Scenario's own words about it win */
   readonly routerTables?: readonly RouterTable[];
+  /** gets the notes and what was not read, also where loading fails */
+  readonly remarks?: Remarks;
 }
 
 export interface LoadedScenario {
@@ -60,7 +62,7 @@ export function loadScenario(
   options: LoadOptions = {},
 ): LoadedScenario {
   const problems = new Problems();
-  const remarks: Remarks = { notes: [], unread: [] };
+  const { remarks = { notes: [], unread: [] } } = options;
   const { notes } = remarks;
   const files = inputs.map((input) => ('text' in input ? readText(input) : input));
   for (const file of files) refuseEmpty(file, problems);
@@ -82,7 +84,7 @@ export function loadScenario(
   const router = routerFacts(options.routerTables ?? [], stated);
   notes.push(...router.notes);
   const whole = withoutUnreachableNodes(overlay(router.facts, stated), notes);
-  const facts = withAnnouncers(whole, others, remarks);
+  const facts = withoutKnownPlane(withAnnouncers(whole, others, remarks));
   const file = inputs[0]?.name ?? 'scenario';
   checkNames(facts, problems);
   problems.throwIfAny();
@@ -98,6 +100,14 @@ export function loadScenario(
     unread,
   };
   return { model, notes, origins: () => originsOf(facts, options.routerTables ?? [], model) };
+}
+
+/** Under a data plane that is not modelled no service is judged. */
+function withoutKnownPlane(facts: ClusterFacts): ClusterFacts {
+  const { proxy, notModelled } = facts.dataplane ?? {};
+  if (notModelled === undefined || proxy !== undefined) return facts;
+  const services = (facts.services ?? []).map((service) => ({ notModelled, ...service }));
+  return { ...facts, services };
 }
 
 function enforced(dataplane: DataplaneModel, policies: PolicyModel): Partial<ClusterModel> {
