@@ -1,18 +1,32 @@
-/** A packet of a capture, by its number: its innermost five-tuple's fields and its octets. */
+/** A packet of a capture, by its number: the fields and octets of its outermost IP packet, or its innermost. */
 import { ipv4, ipv6 } from '../addr/address.js';
 import { FlowfateError } from '../errors.js';
+import type { Level } from '../flow/packet-decoder.js';
 import { walkPackets } from '../flow/walk-packets.js';
 import type { PacketFields } from '../netfilter/packet.js';
 import { transportAt } from '../netfilter/packet.js';
 
-export function capturedPacket(path: string, number: number, iif: string | null): PacketFields {
+export interface CapturedPacket {
+  readonly fields: PacketFields;
+  /** a tunnel or a mirror's copy: there is another IP packet inside */
+  readonly isTunnel: boolean;
+}
+
+export function capturedPacket(
+  path: string,
+  number: number,
+  iif: string | null,
+  level: Level,
+): CapturedPacket {
+  let isTunnel = false;
   let found: PacketFields | null = null;
   let last = 0;
-  walkPackets(path, 'outer', (packet) => {
+  walkPackets(path, 'inner', (packet) => {
     last = packet.number;
     const { decoder } = packet;
     if (packet.number !== number || decoder.layers === 0) return;
-    const { words, family, proto, srcPort, dstPort, l3 } = decoder.outer;
+    const { words, family, proto, srcPort, dstPort, l3 } = level === 'inner' ? decoder.inner : decoder.outer;
+    isTunnel = decoder.layers > 1;
     const bytes = packet.bytes.slice(l3, packet.at + packet.capLen);
     const at = transportAt(bytes);
     const address = (from: number) =>
@@ -44,5 +58,5 @@ export function capturedPacket(path: string, number: number, iif: string | null)
         : `packet ${number} of ${path} is no IP packet`,
     );
   }
-  return found;
+  return { fields: found, isTunnel };
 }

@@ -40,6 +40,7 @@ export interface ChangesOptions extends ScenarioOptions, LevelOptions {
   readonly failOn: readonly string[];
   readonly format: 'text' | 'json' | 'ndjson' | 'csv';
   readonly html?: string;
+  readonly utc?: true;
   readonly out?: string;
   readonly color?: boolean;
 }
@@ -111,6 +112,7 @@ function write(
         return writeChangesText(changes, sink, {
           palette: paletteFor(io, options, options.out),
           columns: columnsFor(io, options.out),
+          utc: options.utc === true,
         });
     }
   });

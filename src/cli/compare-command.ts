@@ -93,6 +93,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
         .choices(['text', 'json', 'ndjson', 'csv'])
         .default('text'),
     )
+    .option('--utc', 'with --before: wall-clock time beside seconds since t = 0')
     .option('--html <file>', 'with --before: write the comparison as a self-contained page, too')
     .option('--out <file>', 'write to a file instead of standard output')
     .addHelpText('after', EXAMPLES)
@@ -126,6 +127,7 @@ function refuseMixed(
         isGiven('asRecorded') && '--as-recorded',
         failOn.length > 0 && '--fail-on',
         isGiven('html') && '--html',
+        isGiven('utc') && '--utc',
       ];
   const found = foreign.find((option) => option !== false);
   if (found === undefined) return;

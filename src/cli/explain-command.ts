@@ -24,6 +24,7 @@ interface ExplainOptions extends ScenarioOptions {
   readonly bgpFromCapture?: true;
   readonly mrt?: string;
   readonly out?: string;
+  readonly utc?: true;
   readonly color?: boolean;
 }
 
@@ -58,6 +59,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .addOption(
       new Option('--format <format>', 'how to print').choices(['text', 'json', 'ndjson']).default('text'),
     )
+    .option('--utc', 'wall-clock time beside seconds since t = 0')
     .option('--out <file>', 'write to a file instead of standard output')
     .addHelpText('after', EXAMPLES)
     .action(async (capture: string, options: ExplainOptions) => {
@@ -78,6 +80,7 @@ async function explainCapture(capture: string, options: ExplainOptions, io: Io):
     ...options.cluster,
     ...(options.mrt === undefined ? [] : [options.mrt]),
   ];
+  const t0 = Number((read.summary.baseNs + BigInt(Math.round(originS * 1e9))) / 1000n) / 1e6;
   if (options.format === 'text') {
     const { writeExplainText } = await import('../report/explain-text.js');
     writeOutput(options.out, io, inputs, ({ write }) => {
@@ -86,11 +89,11 @@ async function explainCapture(capture: string, options: ExplainOptions, io: Io):
         file: capture,
         palette: paletteFor(io, options, options.out),
         columns,
+        t0: options.utc === true ? t0 : null,
       });
     });
   } else {
     const { writeExplainJson, writeExplainNdjson } = await import('../report/explain-records.js');
-    const t0 = Number((read.summary.baseNs + BigInt(Math.round(originS * 1e9))) / 1000n) / 1e6;
     const writeRecords = options.format === 'json' ? writeExplainJson : writeExplainNdjson;
     writeOutput(options.out, io, inputs, ({ writeBytes }) =>
       writeRecords({ ...captureRecord(read, null, explanation.gaps), t0 }, explanation, writeBytes),

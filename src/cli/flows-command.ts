@@ -11,17 +11,11 @@ import { REPORT_SCHEMA } from '../report/records.js';
 import { captureRecord } from '../verdict/capture-record.js';
 import type { DeclareCommand } from './declare-command.js';
 import { writeOutput } from './output.js';
-import {
-  addIndexOption,
-  type IndexOptions,
-  indexFileOf,
-  readWithProgress,
-  statusOfDamage,
-} from './read-input.js';
+import { addIndexOption, statusOfDamage } from './read-input.js';
+import { type LevelOptions, readWithoutScenario } from './read-level.js';
 import { paletteFor } from './view.js';
 
-interface FlowsOptions extends IndexOptions {
-  readonly level: 'outer' | 'inner';
+interface FlowsOptions extends LevelOptions {
   readonly format: 'text' | 'ndjson' | 'csv';
   readonly summary?: true;
   readonly out?: string;
@@ -40,8 +34,11 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
   addIndexOption(command)
     .argument('<capture>', 'pcap or pcapng, gzipped or not; - is standard input')
     .addOption(
-      new Option('--level <level>', 'the IP header that keys a packet: its outermost or its innermost')
-        .choices(['outer', 'inner'])
+      new Option(
+        '--level <level>',
+        'the IP header that keys a packet: its outermost or its innermost; auto: the innermost where the outside holds no TCP',
+      )
+        .choices(['outer', 'inner', 'auto'])
         .default('outer'),
     )
     .addOption(
@@ -54,11 +51,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       if (options.summary === true && options.format === 'csv') {
         throw new FlowfateError('usage', '--summary is no table; print it as text or ndjson');
       }
-      const index = readWithProgress(capture, io, {
-        level: options.level,
-        index: 'flows',
-        indexFile: indexFileOf(options),
-      });
+      const index = readWithoutScenario(capture, options, io, { index: 'flows' });
       const rowOf = (f: number) => flowRow(index.flows, f, null);
       writeOutput(options.out, io, [capture], ({ write, writeBytes }) => {
         const palette = paletteFor(io, options, options.out);

@@ -108,6 +108,12 @@ async function forward(capture: string, options: ForwardOptions, io: Io): Promis
   const wallS = (performance.now() - startMs) / 1000;
   for (const warning of reader.warnings) warn(io, warning);
   const counters = plane.counters();
+  if (counters.packets > 0 && counters.packets === counters.unchanged) {
+    warn(
+      io,
+      'no packet is for a service of the scenario; forward does not look into tunnels and mirrors, replay --level inner does',
+    );
+  }
   if (options.timing === true) io.err(`${timingSentence(counters, wallS)}\n`);
   const toStdout = options.out === '-';
   const write = toStdout ? (text: string): void => io.err(text) : (text: string): void => io.out(text);

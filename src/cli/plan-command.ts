@@ -4,26 +4,22 @@ import { parseDuration } from '../cluster/yaml/duration.js';
 import { FlowfateError } from '../errors.js';
 import { captureGaps } from '../flow/capture-gaps.js';
 import { writeDrainText } from '../report/drain-text.js';
+import { recordLine } from '../report/ndjson.js';
 import { REPORT_SCHEMA } from '../report/records.js';
 import { captureRecord } from '../verdict/capture-record.js';
 import type { DeclareCommand } from './declare-command.js';
 import { writeOutput } from './output.js';
 import { Progress } from './progress.js';
-import {
-  addIndexOption,
-  type IndexOptions,
-  indexFileOf,
-  readWithProgress,
-  statusOfDamage,
-} from './read-input.js';
+import { statusOfDamage } from './read-input.js';
+import { addLevelOption, type LevelOptions, readForScenario } from './read-level.js';
 import { addScenarioOptions, type ScenarioOptions, scenarioFor } from './scenario-input.js';
 import { columnsFor, paletteFor } from './view.js';
 
-interface DrainCommandOptions extends ScenarioOptions, IndexOptions {
+interface DrainCommandOptions extends ScenarioOptions, LevelOptions {
   readonly every?: number;
   readonly down?: number;
   readonly start?: number;
-  readonly format: 'text' | 'json';
+  readonly format: 'text' | 'json' | 'ndjson';
   readonly out?: string;
   readonly color?: boolean;
 }
@@ -44,7 +40,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .command('drain')
     .description('In which order to drain the nodes, what each drain breaks, and at which pace.')
     .argument('<capture>', 'pcap or pcapng, gzipped or not; - is standard input');
-  addIndexOption(addScenarioOptions(drain))
+  addLevelOption(addScenarioOptions(drain))
     .option(
       '--every <time>',
       'between the beginnings of two drains, like 60s (10 minutes)',
@@ -56,15 +52,17 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       'the first moment of the capture at which drains are measured',
       duration('--start'),
     )
-    .addOption(new Option('--format <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .addOption(
+      new Option('--format <format>', 'how to print').choices(['text', 'json', 'ndjson']).default('text'),
+    )
     .option('--out <file>', 'write to a file instead of standard output')
     .option('--no-color', 'print without colours, as NO_COLOR does')
     .allowExcessArguments(false)
     .addHelpText('after', EXAMPLES)
     .action(async (capture: string, options: DrainCommandOptions) => {
       const scenario = await scenarioFor(options, io);
-      const index = readWithProgress(capture, io, { indexFile: indexFileOf(options) });
-      const { model } = await scenario(index);
+      const { index, chosen } = await readForScenario(capture, options, scenario, io);
+      const { model } = chosen;
       const progress = new Progress(io, 'planning');
       const { planDrain } = await import('../what-if/drain-plan.js');
       const plan = planDrain(index, model, {
@@ -75,10 +73,17 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       });
       progress.done();
       writeOutput(options.out, io, [capture, ...options.scenario, ...options.cluster], ({ write }) => {
+        const record = captureRecord(index, model, captureGaps(index));
         if (options.format === 'json') {
           write(
-            `${JSON.stringify({ schema: REPORT_SCHEMA, kind: 'drain-plan', capture: captureRecord(index, model, captureGaps(index)), ...plan })}\n`,
+            `${JSON.stringify({ schema: REPORT_SCHEMA, kind: 'drain-plan', capture: record, ...plan })}\n`,
           );
+        } else if (options.format === 'ndjson') {
+          const { steps, alternatives, ...summary } = plan;
+          write(recordLine('capture', { schema: REPORT_SCHEMA, kind: 'drain-plan', ...record }));
+          for (const step of steps) write(recordLine('step', step));
+          for (const alternative of alternatives) write(recordLine('alternative', alternative));
+          write(recordLine('summary', summary));
         } else {
           const palette = paletteFor(io, options, options.out);
           writeDrainText(plan, write, { palette, columns: columnsFor(io, options.out) });

@@ -5,6 +5,7 @@
 import { type Command, Option } from 'commander';
 import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
+import type { ReadCaptureOptions } from '../flow/read-capture.js';
 import { TCP } from '../wire/ip-protocol.js';
 import type { Io } from './io.js';
 import { addIndexOption, type IndexOptions, indexFileOf, readWithProgress, warn } from './read-input.js';
@@ -88,6 +89,27 @@ function noted(
     'Packets are read by their innermost IP header (--level inner): only the inside of a tunnel or mirror reaches a VIP';
   warn(io, note);
   return { index, chosen: chosen.map((one) => ({ ...one, notes: [...one.notes, note] })) };
+}
+
+/** Reads a capture for which no scenario is stated: the inside where the outside holds no TCP, and says so. */
+export function readWithoutScenario(
+  capture: string,
+  { level, ...options }: LevelOptions,
+  io: Io,
+  reading: Omit<ReadCaptureOptions, 'level' | 'indexFile'> = {},
+  wanted: (index: CaptureIndex) => boolean = holdsTcp,
+): CaptureIndex {
+  const readAt = (at: 'outer' | 'inner'): CaptureIndex =>
+    readWithProgress(capture, io, { ...reading, level: at, indexFile: indexFileOf(options) });
+  const first = readAt(level === 'inner' ? 'inner' : 'outer');
+  if (level !== 'auto' || capture === '-' || wanted(first)) return first;
+  const inside = readAt('inner');
+  if (!wanted(inside)) return first;
+  warn(
+    io,
+    'Packets are read by their innermost IP header (--level inner): the outside is tunnels or a mirror',
+  );
+  return inside;
 }
 
 function holdsTcp({ flows }: CaptureIndex): boolean {

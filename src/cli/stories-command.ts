@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { FlowfateError } from '../errors.js';
+import type { CaptureIndex } from '../flow/flow-columns.js';
+import { planOf } from '../outcome/flow-plan.js';
 import {
   writeStoryJson,
   writeStoryListJson,
@@ -18,7 +20,8 @@ import { parseWhole } from './option-values.js';
 import { writeOutput } from './output.js';
 import { Progress } from './progress.js';
 import { readHeads } from './read-heads.js';
-import { readWithProgress, statusOfDamage, warn } from './read-input.js';
+import { statusOfDamage, warn } from './read-input.js';
+import { addLevelOption, type LevelOptions, readWithoutScenario } from './read-level.js';
 import {
   addScenarioOptions,
   type ScenarioOptions,
@@ -28,10 +31,9 @@ import {
 import { packageFolder } from './version.js';
 import { columnsFor, paletteFor } from './view.js';
 
-interface StoriesOptions extends ScenarioOptions {
+interface StoriesOptions extends ScenarioOptions, LevelOptions {
   readonly capture?: string;
   readonly seeds: number;
-  readonly level: 'outer' | 'inner';
   readonly printScenario?: true | string;
   readonly format: 'text' | 'json' | 'ndjson';
   readonly out?: string;
@@ -63,12 +65,7 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       parseWhole('--seeds', 1),
       DEFAULT_STORY_SEEDS,
     );
-  addScenarioOptions(command)
-    .addOption(
-      new Option('--level <level>', 'the IP header that keys a packet: its outermost or its innermost')
-        .choices(['outer', 'inner'])
-        .default('outer'),
-    )
+  addLevelOption(addScenarioOptions(command))
     .option(
       '--print-scenario [run]',
       'print the scenario, complete, instead of running it: the failure’s, or that of a remedy',
@@ -115,7 +112,8 @@ async function tell(name: string, options: StoriesOptions, io: Io): Promise<Exit
   const shipped = join('captures', 'stories', `${story.capture}.pcap.gz`);
   const capture = options.capture ?? join(packageFolder(), shipped);
   const inputs = [capture, ...options.scenario, ...options.cluster];
-  const index = readWithProgress(capture, io, { level: options.level });
+  const reaches = (index: CaptureIndex): boolean => planOf(index, said!.model).count > 0;
+  const index = readWithoutScenario(capture, options, io, {}, said === null ? undefined : reaches);
   const stated =
     said === null ? null : { ...said, model: await withClockEvents(said.model, options.event, index) };
   for (const note of stated?.notes ?? []) warn(io, note);

@@ -14,6 +14,7 @@ import { loadNode, parseNodeStates } from './node-state-option.js';
 import { parseWhole } from './option-values.js';
 import { writeOutput } from './output.js';
 import { parsePacketLine } from './packet-lines.js';
+import { warn } from './read-input.js';
 import { readLines } from './read-lines.js';
 import { protocolText, traceText } from './trace-text.js';
 
@@ -27,6 +28,7 @@ interface TraceOptions {
   readonly mark?: string;
   readonly capture?: string;
   readonly packet?: number;
+  readonly level: 'outer' | 'inner' | 'auto';
   readonly format: 'text' | 'json' | 'ndjson';
   readonly out?: string;
 }
@@ -61,6 +63,14 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .option('--mark <n>', 'mark that the packet has when it comes in')
     .option('--capture <file>', 'a packet of a capture instead')
     .option('--packet <n>', 'which one, from 1', parseWhole('--packet', 1))
+    .addOption(
+      new Option(
+        '--level <level>',
+        'of a packet of a capture: its outermost IP header or its innermost; auto: the innermost of a mirror’s copy',
+      )
+        .choices(['outer', 'inner', 'auto'])
+        .default('auto'),
+    )
     .addOption(
       new Option('--format <format>', 'how to print').choices(['text', 'json', 'ndjson']).default('text'),
     )
@@ -102,7 +112,7 @@ function traceAll(
   out: BufferedSink,
 ): void {
   let first = true;
-  for (const given of packetsOf(words, options, io)) {
+  for (const given of packetsOf(node, words, options, io)) {
     const fields = given.iif === null ? { ...given, iif: arrivalInterface(node, given) } : given;
     const trace = tracePacket(node, fields, true);
     if (options.format === 'text') out.write(`${first ? '' : '\n'}${traceText(node, fields, trace)}`);
@@ -114,7 +124,32 @@ function traceAll(
   }
 }
 
-function* packetsOf(words: readonly string[], options: TraceOptions, io: Io): Iterable<PacketFields> {
+/** Auto: a packet in a tunnel that does not end at the node is the copy that a mirror made of another. */
+function packetAtLevel(
+  node: Node,
+  capture: string,
+  number: number,
+  { level, iif }: Pick<TraceOptions, 'level' | 'iif'>,
+  io: Io,
+): PacketFields {
+  const { fields, isTunnel } = capturedPacket(
+    capture,
+    number,
+    iif ?? null,
+    level === 'inner' ? 'inner' : 'outer',
+  );
+  const isCopy = isTunnel && node.hasAddresses && !node.routes.isLocalAddress(fields.dst);
+  if (level !== 'auto' || !isCopy) return fields;
+  warn(io, `packet ${number} is a copy in a tunnel: the packet inside is traced (--level outer: the tunnel)`);
+  return capturedPacket(capture, number, iif ?? null, 'inner').fields;
+}
+
+function* packetsOf(
+  node: Node,
+  words: readonly string[],
+  options: TraceOptions,
+  io: Io,
+): Iterable<PacketFields> {
   const defaults = {
     ...(options.iif === undefined ? {} : { iif: options.iif }),
     ...(options.flags === undefined ? {} : { flags: options.flags }),
@@ -127,7 +162,7 @@ function* packetsOf(words: readonly string[], options: TraceOptions, io: Io): It
       throw new FlowfateError('usage', 'trace takes either a packet or --capture with --packet');
     if (options.packet === undefined)
       throw new FlowfateError('usage', '--capture needs --packet, the number of a packet in it');
-    yield capturedPacket(options.capture, options.packet, options.iif ?? null);
+    yield packetAtLevel(node, options.capture, options.packet, options, io);
     return;
   }
   if (words.length === 0) {

@@ -198,7 +198,6 @@ export class FlowEngine implements TimelineListener {
     this.client.finish();
     this.tracker.finish(endS);
     for (let f = 0; f < this.plan.count; f++) this.book(f, 0);
-    this.counts.close(this.tracker, this.plan.service);
   }
 
   /** Why what the server of `f` sends no longer arrives; null where it would. */

@@ -1,7 +1,6 @@
-/** What is counted during a replay: per event the flows it met, moved and broke, and the load on nodes and pods. */
+/** What is counted during a replay: per event the flows it met and moved and what it dropped, and the load on nodes and pods. */
 import type { ClusterModel } from '../cluster/model.js';
 import type { ClusterState } from '../state/cluster-state.js';
-import { FateCode, type VerdictTracker } from './verdict-tracker.js';
 
 export interface ServiceLoad {
   readonly nodeBytes: number[];
@@ -11,7 +10,6 @@ export interface ServiceLoad {
 export class EventCounts {
   readonly flowsActive: Float64Array;
   readonly flowsMoved: Float64Array;
-  readonly flowsBroken: Float64Array;
   readonly packetsDropped: Float64Array;
   readonly nodeBytes: Float64Array;
   podBytes: number[] = [];
@@ -26,7 +24,6 @@ export class EventCounts {
   ) {
     this.flowsActive = new Float64Array(events);
     this.flowsMoved = new Float64Array(events);
-    this.flowsBroken = new Float64Array(events);
     this.packetsDropped = new Float64Array(events);
     this.nodeBytes = new Float64Array(model.nodes.length);
     this.isUnjudged = model.services.map(({ notModelled }) => notModelled !== undefined);
@@ -62,14 +59,5 @@ export class EventCounts {
   ofService(service: number): ServiceLoad {
     this.services[service] ??= { nodeBytes: [], podBytes: [] };
     return this.services[service];
-  }
-
-  /** @param serviceOf by row of the plan; what is not judged of a service is no event's doing */
-  close(tracker: VerdictTracker, serviceOf: Int32Array): void {
-    for (let f = 0; f < tracker.fate.length; f++) {
-      if (this.isUnjudged[serviceOf[f]!] === true) continue;
-      const event = tracker.event[f]!;
-      if (tracker.fate[f] !== FateCode.none && event >= 0) this.flowsBroken[event]!++;
-    }
   }
 }

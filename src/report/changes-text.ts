@@ -8,6 +8,8 @@ import { clip, type Palette, padEnd, padStart, printable, wrap } from './termina
 export interface ChangesView {
   readonly palette: Palette;
   readonly columns: number;
+  /** wall-clock time beside seconds since t = 0 */
+  readonly utc?: boolean;
 }
 
 const ROWS = 12;
@@ -99,14 +101,20 @@ function breakdown(title: string, all: readonly ChangeCount[], { palette }: Chan
   ];
 }
 
-function examplesSection(changes: Changes, { palette, columns }: ChangesView): string[] {
+function examplesSection(changes: Changes, { palette, columns, utc }: ChangesView): string[] {
   const lines = chosen(changes).flatMap((flow) => {
     const { kind, before, after } = flow;
     const chain = kind === 'fixed' ? before!.chain : (after?.chain ?? []);
     return [
       `  ${palette.bold(kind)}  ${ends(flow)}`,
-      ...wrap(printable(`before: ${sideSentence(before)}`), columns - 6).map((line) => `      ${line}`),
-      ...wrap(printable(`after:  ${sideSentence(after)}`), columns - 6).map((line) => `      ${line}`),
+      ...wrap(
+        printable(`before: ${sideSentence(before, utc === true ? changes.before.t0 : null)}`),
+        columns - 6,
+      ).map((line) => `      ${line}`),
+      ...wrap(
+        printable(`after:  ${sideSentence(after, utc === true ? changes.after.t0 : null)}`),
+        columns - 6,
+      ).map((line) => `      ${line}`),
       ...chain.flatMap((sentence) => {
         const [first = '', ...more] = wrap(printable(sentence), columns - 8);
         return [`      ${palette.dim('·')} ${first}`, ...more.map((line) => `        ${line}`)];

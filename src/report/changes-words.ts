@@ -2,7 +2,7 @@
 import { inconclusiveBecause } from '../verdict/summarise.js';
 import { UNJUDGED } from '../verdict/verdict.js';
 import { CHANGE_KINDS, type ChangeSide, type Changes, type Run } from '../what-if/changes.js';
-import { addressPort, count, counted, moment, percent } from './figures.js';
+import { addressPort, count, counted, percent, when } from './figures.js';
 
 /** The result in one sentence. */
 export function changesVerdict({ summary, before, after }: Changes): string {
@@ -61,16 +61,16 @@ export function runSentence({ name, summary }: Run): string {
   return `${name}, seed ${scenario.seed}: ${broke}`;
 }
 
-/** One side of a changed connection: `reset at 5.005 s (ecmp-rehash, e1 at the router)`. */
-export function sideSentence(side: ChangeSide | null): string {
+/** One side of a changed connection: `reset at 5.005 s (ecmp-rehash; e1, router)`; `t0`: with wall-clock time. */
+export function sideSentence(side: ChangeSide | null, t0: number | null = null): string {
   if (side === null) return 'not in this run';
   const { fate, unanswered, brokenAt, cause, unjudged, drawn } = side;
   const what = unanswered === undefined ? fate : `${fate} (${unanswered} unanswered)`;
-  const when = brokenAt === null ? '' : ` at ${moment(brokenAt)}`;
+  const at = brokenAt === null ? '' : ` at ${when(brokenAt, t0)}`;
   const by = cause?.event === null ? '' : `${cause?.event}, `;
   const why =
     cause === null ? (unjudged === null ? '' : ` (${unjudged})`) : ` (${cause.reason}; ${by}${cause.hop})`;
-  return `${what}${when}${why}${drawn === true ? ', likeliest of several draws' : ''}`;
+  return `${what}${at}${why}${drawn === true ? ', likeliest of several draws' : ''}`;
 }
 
 export function ends(of: {

@@ -4,7 +4,7 @@ import type { Explanation } from '../explain/explain.js';
 import { FINDING_NAMES, FINDINGS, type FindingName, isBroken } from '../explain/finding.js';
 import { explainedFlow } from './explain-records.js';
 import type { ExplainedFlow } from './explained-record.js';
-import { addressPort, count, counted, moment, percent } from './figures.js';
+import { addressPort, count, counted, percent, when } from './figures.js';
 import { BufferedSink, type Sink } from './sink.js';
 import { type Palette, padEnd, padStart, printable, wrap } from './terminal.js';
 
@@ -14,6 +14,8 @@ export interface ExplainView {
   readonly file: string;
   readonly palette: Palette;
   readonly columns: number;
+  /** seconds since 1970 of t = 0: wall-clock time stands beside seconds; null: seconds alone */
+  readonly t0?: number | null;
 }
 
 export function writeExplainText(explanation: Explanation, sink: Sink, view: ExplainView): void {
@@ -61,7 +63,7 @@ function findingLines({ summary }: Explanation, { palette }: ExplainView): strin
   });
 }
 
-function burstLines(bursts: readonly Burst[], { palette, columns }: ExplainView): string[] {
+function burstLines(bursts: readonly Burst[], { palette, columns, t0 = null }: ExplainView): string[] {
   if (bursts.length === 0) return [];
   return [
     '',
@@ -72,7 +74,7 @@ function burstLines(bursts: readonly Burst[], { palette, columns }: ExplainView)
         resets > 0 ? `${count(resets)} reset` : '',
         silent > 0 ? `${count(silent)} went unanswered` : '',
       ];
-      const head = `${id}  ${moment(from)} to ${moment(to)}: ${count(flows)} of ${counted(active, 'active connection')} (${how.filter(Boolean).join(', ')})`;
+      const head = `${id}  ${when(from, t0)} to ${when(to, t0)}: ${count(flows)} of ${counted(active, 'active connection')} (${how.filter(Boolean).join(', ')})`;
       const paragraphs = [
         ...(common.length > 0 ? [`In common: ${common.join('; ')}.`] : []),
         ...(differ.length > 0 ? [`Not in common: ${differ.join('; ')}.`] : []),
@@ -110,10 +112,10 @@ function exampleLines(explanation: Explanation, view: ExplainView): string[] {
   return lines;
 }
 
-function oneExample(flow: ExplainedFlow, { palette, columns }: ExplainView): string[] {
+function oneExample(flow: ExplainedFlow, { palette, columns, t0 = null }: ExplainView): string[] {
   const ends = `${flow.proto} ${addressPort(flow.src, flow.srcPort)} → ${addressPort(flow.dst, flow.dstPort)}`;
   const title = palette.bold(
-    palette.paint('red', `${flow.finding}, ${flow.confidence}, at ${moment(flow.at)}`),
+    palette.paint('red', `${flow.finding}, ${flow.confidence}, at ${when(flow.at, t0)}`),
   );
   const point = (mark: string, sign: string): string[] => {
     const [first = '', ...more] = wrap(printable(sign), columns - 8);

@@ -36,6 +36,13 @@ export function moment(seconds: number): string {
   return `${seconds.toFixed(3)} s`;
 }
 
+/** The same with the time of day beside it, where t0 (seconds since 1970) is given. */
+export function when(atS: number, t0: number | null): string {
+  const date = t0 === null ? null : new Date((t0 + atS) * 1000);
+  if (date === null || Number.isNaN(date.getTime())) return moment(atS);
+  return `${date.toISOString().slice(11, 23)} UTC, ${moment(atS)}`;
+}
+
 /** How long something lasted: `250 ms`, `18.2 s`, `4 min 10 s`, `3 h 20 min`, `2 d 4 h`. */
 export function duration(seconds: number): string {
   if (seconds === 0) return '0 s';

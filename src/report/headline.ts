@@ -21,6 +21,6 @@ export function brokeFigures({ broken, judged, expected }: Summary): BrokeFigure
     share: percent(mean, judged),
     draws:
       `Over ${expected.draws} draws of what the real system draws at random: ${count(low)} to ${count(high)} in 90 % ` +
-      `of them. Below, each flow has its likeliest fate (${count(broken)} broken); events and loads are those of one draw.`,
+      `of them. Below, each flow has its likeliest fate (${count(broken)} broken); what events moved and dropped, and loads, are those of one draw.`,
   };
 }

@@ -23,7 +23,7 @@ import {
 } from '../verdict/verdict.js';
 import { adviceFor } from './advice.js';
 import { chooseExamples } from './examples.js';
-import { addressPort, bytes, count, counted, duration, moment, percent, utc } from './figures.js';
+import { addressPort, bytes, count, counted, duration, moment, percent, utc, when } from './figures.js';
 import { brokeFigures } from './headline.js';
 import type { Timing } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';
@@ -192,7 +192,7 @@ function eventsSection(
   if (events.length === 0) return [];
   const shown = events.length <= EVENT_ROWS ? events : mostHarmful(events, EVENT_ROWS);
   const figure = (event: EventRecord): string[] => [
-    whenOf(event.at, byClock === true ? capture.t0 : null),
+    when(event.at, byClock === true ? capture.t0 : null),
     count(event.flowsActive),
     count(event.flowsMoved),
     count(event.flowsBroken),
@@ -232,15 +232,6 @@ function eventsSection(
     );
   }
   return lines;
-}
-
-/** Seconds since t = 0, with the time of day beside them where t0 is given. */
-function whenOf(atS: number, t0: number | null): string {
-  if (t0 === null) return moment(atS);
-  const date = new Date((t0 + atS) * 1000);
-  return Number.isNaN(date.getTime())
-    ? moment(atS)
-    : `${date.toISOString().slice(11, 23)} UTC, ${moment(atS)}`;
 }
 
 /** The events that broke most flows, in order of time. */
@@ -411,9 +402,9 @@ function examplesSection(result: ReplayResult, view: TextView): string[] {
 function exampleLines(verdict: FlowVerdict, { palette, columns, utc: byClock }: TextView, t0 = 0): string[] {
   const { proto, src, srcPort, dst, dstPort, fate, brokenAt, service } = verdict;
   const what = verdict.unanswered === undefined ? fate : `${fate} (${verdict.unanswered} unanswered)`;
-  const when = brokenAt === null ? '' : ` at ${whenOf(brokenAt, byClock === true ? t0 : null)}`;
+  const at = brokenAt === null ? '' : ` at ${when(brokenAt, byClock === true ? t0 : null)}`;
   const ends = `${proto} ${addressPort(src, srcPort)} → ${addressPort(dst, dstPort)}`;
-  const head = `  ${palette.dim(`#${verdict.id}`)} ${palette.bold(palette.paint(FATE_COLOURS[fate], `${what}${when}`))}`;
+  const head = `  ${palette.dim(`#${verdict.id}`)} ${palette.bold(palette.paint(FATE_COLOURS[fate], `${what}${at}`))}`;
   const served = service === null ? '' : `  ${palette.dim(printable(service))}`;
   const lines =
     widthOf(head) + 2 + widthOf(ends + served) <= columns

@@ -1,5 +1,6 @@
 /** The figures of one row: replays of the same scenario under several seeds, added up one at a time. */
 import type { ClusterModel } from '../cluster/model.js';
+import { isBroken } from '../verdict/fates.js';
 import type { Fate, ReplayResult, SourceVerdict } from '../verdict/verdict.js';
 import { spread } from '../what-if/compare.js';
 import type { StoryMeasure } from './story.js';
@@ -7,8 +8,6 @@ import type { StoryFigures } from './story-figures.js';
 
 /** flows whose verdict is opened in search of the addresses that applications see */
 const LOOKED_AT = 2000;
-
-const NOT_BROKEN: readonly Fate[] = ['delivered', 'unknown'];
 
 export class FigureSum {
   private readonly broken: number[] = [];
@@ -32,15 +31,13 @@ export class FigureSum {
   }
 
   add(result: ReplayResult, model: ClusterModel): void {
-    const { byFate, byCause, latent, sourcePreserved, balance } = result.summary;
+    const { byFate, byCause, broken, judged, latent, sourcePreserved, balance } = result.summary;
     if (this.broken.length === 0) this.readFlows(result);
-    let broken = 0;
     for (const [fate, flows] of Object.entries(byFate) as [Fate, number][]) {
       this.byFate.set(fate, (this.byFate.get(fate) ?? 0) + flows);
-      if (!NOT_BROKEN.includes(fate)) broken += flows;
     }
     this.broken.push(broken);
-    this.judged += broken + byFate.delivered;
+    this.judged += judged;
     for (const [reason, flows] of Object.entries(byCause)) {
       this.byCause.set(reason, (this.byCause.get(reason) ?? 0) + flows);
     }
@@ -80,7 +77,7 @@ export class FigureSum {
     const seen = new Map<string, number>();
     const stride = Math.max(1, Math.ceil(result.flowCount / LOOKED_AT));
     for (let row = 0; row < result.flowCount; row++) {
-      const broke = !NOT_BROKEN.includes(result.fateOf(row));
+      const broke = isBroken(result.fateOf(row));
       if (!broke && row % stride !== 0) continue;
       const { brokenAt, source } = result.flowVerdict(row);
       if (brokenAt !== null) {

@@ -38,6 +38,8 @@ export interface VerdictSource {
   ending(f: number): Ending | null;
   brokenAtS(f: number): number | null;
   trouble(f: number): ApplicationTrouble | null;
+  /** of a row whose fate is `delivered`: it would break at its next packet */
+  isLatent(f: number): boolean;
   flowVerdict(row: number): FlowVerdict;
   rewrittenRequest(row: number): RewrittenRequest | null;
 }
@@ -101,6 +103,10 @@ export class DrawnVerdicts implements VerdictSource {
 
   trouble(f: number): ApplicationTrouble | null {
     return this.pick(f).trouble(f);
+  }
+
+  isLatent(f: number): boolean {
+    return this.pick(f).isLatent(f);
   }
 
   rewrittenRequest(row: number): RewrittenRequest | null {

@@ -101,7 +101,7 @@ export class FlowVerdicts {
       judged: fate !== 'unknown',
       unjudged: this.unjudged(f),
       chances: null,
-      latent: fate === 'delivered' && engine.isLatent(f) ? true : undefined,
+      latent: fate === 'delivered' && this.isLatent(f) ? true : undefined,
       unanswered: fate === 'timeout' && end !== null ? UNANSWERED[end.unanswered] : undefined,
       application: fate === 'delivered' ? this.trouble(f) : null,
       cause: broken && end !== null ? this.cause(end) : null,
@@ -186,6 +186,11 @@ export class FlowVerdicts {
   /** When a row of the plan broke, seconds since t = 0; null where it did not. */
   brokenAtS(f: number): number | null {
     return isBroken(this.fate(f)) ? this.ending(f)!.atS : null;
+  }
+
+  /** Of a row of the plan whose fate is `delivered`: it would break at its next packet. */
+  isLatent(f: number): boolean {
+    return this.engine.isLatent(f);
   }
 
   /** What the client's application got; of a row of the plan whose fate is `delivered`. */

@@ -16,7 +16,7 @@ import { captureRecord } from './capture-record.js';
 import { doubtsOf } from './certainty.js';
 import { ClientEvidence } from './client-evidence.js';
 import { DrawnVerdicts, dependsOnDraws, seedOfDraw, type VerdictSource } from './draws.js';
-import { brokenOf, noFates } from './fates.js';
+import { brokenOf, isBroken, noFates } from './fates.js';
 import { eventId, FlowVerdicts, rounded } from './flow-verdicts.js';
 import { realRuleAssumptions } from './real-rules.js';
 import type { RequestHeads } from './request-heads.js';
@@ -85,6 +85,7 @@ class FinishedReplay implements ReplayResult {
     this.verdicts = this.drawn ?? own;
     this.flowCount = this.verdicts.records.count;
     this.capture = captureRecord(index, model, captureGaps(index));
+    const broken = brokenByEvent(this.verdicts, engine.plan.count, engine.timeline.entries.length);
     this.events = engine.timeline.entries.map(({ at, kind, detail }, e) => ({
       id: eventId(e),
       at: rounded(at),
@@ -92,7 +93,7 @@ class FinishedReplay implements ReplayResult {
       detail,
       flowsActive: engine.counts.flowsActive[e]!,
       flowsMoved: engine.counts.flowsMoved[e]!,
-      flowsBroken: engine.counts.flowsBroken[e]!,
+      flowsBroken: broken[e]!,
       dropped: engine.counts.packetsDropped[e]!,
     }));
     this.summary = this.summarise(options);
@@ -174,6 +175,17 @@ class FinishedReplay implements ReplayResult {
       ],
     };
   }
+}
+
+/** Connections whose cause an event is, as their records say it: what a guess leaves unjudged is none of them. */
+function brokenByEvent(verdicts: VerdictSource, rows: number, events: number): Uint32Array {
+  const broken = new Uint32Array(events);
+  for (let f = 0; f < rows; f++) {
+    if (!isBroken(verdicts.fate(f))) continue;
+    const { event } = verdicts.ending(f)!;
+    if (event >= 0 && event < events) broken[event]!++;
+  }
+  return broken;
 }
 
 /** How long clients are taken to wait, where a pod of the scenario is slow to answer. */

@@ -67,7 +67,7 @@ export function countVerdicts(
     counts.byFate[fate]++;
     if (fate === 'unknown') bump(unjudged, verdicts.unjudged(f)!);
     else hits.add(index, engine, f, verdicts.brokenAtS(f));
-    if (fate === 'delivered' && engine.isLatent(f)) latent++;
+    if (fate === 'delivered' && verdicts.isLatent(f)) latent++;
     if (isBroken(fate)) bump(byCause, REASON_NAMES[verdicts.ending(f)!.reason]!);
     const trouble = fate === 'delivered' ? verdicts.trouble(f) : null;
     if (trouble !== null) bump(byApplication, trouble);

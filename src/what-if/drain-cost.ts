@@ -13,6 +13,7 @@
  */
 import type { ClusterModel, TimelineEvent } from '../cluster/model.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
+import { isBroken } from '../verdict/fates.js';
 import { replay } from '../verdict/replay.js';
 import type { FlowVerdict, ReplayResult } from '../verdict/verdict.js';
 
@@ -37,9 +38,6 @@ export interface DrainSample {
   readonly byService: ReadonlyMap<string, number>;
 }
 
-const BROKEN_FATES: ReadonlySet<string> = new Set([
-  ...['reset', 'refused', 'timeout', 'endpoint-closed', 'misdelivered'],
-]);
 /** before t = 0: the node of a replay that begins with it out */
 const ALREADY_S = -0.5;
 
@@ -99,10 +97,9 @@ export class DrainCost {
       back = lostAgain.size;
       for (const service of lostAgain.values()) count(service, 1);
     }
-    const { unknown } = both.summary.byFate;
     return {
       ...{ atS, out, back, movedOut: goes.flowsMoved, movedBack: again.flowsMoved },
-      ...{ judged: both.flowCount - unknown, byService },
+      ...{ judged: both.summary.judged, byService },
     };
   }
 
@@ -126,6 +123,6 @@ export class DrainCost {
 
 function* brokenRows(result: ReplayResult): IterableIterator<[number, FlowVerdict]> {
   for (let row = 0; row < result.flowCount; row++) {
-    if (BROKEN_FATES.has(result.fateOf(row))) yield [row, result.flowVerdict(row)];
+    if (isBroken(result.fateOf(row))) yield [row, result.flowVerdict(row)];
   }
 }

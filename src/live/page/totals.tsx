@@ -70,8 +70,12 @@ function stateNote({ state, round, speed, loop, at, duration }: TrafficRecord): 
   return loop ? `round ${count(round)}, ${into} in${fast}` : `${span(at)} of ${span(duration)}${fast}`;
 }
 
-function shareNote({ flowsStarted, flowsBroken }: TrafficRecord): string {
-  return flowsStarted === 0 ? 'none so far' : `${percent(flowsBroken / flowsStarted)} of them broke`;
+/** Shares are over judged flows, as in every report. */
+function shareNote({ flowsStarted, flowsJudged, flowsBroken }: TrafficRecord): string {
+  if (flowsStarted === 0) return 'none so far';
+  if (flowsJudged === 0) return 'none of them judged';
+  const judged = flowsJudged === flowsStarted ? 'of them' : `of ${count(flowsJudged)} judged`;
+  return `${percent(flowsBroken / flowsJudged)} ${judged} broke`;
 }
 
 /** How the flows that are over ended, as a strip and in words. */

@@ -27,7 +27,4 @@ export class LiveCounts extends EventCounts {
 
   /** Load is counted by flows of the moment, not by bytes of the past. */
   override load(): void {}
-
-  /** Breaks are counted as they happen. */
-  override close(): void {}
 }

@@ -169,6 +169,7 @@ export class LiveTraffic {
       at: Math.round(this.nowS * 1e3) / 1e3,
       duration: this.roundS,
       flowsStarted: past.started + census.started,
+      flowsJudged: past.started + census.started - past.byFate.unknown - census.unknown - census.activeMidway,
       flowsActive: census.active,
       flowsStalled: census.stalled,
       flowsBroken: past.brokenTotal,

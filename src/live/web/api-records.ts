@@ -159,6 +159,8 @@ export interface TrafficRecord {
   /** length of a round */
   readonly duration: number;
   readonly flowsStarted: number;
+  /** of these, all but what began before the capture, or depends on an endpoint that nobody knows: every share is of them */
+  readonly flowsJudged: number;
   readonly flowsActive: number;
   readonly flowsStalled: number;
   readonly flowsBroken: number;
