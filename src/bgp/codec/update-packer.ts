@@ -67,16 +67,21 @@ export class UpdatePacker {
   /**
    * The prefixes that follow have these attributes: everything but MP_REACH_NLRI, as on the wire (NEXT_HOP
    * among them for IPv4 unicast in the NLRI field). `nextHop` is that of MP_REACH_NLRI; `null` puts IPv4
-   * unicast into the NLRI field. False where no message can hold the attributes and one prefix: then the
-   * routes cannot be announced (RFC 4271 section 9.2).
+   * unicast into the NLRI field. False where no message can hold the attributes and one prefix of `longest` bits: then
+   * the routes cannot be announced (RFC 4271 section 9.2).
    */
-  announce(family: FamilyKey, attributes: Uint8Array, nextHop: Uint8Array | null): boolean {
+  announce(
+    family: FamilyKey,
+    attributes: Uint8Array,
+    nextHop: Uint8Array | null,
+    longest = addressBits(family),
+  ): boolean {
     this.begin(nextHop === null ? 'nlri' : 'reach', family);
     this.attributes = attributes;
     this.nextHop = nextHop ?? this.nextHop;
     const fixed =
       HEADER_BYTES + 4 + attributes.length + (nextHop === null ? 0 : MP_HEAD_BYTES + 5 + nextHop.length);
-    const fits = fixed + this.longestPrefix() <= this.maxBytes;
+    const fits = fixed + (this.hasPathId ? 5 : 1) + ((longest + 7) >>> 3) <= this.maxBytes;
     if (!fits) this.field = 'none';
     return fits;
   }
@@ -131,10 +136,6 @@ export class UpdatePacker {
     this.field = field;
     this.family = family;
     this.hasPathId = this.context.addPathSend.has(family);
-  }
-
-  private longestPrefix(): number {
-    return (this.hasPathId ? 5 : 1) + addressBits(this.family) / 8;
   }
 
   /** Writes everything that precedes the prefixes. */

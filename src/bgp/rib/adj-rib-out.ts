@@ -199,7 +199,7 @@ export abstract class AdjRibOut {
     const { words, lengths, width } = table;
     let isSent = true;
     if (want === NOTHING) packer.withdraw(family);
-    else if (!this.writer.open(packer, want)) {
+    else if (!this.writer.open(packer, want) && !this.writer.open(packer, want, this.longestOf(first))) {
       // attributes that no message can hold: the route cannot be announced (RFC 4271 section 9.2)
       packer.withdraw(family);
       isSent = false;
@@ -218,6 +218,15 @@ export abstract class AdjRibOut {
       if (change.want !== NOTHING) this.store.retain(setOfWant(change.want));
       this.commit(change);
     }
+  }
+
+  /** Length of the longest prefix of a group: how much room attributes leave is asked of the prefixes themselves. */
+  private longestOf(first: number): number {
+    let longest = 0;
+    for (let i = first; i >= 0; i = this.nextInGroup[i]!) {
+      longest = Math.max(longest, this.family.table.lengths[this.changes[i]!.prefix]!);
+    }
+    return longest;
   }
 
   /** The row may be used again where nothing is pending or announced. */

@@ -57,9 +57,12 @@ export class EgressWriter {
     this.rules.end();
   }
 
-  /** The packer's next prefixes have the attributes of `want`; false where they cannot be announced. */
-  open(packer: UpdatePacker, want: number): boolean {
-    return this.write(want) && packer.announce(this.family, this.out.peek(), this.hopMp);
+  /**
+   * The packer's next prefixes, none longer than `longest`, have the attributes of `want`; false where they cannot be
+   * announced.
+   */
+  open(packer: UpdatePacker, want: number, longest?: number): boolean {
+    return this.write(want) && packer.announce(this.family, this.out.peek(), this.hopMp, longest);
   }
 
   /** What the peer gets with `want`: valid until the next call; null where it cannot be announced. */

@@ -2,7 +2,7 @@
  * What becomes of the attribute sets that one peer sends: which may not be used, and what is changed on the way
  * in (RFC 4271 section 9.1.2, RFC 4456 section 8, RFC 8326, RFC 9234, the import policy).
  */
-import { sameAddress } from '../../addr/address.js';
+import { type Address, sameAddress } from '../../addr/address.js';
 import { MARK } from './attribute-columns.js';
 import type { AttributeStore } from './attribute-store.js';
 import { NEXT_HOP_KIND, type NextHopTable } from './next-hop-table.js';
@@ -17,6 +17,11 @@ const REFUSES_OTC: ReadonlySet<Role | null> = new Set<Role>(['provider', 'rs']);
 const MARKS_INGRESS: ReadonlySet<Role | null> = new Set<Role>(['customer', 'peer', 'rs-client']);
 /** RFC 8326 section 4: the lowest there is */
 const GSHUT_LOCAL_PREF = 0;
+
+/** 127.0.0.0/8 (RFC 1122 section 3.2.1.3) and ::1 */
+function isLoopback({ family, w0, w1, w2, w3 }: Address): boolean {
+  return family === 4 ? w0 >>> 24 === 127 : (w0 | w1 | w2) === 0 && w3 === 1;
+}
 
 export class ImportRules {
   /** result for the prefix last asked about: the set that the path gets, and {@link EXCLUDED} */
@@ -115,6 +120,10 @@ export class ImportRules {
   private reasonAgainstHop(hop: number): number {
     const kind = this.nextHops.kinds[hop]!;
     if (kind === NEXT_HOP_KIND.own) return EXCLUDED.ownNextHop;
+    // over loopback it is a neighbour's address; from anywhere else it can only mean ourselves
+    if (isLoopback(this.nextHops.addresses[hop]!) && !isLoopback(this.peer.settings.address)) {
+      return EXCLUDED.ownNextHop;
+    }
     if (kind !== NEXT_HOP_KIND.remote) return EXCLUDED.no;
     const { settings, isInternal } = this.peer;
     if (isInternal || settings.nextHops === 'any') return EXCLUDED.no;

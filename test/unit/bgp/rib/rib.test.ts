@@ -72,6 +72,13 @@ describe('paths that may not be used', () => {
     }
   });
 
+  test('a loopback address as next hop, unless the session itself is on loopback', () => {
+    const rib = makeRib();
+    external(rib, '10.0.0.1').announce(via('127.0.0.1'), [VIP]);
+    external(rib, '127.0.0.2', 64602).announce(via('127.0.0.2', { path: [64602] }), [VIP]);
+    expect(reasons(rib).sort()).toEqual(['no', 'own-next-hop']);
+  });
+
   test('a multicast or link-local prefix, which no unicast route goes to; one that only covers them is a route', () => {
     const rib = makeRib();
     const feeder = external(rib, '10.0.0.1');
