@@ -1,5 +1,5 @@
 /** `flowfate router`: the live ECMP router, until a signal ends it. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { DeclareCommand } from './declare-command.js';
 import { addLiveOptions } from './live-options.js';
 import { parseUint32 } from './option-values.js';
@@ -45,6 +45,11 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       'the socket that flowfate ctl talks to; by default it goes by the name of the configuration file',
     );
   addLiveOptions(command)
+    .addOption(
+      new Option('--log-format <format>', 'how to write the log on standard error')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
     .addHelpText('after', EXAMPLES)
     .action(async (options: RouterOptions) => {
       const { runRouter } = await import('./run-router.js');

@@ -8,6 +8,7 @@ import type { ConfigChange } from '../live/control/control-request.js';
 import { ControlSocket } from '../live/control/control-socket.js';
 import type { LiveService } from '../live/live-service.js';
 import { type LiveSide, startLiveSide } from '../live/live-side.js';
+import type { LogFormat } from '../live/program-log.js';
 import { parseListen, parseListenTarget } from '../live/router/listen-address.js';
 import { ownAddresses, ownInterfaces } from '../live/router/own-addresses.js';
 import { type RouterConfig, type RouterOverrides, routerConfig } from '../live/router/router-config.js';
@@ -15,12 +16,12 @@ import { RouterControl } from '../live/router/router-control.js';
 import { RouterProgram } from '../live/router/router-program.js';
 import { kernelTtl } from '../live/router/socket-security.js';
 import { warmUp } from '../live/router/warm-up.js';
-import { printable } from '../report/terminal.js';
 import { errorSentence } from './error-sentence.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
 import { liveTraffic } from './live-input.js';
 import type { LiveOptions } from './live-options.js';
+import { logTo } from './log-to.js';
 import { readInput } from './read-text.js';
 import { signalled } from './signalled.js';
 import { packageVersion } from './version.js';
@@ -35,6 +36,7 @@ export interface RouterOptions extends LiveOptions {
   readonly mrt?: readonly string[];
   readonly http?: string;
   readonly control?: string;
+  readonly logFormat: LogFormat;
 }
 
 export async function runRouter(options: RouterOptions, io: Io): Promise<ExitStatus> {
@@ -43,7 +45,7 @@ export async function runRouter(options: RouterOptions, io: Io): Promise<ExitSta
   const traffic = await liveTraffic(options, config.ecmp, io);
   const ended = signalled(['SIGTERM', 'SIGINT']);
   warmUp();
-  const program = await RouterProgram.start(config, (line) => io.err(`${printable(line)}\n`));
+  const program = await RouterProgram.start(config, logTo(options.logFormat, io));
   let side: LiveSide | null = null;
   let control: ControlSocket | null = null;
   const onReload = (): void => {
@@ -118,7 +120,7 @@ async function openControl(
     return await ControlSocket.open(config.control ?? usual, 'router', (request) => control.answer(request));
   } catch (error) {
     if (!(error instanceof FlowfateError) || config.control !== null) throw error;
-    program.say(`router: ${errorSentence(error)}`);
+    program.say(`router: ${errorSentence(error)}`, 'warn');
     return null;
   }
 }
@@ -129,7 +131,7 @@ function reload(program: RouterProgram, read: () => RouterConfig): void {
     program.reload(read());
   } catch (error) {
     if (!(error instanceof FlowfateError)) throw error;
-    program.say(`router: ${errorSentence(error)}`);
+    program.say(`router: ${errorSentence(error)}`, 'error');
   }
 }
 

@@ -4,6 +4,7 @@ import { nearest } from '../cluster/yaml/nearest.js';
 import { FlowfateError } from '../errors.js';
 import type { SpeakerRequest } from '../live/control/control-request.js';
 import { askControl } from '../live/control/control-socket.js';
+import type { LogFormat, Say } from '../live/program-log.js';
 import { parseListenTarget } from '../live/router/listen-address.js';
 import { ownAddresses, ownInterfaces } from '../live/router/own-addresses.js';
 import { kernelTtl } from '../live/router/socket-security.js';
@@ -14,6 +15,7 @@ import { printable } from '../report/terminal.js';
 import { errorSentence } from './error-sentence.js';
 import { ExitStatus } from './exit-status.js';
 import type { Io } from './io.js';
+import { logTo } from './log-to.js';
 import { readInput } from './read-text.js';
 import { signalled } from './signalled.js';
 
@@ -25,6 +27,7 @@ export interface SpeakerOptions {
   readonly listen?: readonly string[];
   readonly restarted?: true;
   readonly format: 'text' | 'json';
+  readonly logFormat: LogFormat;
 }
 
 export async function runSpeaker(options: SpeakerOptions, io: Io): Promise<ExitStatus> {
@@ -36,7 +39,7 @@ export async function runSpeaker(options: SpeakerOptions, io: Io): Promise<ExitS
   }
   const { config: file } = options;
   const read = (): SpeakerConfig => readConfig(file, options, io);
-  const print = (line: string): void => io.err(`${printable(line)}\n`);
+  const print = logTo(options.logFormat, io);
   const ended = signalled(['SIGTERM', 'SIGINT']);
   const program = await SpeakerProgram.start(read(), print);
   const onReload = (): void => reload(program, read, print);
@@ -49,12 +52,12 @@ export async function runSpeaker(options: SpeakerOptions, io: Io): Promise<ExitS
 }
 
 /** A configuration that is wrong changes nothing. */
-function reload(program: SpeakerProgram, read: () => SpeakerConfig, print: (line: string) => void): void {
+function reload(program: SpeakerProgram, read: () => SpeakerConfig, print: Say): void {
   try {
     program.reload(read());
   } catch (error) {
     if (!(error instanceof FlowfateError)) throw error;
-    print(`speaker: ${errorSentence(error)}`);
+    print(`speaker: ${errorSentence(error)}`, 'error');
   }
 }
 

@@ -35,6 +35,11 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
     .addOption(
       new Option('--format <format>', 'how to print the status').choices(['text', 'json']).default('text'),
     )
+    .addOption(
+      new Option('--log-format <format>', 'how to write the log on standard error')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
     .addHelpText('after', EXAMPLES)
     .action(async (action: string | undefined, vip: string | undefined, options: SpeakerOptions) => {
       const { runSpeaker, tellSpeaker } = await import('./run-speaker.js');

@@ -191,7 +191,7 @@ export class LiveRouter implements SessionHandler {
     this.rib.updateLater(attached.row, update, this.causeNumber(session.peer.id, cause));
     this.settleSoon();
     if (update.faults.length > 0) {
-      this.log.line(`${session.peer.id}: an UPDATE with an error: ${update.faults[0]!.reason}`);
+      this.log.line(`${session.peer.id}: an UPDATE with an error: ${update.faults[0]!.reason}`, 'warn');
     }
     this.pumpSoon();
   }

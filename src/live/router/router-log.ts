@@ -9,6 +9,7 @@ import { hostNameOf } from '../../bgp/session/open-exchange.js';
 import type { PeerStateChange, Session, SessionEnd } from '../../bgp/session/session-handler.js';
 import { notificationText } from '../../bgp/session/stop-notification.js';
 import type { Clock } from '../../bgp/session/wire.js';
+import type { LogLevel, Say } from '../program-log.js';
 import type { NextHopView, RouteCause, RouteChange, RoutesChanged } from '../router-view.js';
 
 /** of more changes than these at once only the number is told */
@@ -46,28 +47,28 @@ export class RouterLog {
   private readonly lastTrouble = new Map<string, string>();
 
   constructor(
-    private readonly print: (line: string) => void,
+    private readonly print: Say,
     private readonly clock: Pick<Clock, 'nowMs' | 'after'>,
   ) {
     this.refilledMs = clock.nowMs();
   }
 
   /** A line that is never left out. */
-  say(line: string): void {
+  say(line: string, level: LogLevel = 'info'): void {
     this.tellBulk();
     this.tellSuppressed();
-    this.print(line);
+    this.print(line, level);
   }
 
   /** A line that may be left out where there are too many. */
-  line(line: string): void {
+  line(line: string, level: LogLevel = 'info'): void {
     this.tellBulk();
     if (!this.mayPrint()) {
       this.suppressed++;
       return;
     }
     this.tellSuppressed();
-    this.print(line);
+    this.print(line, level);
   }
 
   sessionUp({ peer, info }: Session): void {
@@ -82,7 +83,7 @@ export class RouterLog {
     const sent = notification !== null && sentBy === 'us' ? `; sent ${notificationText(notification)}` : '';
     const kept =
       retained.length === 0 ? '' : `; its ${retained.map(familyName).join(' and ')} routes are kept for now`;
-    this.line(`${peer.id}: down, ${reason}${sent}${kept}`);
+    this.line(`${peer.id}: down, ${reason}${sent}${kept}`, 'warn');
   }
 
   /** Attempts that came to nothing; sessions that were up are told by {@link sessionDown}. */
@@ -93,7 +94,7 @@ export class RouterLog {
     if (this.lastTrouble.get(peer.id) === reason) return;
     if (this.lastTrouble.size > MAX_TROUBLED) this.lastTrouble.clear();
     this.lastTrouble.set(peer.id, reason);
-    this.line(`${peer.id}: ${reason}`);
+    this.line(`${peer.id}: ${reason}`, 'warn');
   }
 
   routes({ peer, cause, total, changes }: RoutesChanged): void {
@@ -133,7 +134,7 @@ export class RouterLog {
     if (this.suppressed === 0) return;
     const count = this.suppressed;
     this.suppressed = 0;
-    this.print(`router: ${count} line${count === 1 ? '' : 's'} left out`);
+    this.print(`router: ${count} line${count === 1 ? '' : 's'} left out`, 'warn');
   }
 }
 

@@ -8,6 +8,7 @@ import { BgpListener, dialTcp, SYSTEM_CLOCK } from '../../bgp/net/transport.js';
 import { Speaker } from '../../bgp/session/speaker.js';
 import { FlowfateError } from '../../errors.js';
 import type { ConfigChange } from '../control/control-request.js';
+import type { LogLevel, Say } from '../program-log.js';
 import type { RouterView } from '../router-view.js';
 import { changeSentence, configDiff } from './config-diff.js';
 import { LiveRouter } from './live-router.js';
@@ -39,7 +40,7 @@ export class RouterProgram {
   }
 
   /** Listens, then connects. Throws a FlowfateError of code `network` where it cannot listen. */
-  static async start(config: RouterConfig, print: (line: string) => void): Promise<RouterProgram> {
+  static async start(config: RouterConfig, print: Say): Promise<RouterProgram> {
     const clock = SYSTEM_CLOCK;
     const log = new RouterLog(print, clock);
     const router = new LiveRouter(config, ownInterfaces(), clock, log);
@@ -64,8 +65,8 @@ export class RouterProgram {
     return this.listener.addresses;
   }
 
-  say(line: string): void {
-    this.log.say(line);
+  say(line: string, level: LogLevel = 'info'): void {
+    this.log.say(line, level);
   }
 
   /** Loads a dump of tables or updates; resolves when its routes are in. */

@@ -24,6 +24,7 @@ import type {
 } from '../../bgp/session/session-handler.js';
 import { Speaker } from '../../bgp/session/speaker.js';
 import { nearest } from '../../cluster/yaml/nearest.js';
+import type { Say } from '../program-log.js';
 import { type OwnInterface, ownInterfaces } from '../router/own-addresses.js';
 import { RouterLog } from '../router/router-log.js';
 import { type Announcement, SessionAnnouncements } from './announcements.js';
@@ -69,7 +70,7 @@ export class LiveSpeaker {
   /** peers whose refresh is under way and has a beginning and an end (RFC 7313) */
   private readonly refreshing = new Map<string, Set<FamilyKey>>();
 
-  constructor(config: SpeakerConfig, print: (line: string) => void) {
+  constructor(config: SpeakerConfig, print: Say) {
     this.config = config;
     this.log = new RouterLog(print, SYSTEM_CLOCK);
     this.interfaces = ownInterfaces();

@@ -3,6 +3,7 @@ import { BgpListener } from '../../bgp/net/transport.js';
 import { FlowfateError } from '../../errors.js';
 import { speakerRequest } from '../control/control-request.js';
 import { type ControlAnswer, ControlSocket } from '../control/control-socket.js';
+import type { Say } from '../program-log.js';
 import { LiveSpeaker } from './live-speaker.js';
 import type { SpeakerConfig } from './speaker-config.js';
 
@@ -13,11 +14,11 @@ export class SpeakerProgram {
     private readonly live: LiveSpeaker,
     private readonly listener: BgpListener | null,
     private readonly control: ControlSocket,
-    private readonly print: (line: string) => void,
+    private readonly print: Say,
   ) {}
 
   /** Throws a FlowfateError of code `network` where it cannot listen, or where another one runs already. */
-  static async start(config: SpeakerConfig, print: (line: string) => void): Promise<SpeakerProgram> {
+  static async start(config: SpeakerConfig, print: Say): Promise<SpeakerProgram> {
     const live = new LiveSpeaker(config, print);
     const control = await ControlSocket.open(config.control, 'speaker', (request) => answer(live, request));
     try {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 const CLI = join(import.meta.dirname, '..', '..', '..', 'src', 'cli');
 /** packages whose set-up takes longer than printing a help text */
-const HEAVY = ['zod', 'hono', 'prom-client', '@hono/node-server'];
+const HEAVY = ['zod', 'hono', 'prom-client', 'pino', '@hono/node-server'];
 const IMPORT = /^(?:import|export) (?!type\b)[^;]*?from '([^']+)';/gmsu;
 const ONLY_TYPES = /\{\s*(?:type [\w$]+(?: as [\w$]+)?,?\s*)+\}/u;
 
