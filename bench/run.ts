@@ -4,7 +4,7 @@
  * on the first line. A name picks the cases that contain it, or one of these three.
  */
 import { writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import benny from 'benny';
 import type { BenchCase } from './bench-case.js';
@@ -81,7 +81,7 @@ printGrowth(growth);
 if (values.json !== undefined)
   writeFileSync(
     values.json,
-    `${JSON.stringify({ machine, figures, size, floors, ratios, growth }, null, 2)}\n`,
+    `${JSON.stringify({ machine, load: loadavg()[1], figures, size, floors, ratios, growth }, null, 2)}\n`,
   );
 
 async function measure(one: BenchCase): Promise<Figure> {
