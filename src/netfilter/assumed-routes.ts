@@ -10,6 +10,7 @@ import type { Link } from './node-routes.js';
 /** No interface of Linux begins with this; see {@link isNameless}. */
 const UPLINK = '?uplink';
 const PODS = '?pods';
+const IPVS = '?ipvs';
 
 export const NAMELESS = 'the name of the interface was not given (ip -j addr, ip -j route)';
 
@@ -32,7 +33,9 @@ export function assumeRoutes(node: Node, place: NodePlace): string[] {
   const { routes } = node;
   const said: string[] = [];
   if (!node.hasAddresses) {
-    routes.links.push(linkOf(UPLINK, place.addresses), linkOf(PODS, place.podGateways));
+    // kube-proxy binds the addresses of its IPVS services to a dummy interface
+    const bound = node.ipvs.flatMap(({ address }) => address ?? []);
+    routes.links.push(linkOf(UPLINK, place.addresses), linkOf(PODS, place.podGateways), linkOf(IPVS, bound));
     node.hasAddresses = true;
     said.push('its addresses and interfaces are those of the scenario');
   }

@@ -5,6 +5,8 @@
  */
 import { type Address, formatAddress } from '../addr/address.js';
 import { IpvsSourceTable, ipvsFold } from '../route/ipvs-source-table.js';
+import { TCP } from '../wire/ip-protocol.js';
+import { TCP_SYN } from '../wire/tcp.js';
 import type { Final, Walk } from './rule-set.js';
 
 interface IpvsServer {
@@ -32,7 +34,15 @@ export function scheduleIpvs(walk: Walk, services: readonly IpvsService[]): Fina
   const { packet, connection } = walk;
   const service = services.find((each) => isFor(each, walk));
   if (service === undefined) return null;
-  if (connection?.confirmed === true && connection.dstNat) return null;
+  if (connection?.confirmed === true && connection.dstNat) {
+    // the nat hooks have translated it before, where a node has any
+    const { src, srcPort } = connection.reply;
+    return walk.isReply ? null : walk.redirectTo(src, srcPort);
+  }
+  if (!mayBegin(walk)) {
+    walk.note('ipvs', serviceText(service), 'no SYN, and no connection that it belongs to: left to the node');
+    return null;
+  }
   const server = choose(walk, service);
   if (server === null) {
     walk.note('ipvs', serviceText(service), 'no destination available');
@@ -48,6 +58,13 @@ export function scheduleIpvs(walk: Walk, services: readonly IpvsService[]): Fina
     };
   }
   return walk.redirectTo(server.address, server.port === 0 ? packet.dstPort : server.port);
+}
+
+/** tcp_conn_schedule (ip_vs_proto_tcp.c): only a SYN is given a real server, unless sloppy_tcp is on. */
+function mayBegin({ packet, node }: Walk): boolean {
+  return (
+    packet.proto !== TCP || (packet.flags & TCP_SYN) !== 0 || node.sysctl('net.ipv4.vs.sloppy_tcp') === 1
+  );
 }
 
 function isFor(service: IpvsService, walk: Walk): boolean {

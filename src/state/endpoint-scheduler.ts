@@ -8,7 +8,9 @@
  *   counts until its client sends FIN or RST.
  * - `sh`, `mh`: IPVS's source hashing as the kernel computes it (route/ipvs-source-table.ts): `sh` is asked with the
  *   client's address, `mh` with address and port (kube-proxy sets mh-port). kube-proxy adds a service's endpoints sorted
- *   by their text, "address:port"; one that comes later stands first in the kernel's list, here as if added in order.
+ *   by their text, "address:port" (pkg/proxy/ipvs/proxier.go, syncEndpoint: `newEndpoints.List()`; its latest versions
+ *   take them in the order of a Go map, which no dump but `ipvsadm -Sn` shows); one that comes later stands first in the
+ *   kernel's list, here as if added in order.
  */
 import { type Address, formatAddress } from '../addr/address.js';
 import { type IpvsDestination, IpvsSourceTable, ipvsFold } from '../route/ipvs-source-table.js';

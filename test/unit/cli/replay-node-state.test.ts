@@ -112,6 +112,24 @@ describe('flowfate replay with the real rules of a node', () => {
     );
   });
 
+  test('takes IPVS for what it is: a SYN gets a real server, the middle of an unknown connection the node’s RST', async () => {
+    const table = '-A -t 203.0.113.10:80 -s rr\n-a -t 203.0.113.10:80 -r 10.244.1.10:8080 -m -w 1\n';
+    const middle = {
+      script: '0 c data 80\n0.01 s data 20\n0.02 c ack\n1 c data 80\n1.01 s data 20\n1.02 c ack',
+    };
+    const { report } = await replay({
+      files: {
+        'i.txt': table,
+        'ct.txt':
+          'tcp 6 99 TIME_WAIT src=192.0.2.1 dst=192.0.2.2 sport=1 dport=2 src=192.0.2.2 dst=192.0.2.1 sport=2 dport=1 [ASSURED] use=1\n',
+      },
+      options: ['--node-state', 'n1={}/i.txt', '--node-state', 'n1={}/ct.txt'],
+      conversations: [{ script }, middle],
+    });
+    expect(report.flows[0]).toMatchObject({ fate: 'delivered', path: [{ endpoint: 'p1' }] });
+    expect(report.flows[1]).toMatchObject({ fate: 'reset', cause: { reason: 'stack-refused' } });
+  });
+
   test('walks the rules of the endpoint’s node as well', async () => {
     const { report } = await replay({
       files: { 'r.txt': rules('10.244.2.10:8080'), 'p.txt': rules('', ['-d 10.244.2.10 -j REJECT']) },
