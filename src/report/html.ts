@@ -22,6 +22,7 @@ import { adviceFor } from './advice.js';
 import { addressPort, bytes, count, counted, duration, moment, percent, utc } from './figures.js';
 import { brokeFigures } from './headline.js';
 import { escapeHtml, jsonForScript } from './html-escape.js';
+import { hitsSection } from './html-hits.js';
 import { HTML_SCRIPT } from './html-script.js';
 import { HTML_STYLE } from './html-style.js';
 import { BreakTimeline } from './html-timeline.js';
@@ -40,6 +41,7 @@ export function writeHtml(result: ReplayResult, sink: Sink): void {
   out.write(timelineSection(result));
   out.write(eventsSection(result));
   out.write(causesSection(result));
+  out.write(hitsSection(result.summary));
   out.write(loadSection(result));
   out.write(sourceSection(result));
   const { byApplication, assumed, unread, notes } = result.summary;

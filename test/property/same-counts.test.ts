@@ -118,6 +118,9 @@ function holdSentences(result: ReplayResult): void {
     const word = verdict === 'inconclusive' ? 'Inconclusive' : 'No flow broke';
     for (const said of [text, page]) expect(said).toContain(word);
   }
+  for (const { name, judged: of, broken: hit } of result.summary.hits.nodes) {
+    if (hit > 0) expect(page).toContain(`<td>${name}</td><td class="n">${count(hit)} of ${count(of)}</td>`);
+  }
   if (judged !== flows) expect(page).toContain(`Judged ${count(judged)} of ${count(flows)}`);
 }
 
