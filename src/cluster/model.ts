@@ -195,6 +195,8 @@ export interface NodeModel {
   readonly tunnelAddresses: readonly Address[];
   /** it has these tunnel addresses whether or not packets between nodes travel in its tunnel (CrossSubnet) */
   readonly hasTunnel?: boolean | undefined;
+  /** what its address management counts as free, in the order in which new pods get it; absent: lowest of the ranges */
+  readonly freeAddresses?: readonly Address[] | undefined;
   readonly rack: string | null;
   /** label topology.kubernetes.io/zone, which zone hints of endpoints name */
   readonly zone?: string | undefined;

@@ -19,9 +19,8 @@ export function placeNewPod(model: ClusterModel, cluster: ClusterState, service:
   );
   const up = model.nodes.map((_, row) => row).filter((row) => cluster.nodeUp[row]);
   const byLoad = up.sort((a, b) => load[a]! - load[b]!);
-  const addressesOf = (row: number): Address[] =>
-    model.nodes[row]!.podCidrs.flatMap((cidr) => freeAddress(cidr, cluster, model) ?? []);
-  const hasRoom = (row: number): boolean => addressesOf(row).length === model.nodes[row]!.podCidrs.length;
+  const addressesOf = (row: number): Address[] => freeAddressesOn(row, model, cluster) ?? [];
+  const hasRoom = (row: number): boolean => freeAddressesOn(row, model, cluster) !== null;
   const node = byLoad.find(hasRoom) ?? byLoad[0] ?? 0;
   const { name } = model.nodes[node]!;
   let number = 0;
@@ -38,9 +37,31 @@ export function placeNewPod(model: ClusterModel, cluster: ClusterState, service:
 
 /** The next free address of each of a node's pod ranges; null: one of them is full. */
 export function freeAddressesOn(node: number, model: ClusterModel, cluster: ClusterState): Address[] | null {
-  const { podCidrs } = model.nodes[node]!;
+  const { podCidrs, freeAddresses } = model.nodes[node]!;
+  if (freeAddresses !== undefined) return nextOf(freeAddresses, podCidrs, cluster);
   const found = podCidrs.flatMap((cidr) => freeAddress(cidr, cluster, model) ?? []);
   return found.length === podCidrs.length ? found : null;
+}
+
+/**
+ * The first of each family that no pod has. Whether a tunnel has it is not asked: address management that counts a
+ * tunnel's address as free gives it to the next pod (calico 3589).
+ */
+function nextOf(
+  free: readonly Address[],
+  podCidrs: readonly Prefix[],
+  cluster: ClusterState,
+): Address[] | null {
+  const families = [...new Set(podCidrs.map(({ address }) => address.family))];
+  const found = families.flatMap(
+    (family) =>
+      free.find(
+        (address) =>
+          address.family === family &&
+          !cluster.pods.some((pod) => pod.addresses.some((other) => sameAddress(other, address))),
+      ) ?? [],
+  );
+  return found.length === families.length ? found : null;
 }
 
 function freeAddress(cidr: Prefix, cluster: ClusterState, model: ClusterModel): Address | null {

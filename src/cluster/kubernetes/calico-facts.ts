@@ -4,6 +4,7 @@
  *
  * Source: docs.tigera.io, IPPool (blockSize: 20 to 32, for IPv6 116 to 128; the pool holds a block at least).
  */
+import { type Address, ipv4, ipv6 } from '../../addr/address.js';
 import { formatPrefix, type Prefix, prefixContains } from '../../addr/prefix.js';
 import { type ClusterFacts, positionIn } from '../scenario/facts.js';
 import type { Problems } from '../yaml/problems.js';
@@ -16,6 +17,24 @@ const DEFAULT_BLOCK_SIZE = { 4: 26, 6: 122 } as const;
 export function calicoBlocks(node: string, { ipamBlock }: KubernetesObjects): Prefix[] {
   return ipamBlock.flatMap(({ object: { spec } }) =>
     spec.affinity === `host:${node}` && spec.deleted !== true ? [spec.cidr] : [],
+  );
+}
+
+/**
+ * What the blocks of a node would give out, in their order: a place that is given back goes to the end of its block's
+ * queue. Undefined where no block of the node states its queue.
+ */
+export function freeAddresses(node: string, { ipamBlock }: KubernetesObjects): Address[] | undefined {
+  const own = ipamBlock.filter(
+    ({ object: { spec } }) => spec.affinity === `host:${node}` && spec.deleted !== true,
+  );
+  if (own.length === 0 || own.some(({ object: { spec } }) => spec.unallocated === undefined))
+    return undefined;
+  return own.flatMap(({ object: { spec } }) =>
+    spec.unallocated!.map((place) => {
+      const { family, w0, w1, w2, w3 } = spec.cidr.address;
+      return family === 4 ? ipv4(w0 + place) : ipv6(w0, w1, w2, w3 + place);
+    }),
   );
 }
 

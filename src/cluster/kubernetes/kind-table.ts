@@ -112,7 +112,9 @@ export const KIND_TABLE: readonly KindEntry[] = [
     'ConfigurationState',
   ),
   ...calico((group) => used(group, 'IPPool', 'cidr, blockSize, ipipMode, vxlanMode, disabled')),
-  ...calico((group) => used(group, 'IPAMBlock', 'cidr, affinity, deleted, allocations, attributes')),
+  ...calico((group) =>
+    used(group, 'IPAMBlock', 'cidr, affinity, deleted, allocations, attributes, unallocated'),
+  ),
   ...calico((group) =>
     used(
       group,

@@ -7,7 +7,7 @@ import type { ClusterFacts, NodeFacts } from '../scenario/facts.js';
 import type { Problems } from '../yaml/problems.js';
 import { isExcluded } from './announcers.js';
 import { isCalico, tunnelAddresses } from './calico-addresses.js';
-import { calicoBlocks, checkCalico, tunnels } from './calico-facts.js';
+import { calicoBlocks, checkCalico, freeAddresses, tunnels } from './calico-facts.js';
 import { dataplaneFacts } from './dataplane-facts.js';
 import { f5Edge } from './f5/f5-edge.js';
 import type { KubernetesObjects, Remarks } from './kubernetes-objects.js';
@@ -70,6 +70,7 @@ function nodeFacts(
     fromObjects: true,
     addresses,
     podCidrs: ofCalico === null ? own : calicoBlocks(name, objects),
+    freeAddresses: ofCalico === null ? undefined : freeAddresses(name, objects),
     // Calico hands out its blocks, not the node's range, and its pods are on no bridge that has an address.
     podGateways: ofCalico === null ? undefined : [],
     tunnelAddresses: ofCalico === null ? undefined : (ofCalico.get(name) ?? []),

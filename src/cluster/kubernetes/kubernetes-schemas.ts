@@ -248,6 +248,8 @@ export const ipamBlockObject = some({
     deleted: flag.optional(),
     /** by place in the block: a row of `attributes`, or null */
     allocations: many(number.nullable()).optional(),
+    /** places that are free, in the order in which they are given out */
+    unallocated: many(number).optional(),
     attributes: many(
       some({
         handle_id: text.optional(),

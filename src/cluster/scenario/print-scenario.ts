@@ -146,6 +146,7 @@ function planeLines({ proxy, ipvs, cilium, calicoEbpf }: DataplaneModel): string
 
 function nodeText(node: NodeModel): string {
   const { name, addresses, podCidrs, podGateways, tunnelAddresses, rack, zone, hasTunnel, announces } = node;
+  const { freeAddresses } = node;
   const usual = podCidrs.map(({ address }) => address);
   const isUsual =
     tunnelAddresses.length === usual.length &&
@@ -156,6 +157,7 @@ function nodeText(node: NodeModel): string {
     podCIDR: list(podCidrs.map(prefixText)),
     podGateway: addressList(podGateways),
     ...(isUsual ? {} : { tunnelAddress: addressList(tunnelAddresses) }),
+    ...(freeAddresses === undefined ? {} : { freeAddresses: addressList(freeAddresses) }),
     ...(rack === null ? {} : { rack: scalar(rack) }),
     ...(zone === undefined ? {} : { zone: scalar(zone) }),
     ...(hasTunnel === undefined ? {} : { hasTunnel: String(hasTunnel) }),

@@ -85,6 +85,7 @@ function nodeModel(facts: NodeFacts): NodeModel {
     podCidrs,
     podGateways: facts.podGateways ?? podCidrs.flatMap((cidr) => firstHost(cidr) ?? []),
     tunnelAddresses: facts.tunnelAddresses ?? podCidrs.map(({ address }) => address),
+    ...(facts.freeAddresses === undefined ? {} : { freeAddresses: facts.freeAddresses }),
     rack: facts.rack ?? null,
     ...(facts.zone === undefined ? {} : { zone: facts.zone }),
     ...(facts.hasTunnel === undefined ? {} : { hasTunnel: facts.hasTunnel }),

@@ -95,6 +95,7 @@ function nodeFacts(raw: NonNullable<RawSpec['nodes']>[number], place: Place): No
     podCidrs: raw.podCIDR,
     podGateways: raw.podGateway,
     tunnelAddresses: raw.tunnelAddress,
+    freeAddresses: raw.freeAddresses,
     rack: raw.rack,
     zone: raw.zone,
     hasTunnel: raw.hasTunnel,

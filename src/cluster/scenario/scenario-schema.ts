@@ -97,6 +97,7 @@ const node = mapping({
   podCIDR: prefixes.optional(),
   podGateway: addresses.optional(),
   tunnelAddress: addresses.optional(),
+  freeAddresses: addresses.optional(),
   rack: z.string({ error: 'expected text' }).optional(),
   zone: z.string({ error: 'expected text' }).optional(),
   hasTunnel: truth.optional(),
