@@ -10,7 +10,8 @@
  *     action: reject                   # accept where nothing is said
  * ```
  *
- * A prefix alone is that prefix; `ge` and `le` take in what lies inside of it. What no term matches is refused.
+ * `asPathFirst` and `asPathLast` ask for the neighbour's AS and for the one that the route comes from, `nextHops` for the
+ * prefixes that hold the next hop. A prefix alone is that prefix; `ge` and `le` take in what lies inside of it. What no term matches is refused.
  */
 import { z } from 'zod';
 import { parsePrefix, prefixBits } from '../../addr/prefix.js';
@@ -46,11 +47,16 @@ const prefixMatch = parsed(parsePrefixMatch, 'a prefix like "203.0.113.0/24 le 3
 const community = parsed(parseCommunity, 'a community like "64512:100" or "no-export"');
 const largeCommunity = parsed<LargeCommunity>(parseLargeCommunity, 'a large community like "64512:1:2"');
 
+const hopPrefix = parsed(parsePrefix, 'an address or a prefix like "10.0.0.0/24"');
+
 const match = z.strictObject({
   prefixes: z.array(prefixMatch).min(1).optional(),
   communities: z.array(community).min(1).optional(),
   largeCommunities: z.array(largeCommunity).min(1).optional(),
   asPathHas: z.array(uint32).min(1).optional(),
+  asPathFirst: z.array(uint32).min(1).optional(),
+  asPathLast: z.array(uint32).min(1).optional(),
+  nextHops: z.array(hopPrefix).min(1).optional(),
 });
 
 const set = z.strictObject({
@@ -75,12 +81,16 @@ export const policySchema = z.union(
 
 function policyTerm(written: z.output<typeof term>): PolicyTerm {
   const { prefixes, communities, largeCommunities, asPathHas } = written.match ?? {};
+  const { asPathFirst, asPathLast, nextHops } = written.match ?? {};
   const changes = written.set === undefined ? {} : present(written.set);
   return {
     ...(prefixes !== undefined && { prefixes }),
     ...(communities !== undefined && { communities }),
     ...(largeCommunities !== undefined && { largeCommunities }),
     ...(asPathHas !== undefined && { pathHas: asPathHas }),
+    ...(asPathFirst !== undefined && { pathFirst: asPathFirst }),
+    ...(asPathLast !== undefined && { pathLast: asPathLast }),
+    ...(nextHops !== undefined && { nextHops }),
     verdict: written.action ?? 'accept',
     ...(Object.keys(changes).length > 0 && { changes }),
   };

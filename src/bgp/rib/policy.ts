@@ -4,8 +4,9 @@
  *
  * A term matches where all of its conditions do; a condition that lists several things matches any of them.
  */
-import type { Prefix } from '../../addr/prefix.js';
-import { readSegments } from '../attribute/002-as-path.js';
+import { type Address, ipv4, ipv6 } from '../../addr/address.js';
+import { type Prefix, prefixContains } from '../../addr/prefix.js';
+import { type AsPathSegment, readSegments } from '../attribute/002-as-path.js';
 import { readWords } from '../attribute/008-communities.js';
 import type { LargeCommunity } from '../attribute/032-large-communities.js';
 import { AttributeSetCursor } from '../codec/attribute-set.js';
@@ -26,6 +27,11 @@ export interface PolicyTerm {
   readonly largeCommunities?: readonly LargeCommunity[];
   /** AS numbers anywhere in the path */
   readonly pathHas?: readonly number[];
+  /** AS number that the path begins with (the neighbour's) or ends with (where the route comes from) */
+  readonly pathFirst?: readonly number[];
+  readonly pathLast?: readonly number[];
+  /** prefixes that hold the next hop */
+  readonly nextHops?: readonly Prefix[];
   readonly verdict: 'accept' | 'reject';
   /** what is set on an accepted route */
   readonly changes?: SetChanges;
@@ -40,7 +46,7 @@ export function defaultPolicy(peering: Peering): Policy {
 
 export const REJECTED = -1;
 
-const CODE = { asPath: 2, communities: 8, large: 32 } as const;
+const CODE = { asPath: 2, nextHop: 3, communities: 8, mpReach: 14, large: 32 } as const;
 
 /** A policy over the sets of one store. */
 export class PolicyRunner {
@@ -109,7 +115,31 @@ export class PolicyRunner {
     const { communities, largeCommunities, pathHas } = term;
     if (communities !== undefined && !this.hasCommunity(set, communities)) return false;
     if (largeCommunities !== undefined && !this.hasLarge(set, largeCommunities)) return false;
-    return pathHas === undefined || this.pathHas(set, pathHas);
+    if (pathHas !== undefined && !this.pathHas(set, pathHas)) return false;
+    const { pathFirst, pathLast, nextHops } = term;
+    if (pathFirst !== undefined && !isIn(pathFirst, this.path(set).at(0)?.asns.at(0))) return false;
+    if (pathLast !== undefined && !isIn(pathLast, this.path(set).at(-1)?.asns.at(-1))) return false;
+    return nextHops === undefined || this.hopIsIn(set, nextHops);
+  }
+
+  private hopIsIn(set: number, nextHops: readonly Prefix[]): boolean {
+    const hop = this.nextHop(set);
+    return hop !== null && nextHops.some((prefix) => prefixContains(prefix, hop));
+  }
+
+  /** NEXT_HOP, or the global address of MP_REACH_NLRI; null where the set has neither. */
+  private nextHop(set: number): Address | null {
+    const { view } = this.store;
+    if (this.seek(set, CODE.nextHop)) return ipv4(view.getUint32(this.cursor.valueAt));
+    if (!this.seek(set, CODE.mpReach)) return null;
+    const at = this.cursor.valueAt + 4;
+    if (view.getUint8(at - 1) === 4) return ipv4(view.getUint32(at));
+    return ipv6(view.getUint32(at), view.getUint32(at + 4), view.getUint32(at + 8), view.getUint32(at + 12));
+  }
+
+  private path(set: number): AsPathSegment[] {
+    if (!this.seek(set, CODE.asPath)) return [];
+    return readSegments(this.store.view, this.cursor.valueAt, this.cursor.valueEnd, 4);
   }
 
   private seek(set: number, code: number): boolean {
@@ -132,11 +162,12 @@ export class PolicyRunner {
   }
 
   private pathHas(set: number, wanted: readonly number[]): boolean {
-    if (!this.seek(set, CODE.asPath)) return false;
-    const { valueAt, valueEnd } = this.cursor;
-    const path = readSegments(this.store.view, valueAt, valueEnd, 4);
-    return path.some(({ asns }) => asns.some((asn) => wanted.includes(asn)));
+    return this.path(set).some(({ asns }) => asns.some((asn) => wanted.includes(asn)));
   }
+}
+
+function isIn(list: readonly number[], asn: number | undefined): boolean {
+  return asn !== undefined && list.includes(asn);
 }
 
 function inAny(

@@ -181,3 +181,27 @@ describe('policies', () => {
     }
   });
 });
+
+describe('a term about path or next hop', () => {
+  test.each<[string, object, boolean]>([
+    ['the neighbour’s AS', { asPathFirst: [64601] }, true],
+    ['another neighbour’s AS', { asPathFirst: [3356] }, false],
+    ['the AS that the route comes from', { asPathLast: [3356] }, true],
+    ['an AS in the middle', { asPathLast: [174] }, false],
+    ['a prefix that holds the next hop', { nextHops: ['10.0.0.0/24'] }, true],
+    ['the next hop itself', { nextHops: ['10.0.0.1'] }, true],
+    ['prefixes that do not', { nextHops: ['10.0.1.0/24', '::/0'] }, false],
+    ['both, of which one does not match', { asPathLast: [3356], nextHops: ['10.0.1.0/24'] }, false],
+  ])('%s', (_, match, isTaken) => {
+    const { rib, feeder } = through([{ match }], 'all');
+    feeder.announce({ ...ROUTE, path: [64601, 174, 3356] }, ['203.0.113.0/24']);
+    expect(rib.counts(feeder.row, 257)).toMatchObject({ received: 1, accepted: isTaken ? 1 : 0 });
+  });
+
+  test('an IPv6 next hop', () => {
+    const { rib, feeder } = through([{ match: { nextHops: ['fd00:a::/64'] } }], 'all');
+    feeder.announce({ ...ROUTE, nextHop: 'fd00:a::1' }, ['2001:db8:1::/48']);
+    feeder.announce({ ...ROUTE, nextHop: 'fd00:b::1' }, ['2001:db8:2::/48']);
+    expect(rib.counts(feeder.row, rib.ipv6.family)).toMatchObject({ received: 2, accepted: 1 });
+  });
+});
