@@ -13,6 +13,7 @@ import { printable } from '../report/terminal.js';
 import { writeText } from '../report/text.js';
 import { DEFAULT_PATIENCE_S } from '../verdict/application.js';
 import { DEFAULT_DRAWS } from '../verdict/draws.js';
+import type { EngineName } from '../verdict/replay.js';
 import { inconclusiveBecause } from '../verdict/summarise.js';
 import { type ReplayResult, UNJUDGED } from '../verdict/verdict.js';
 import type { DeclareCommand } from './declare-command.js';
@@ -43,6 +44,7 @@ interface ReplayCommandOptions extends ScenarioOptions, LevelOptions {
   readonly patience: number;
   readonly draws: number;
   readonly asRecorded?: true;
+  readonly engine: EngineName;
   readonly utc?: true;
   readonly timing?: true;
   readonly color?: boolean;
@@ -62,6 +64,7 @@ Examples:
   flowfate replay web.pcap.gz --scenario mine.yaml --event "5s withdraw n2" --event "11s announce n2"
   flowfate replay web.pcap.gz --cluster nodes.yaml --cluster services.yaml --format ndjson | jq 'select(.fate=="reset")'
   flowfate replay web.pcap.gz --scenario mine.yaml --fail-on 'broken>1%'
+  flowfate replay web.pcap.gz --scenario mine.yaml --engine packets      a second opinion on the same question
   flowfate replay both.pcap --scenario mine.yaml --bgp-from-capture      routes as the speakers in the capture say
   flowfate replay web.pcap.gz --scenario mine.yaml --mrt updates.gz      or as a dump says`;
 
@@ -108,6 +111,14 @@ export const declare: DeclareCommand = (command: Command, io, done) => {
       '--as-recorded',
       'the timeline really happened while the capture was taken: fates are conditioned on what each client’s packets show',
     )
+    .addOption(
+      new Option(
+        '--engine <engine>',
+        'columns is fast; packets sends every packet as bytes through router, node and endpoint: the same report, many times slower',
+      )
+        .choices(['columns', 'packets'])
+        .default('columns'),
+    )
     .option('--utc', 'wall-clock time beside seconds since t = 0')
     .option('--timing', 'wall time and rate in the summary')
     .addHelpText('after', EXAMPLES)
@@ -147,6 +158,7 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
     patienceS: options.patience,
     draws: options.draws,
     asRecorded: options.asRecorded === true,
+    engine: options.engine,
   });
   const wallS = (performance.now() - startMs) / 1000;
   const timing = options.timing === true ? { wallS, packetsPerS: index.summary.packets / wallS } : null;

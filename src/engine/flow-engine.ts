@@ -83,7 +83,7 @@ export class FlowEngine implements TimelineListener {
   readonly timeline: EventSource;
   readonly tracker: VerdictTracker;
   readonly walk: NodeWalk;
-  private readonly server: ServerPath;
+  readonly server: ServerPath;
   /** the load balancer before the cluster, or null */
   readonly edge: EdgeWalk | null;
   readonly paths: PathLog;
@@ -208,16 +208,6 @@ export class FlowEngine implements TimelineListener {
     return this.blamed;
   }
 
-  /** Whether a flow that was delivered would break at its next packet, the client's or the server's. */
-  isLatent(f: number): boolean {
-    if (this.plan.proto[f] !== TCP || this.tracker.life[f] !== Life.open || this.tracker.fate[f] !== 0)
-      return false;
-    if (this.tracker.waiting[f] !== Asks.nothing) return false;
-    const node = this.edge?.carries(f) === true ? this.edge.peek(f, this.nowS) : this.nextHop[f]!;
-    if (this.server.isForgotten(f, this.nowS)) return true;
-    return (node >= 0 && this.isDeadEnd(f, node)) || this.walk.wouldBreak(f, node, this.nowS);
-  }
-
   /** How far it has got, in seconds since t = 0. */
   get clockS(): number {
     return this.nowS;
@@ -314,6 +304,7 @@ export class FlowEngine implements TimelineListener {
     const bare = captured === Segment.ack && payload === 0;
     if (bare && client.isImpossible(f, news)) return false;
     if (server.reaches(f, nowS)) {
+      server.sends(f, nowS);
       this.serverFin = client.isServerFin(f, news);
       if (this.serverFin) server.closes(f);
       client.hears(f, ack, nowS);
@@ -399,7 +390,7 @@ export class FlowEngine implements TimelineListener {
   }
 
   /** The router's way to the node is broken; what comes by the edge, or begins on a node, does not take it. */
-  private isDeadEnd(f: number, node: number): boolean {
+  isDeadEnd(f: number, node: number): boolean {
     return this.router.isDeadEnd(node) && this.plan.entry[f]! < 0 && this.edge?.carries(f) !== true;
   }
 
@@ -457,7 +448,7 @@ export class FlowEngine implements TimelineListener {
 
   /** A flow whose life is over has nothing left to decide but a SYN, until its path changes. */
   private rest(f: number): void {
-    if (this.client.lingerS[f]! >= 0) return;
+    if (this.isFragment || this.client.lingerS[f]! >= 0) return;
     this.current[f] = NO_ENTRY;
     this.limitS[f] = Number.POSITIVE_INFINITY;
     this.expects[f] = CALM_TCP;
@@ -485,15 +476,21 @@ export class FlowEngine implements TimelineListener {
     }
     const group = this.groupOfVip[this.plan.vip[f]!]!;
     if ((meta & META_FRAGMENT) !== 0) {
-      this.fragmentHashes ??= this.plan.hashes(this.router.ecmp, 'fragment');
       if (this.nextHop[f] === NOT_STARTED)
         this.nextHop[f] = group === null ? NO_ROUTE : group.peek(this.hashes[f]!);
-      return group === null ? NO_ROUTE : group.choose(this.fragmentHashes[f]!, nowS);
+      return group === null ? NO_ROUTE : group.choose(this.fragmentHash(f), nowS);
     }
     if (this.nextHop[f] === NOT_STARTED || this.stamping) {
       this.nextHop[f] = group === null ? NO_ROUTE : group.choose(this.hashes[f]!, nowS);
     }
     return this.nextHop[f]!;
+  }
+
+  private fragmentHash(f: number): number {
+    const { labels } = this;
+    if (labels !== null) return this.plan.hashOf(this.hasher!, f, 'fragment', labels[f]!);
+    this.fragmentHashes ??= this.plan.hashes(this.router.ecmp, 'fragment');
+    return this.fragmentHashes[f]!;
   }
 
   private stamp(f: number, nowS: number): void {
@@ -619,6 +616,13 @@ export class FlowEngine implements TimelineListener {
 
   linkChanged(node: number, event: number): void {
     this.log.link[node] = event;
+  }
+
+  /** Node that the flow's next packet would go to, or -1. */
+  nodeNow(f: number): number {
+    if (this.edge?.carries(f) !== true) return this.nodeOf(f);
+    this.toEdge(f);
+    return this.edge.peek(f, this.nowS);
   }
 
   /** Next hop's node of a flow that has begun, or -1. */

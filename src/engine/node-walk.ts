@@ -127,6 +127,7 @@ export class NodeWalk implements EntryLife {
     }
     const proto = this.plan.proto[f]!;
     let e = this.liveEntry(f, node, nowS);
+    const owner = e < 0 ? f : this.entries.flow[e]!;
     let opened = false;
     if (e >= 0 && proto === TCP && (this.entries.flow[e] !== f || this.isLeftover(f, e, segment))) {
       if (!this.meetStale(f, e, node, segment, payload, nowS)) return;
@@ -160,7 +161,7 @@ export class NodeWalk implements EntryLife {
       e = proto === TCP ? this.openTcp(f, node, segment, nowS) : this.open(f, node, STATELESS, -1, nowS);
       if (e < 0) return;
       opened = true;
-    }
+    } else if (owner !== f) this.policies?.inherit(f, owner);
     this.entry = e;
     if (segment === Segment.fin || segment === Segment.rst) this.connectionEnds(e);
     const barred = opened ? null : this.real.forward(e, segment);
@@ -245,7 +246,6 @@ export class NodeWalk implements EntryLife {
     if (segment === Segment.syn) {
       const isOpen = state >= TcpState.established && state < TcpState.timeWait;
       if (!isOpen || this.real.forward(e, segment) !== null || !this.holdsSocket(e)) {
-        this.policies?.inherit(f, entries.flow[e]!);
         // one that is ignored takes the entry over once it is answered
         if (state < TcpState.established) entries.flow[e] = f;
         return true;
@@ -353,12 +353,15 @@ export class NodeWalk implements EntryLife {
       const pod = this.entries.pod[by]!;
       const plane = this.real.on(node);
       if (plane !== null) return !(this.real.onlyPod(f, plane) === pod && this.wouldAnswer(f, pod));
-      const again = this.modelled.everywhere(f, node, this.draws[this.plan.tuple[f]!]!);
-      const seesTheSame =
-        (this.entries.marks[by]! & ENTRY_SNAT) === 0 && !this.modelled.isMasqueraded(f, node, pod);
+      const direct = this.directPod(f);
+      const again =
+        direct >= 0 ? direct : this.modelled.everywhere(f, node, this.draws[this.plan.tuple[f]!]!);
+      const masquerades = direct < 0 && this.modelled.isMasqueraded(f, node, pod);
+      const seesTheSame = (this.entries.marks[by]! & ENTRY_SNAT) === 0 && !masquerades;
       return !(again === pod && seesTheSame && this.wouldAnswer(f, pod));
     }
     const pod = this.entries.pod[e]!;
+    if (this.entries.flow[e] !== f && this.plan.proto[f] === TCP) return true;
     if (this.real.forward(e, Segment.ack) !== null || this.real.back(e, Segment.ack) !== null) return true;
     return !(this.wouldAnswer(f, pod) && this.knows(f, e, pod));
   }

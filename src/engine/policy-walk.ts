@@ -8,6 +8,7 @@
 import { type Address, parseAddress, sameAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
 import type { FlowPlan } from '../outcome/flow-plan.js';
+import type { Denial } from '../outcome/outcome.js';
 import type { ClusterState } from '../state/cluster-state.js';
 import { Outcome } from '../state/disposition.js';
 import { masqueradeAddress } from '../state/masquerade.js';
@@ -17,12 +18,6 @@ import { ENTRY_DENIED } from './entry-pool.js';
 
 /** the packet is lost on the node that translates, and leaves no entry */
 export const DROPPED_HERE = -1;
-
-/** Who turned a connection away, and whom they took for its source. */
-export interface Denial {
-  readonly policies: string;
-  readonly source: PolicySource;
-}
 
 export class PolicyWalk {
   /** by flow: the policies that denied it */

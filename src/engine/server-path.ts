@@ -23,7 +23,7 @@ export class ServerPath {
     private readonly lingerS: Float64Array,
   ) {}
 
-  /** Whether what the server sends now comes back to the client; it renews the entry of the connection. */
+  /** Whether what the server sends now would come back to the client; if not, {@link reason} says why. */
   reaches(f: number, nowS: number): boolean {
     const { cluster, walk } = this;
     const home = walk.answeredBy[f]!;
@@ -41,14 +41,19 @@ export class ServerPath {
       this.lose(ReasonCode['entry-expired'], hopCode(HopKind.node, node));
     } else {
       const barred = walk.real.back(home, Segment.ack);
-      if (barred === null) {
-        entries.lastS[home] = nowS;
-        return true;
-      }
+      if (barred === null) return true;
       walk.real.note(f, barred);
       this.lose(barred.reason, hopCode(HopKind.node, node));
     }
     return false;
+  }
+
+  /** What the server sent came back: it renews the entry of the connection. */
+  sends(f: number, nowS: number): void {
+    const { walk } = this;
+    const home = walk.answeredBy[f]!;
+    if (home < 0 || walk.guessed[f] === 1 || nowS <= this.lingerS[f]!) return;
+    walk.entries.lastS[home] = nowS;
   }
 
   /**

@@ -55,7 +55,8 @@ export class DataPlane {
   private readonly services: ServicePorts;
   /** under direct server return: the pod that accepted each connection last, by the tuple that came to the node */
   private readonly acceptedBy = new Map<string, number>();
-  private readonly policies: PolicyHop | null;
+  /** network policies of the pods; null: there are none */
+  readonly policies: PolicyHop | null;
   private readonly tuple = new Tuple();
   /** the packet as it came to the node */
   private readonly original = new Tuple();
@@ -83,8 +84,21 @@ export class DataPlane {
     this.endpoint = new EndpointHop(cluster);
   }
 
-  /** Sends one client packet; see EndpointHop.receive for `lingersUntilS`. */
-  send(packet: Packet, lingersUntilS: number, nowS: number): void {
+  /**
+   * The router's decision on a client packet that comes neither by the load balancer nor from a node: a node, or -1. A
+   * fragment is asked here as a fragment; the node puts it together again and gets the whole packet.
+   */
+  route(packet: Packet, nowS: number): number {
+    const entry = this.entryOf(packet);
+    return entry >= 0 ? entry : this.routerHop.forward(packet, nowS);
+  }
+
+  /**
+   * Sends one client packet; see EndpointHop.receive for `lingersUntilS`.
+   *
+   * @param routed what {@link route} said of it; null: the router is asked now
+   */
+  send(packet: Packet, lingersUntilS: number, nowS: number, routed: number | null = null): void {
     this.answered = false;
     this.undecided = false;
     this.pod = -1;
@@ -107,7 +121,8 @@ export class DataPlane {
       edge.after(segment, packet.proto, this.outcome);
       return;
     }
-    this.node = this.routerHop.forward(packet, nowS);
+    this.node = routed ?? this.routerHop.forward(packet, nowS);
+    if (routed !== null) packet.decrementTtl();
     if (this.node < 0) {
       this.end(Outcome.unreachable, ReasonCode['no-route'], hopCode(HopKind.router, 0));
       return;
@@ -117,6 +132,16 @@ export class DataPlane {
       return;
     }
     this.throughNode(packet, lingersUntilS, nowS);
+  }
+
+  /** Whether a data segment sent now would be answered; draws nothing and renews nothing. */
+  wouldAnswer(packet: Packet, nowS: number): boolean {
+    const viaEdge = this.viaEdge(packet);
+    const isRouted = !viaEdge && this.entryOf(packet) < 0;
+    const node = viaEdge ? this.edge!.peek(packet, nowS) : this.peek(packet);
+    if (node < 0 || (isRouted && this.router.isDeadEnd(node))) return false;
+    const pod = this.nodes[node]!.peek(packet, nowS);
+    return pod >= 0 && this.endpoint.wouldAnswer(packet, pod);
   }
 
   /** Whether the packet goes to the load balancer. */
@@ -149,10 +174,6 @@ export class DataPlane {
     }
     this.pod = hop.pod;
     this.overlay.carry(packet, this.node, this.podNode());
-    if (this.isDenied(packet, hop)) {
-      this.end(this.policies!.outcome, ReasonCode['policy-denied'], hopCode(HopKind.endpoint, hop.pod));
-      return;
-    }
     const { endpoint } = this;
     const isSwallowed =
       hop.stale === 'unanswered' || (hop.stale === 'asks' && endpoint.hasSocket(packet, hop.pod));
@@ -163,6 +184,10 @@ export class DataPlane {
     if (packet.proto === TCP && hop.isOpenEntry() && endpoint.challenges(packet, hop.pod)) {
       hop.challenged(nowS);
       this.end(hop.outcome, hop.reason, hop.hop);
+      return;
+    }
+    if (this.isDenied(packet, hop)) {
+      this.end(this.policies!.outcome, ReasonCode['policy-denied'], hopCode(HopKind.endpoint, hop.pod));
       return;
     }
     const home = this.nodes[this.podNode()]!;
@@ -218,10 +243,12 @@ export class DataPlane {
   /**
    * A connection that began before the capture: the node its packet meets, and an endpoint, know it. The packet is
    * used up. Returns the pod, or -1 where nobody can know the connection.
+   *
+   * @param routed what {@link route} said of it; null: where the router would send it now
    */
-  adopt(packet: Packet, nowS: number): number {
+  adopt(packet: Packet, nowS: number, routed: number | null = null): number {
     const { edge } = this;
-    const node = this.viaEdge(packet) ? edge!.adopt(packet, nowS) : this.peek(packet);
+    const node = this.viaEdge(packet) ? edge!.adopt(packet, nowS) : (routed ?? this.peek(packet));
     this.node = node;
     if (node < 0) return -1;
     const name = this.plane.answersFromVip ? '' : this.connectionName(packet);
@@ -268,9 +295,10 @@ export class DataPlane {
     if (this.policies === null || podNode === this.node || hop.isAdopted(hop.entry)) return false;
     // its own rules say what its policies are
     if (this.nodes[podNode]?.hasRealRules() === true) return false;
-    if (!this.cluster.isUp(podNode)) return false;
     const door = this.services.find(this.original);
-    return door !== null && this.policies.deniesElsewhere(this.original, packet, door, hop.pod, this.node);
+    if (door === null) return false;
+    const denies = this.policies.deniesElsewhere(this.original, packet, door, hop.pod, this.node);
+    return denies && this.cluster.isUp(podNode);
   }
 
   private podNode(): number {

@@ -129,6 +129,30 @@ export class EdgeHop {
     return this.state.members[this.member]!.node;
   }
 
+  /** Node that a segment of an open connection would go to now, translated in place; -1: it would be reset or dropped. */
+  peek(packet: Packet, nowS: number): number {
+    packet.readTuple(this.tuple);
+    const entry = this.living(nowS);
+    if (entry < 0) return -1;
+    const phase = this.phases[entry]!;
+    if (phase === EdgePhase.dropped || phase === EdgePhase.reselect) return -1;
+    this.table.readTuple(entry * 2 + 1, this.reply);
+    this.translated.invert(this.reply);
+    packet.writeTuple(this.translated);
+    return this.state.members[this.members[entry]!]!.node;
+  }
+
+  /** Row of the virtual server that a client's packet comes to. */
+  serverRow(packet: Packet): number {
+    packet.readTuple(this.tuple);
+    return this.serverOf()!.server;
+  }
+
+  /** Source port that the connection of the last packet has behind the load balancer; -1: the client's own. */
+  get sourcePort(): number {
+    return this.entry < 0 ? -1 : this.snatPorts[this.entry]!;
+  }
+
   /** The connection of a client's packet that goes to `member`, or -1. */
   entryTo(packet: Packet, member: number): number {
     packet.readTuple(this.tuple);

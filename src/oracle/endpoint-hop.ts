@@ -112,6 +112,15 @@ export class EndpointHop {
     return running && this.cluster.isUp(node) && isLiving(socket, instance);
   }
 
+  /** Whether a data segment that arrives for a pod now would be answered; changes nothing. */
+  wouldAnswer(packet: Packet, pod: number): boolean {
+    const { node, running, shadowed, instance } = this.cluster.pods[pod]!;
+    if (!running || shadowed.includes(packet.family) || !this.cluster.isUp(node)) return false;
+    packet.readTuple(this.tuple);
+    const socket = this.connections(pod).get(connectionName(this.tuple));
+    return isLiving(socket, instance) && socket.isn === acknowledged(packet);
+  }
+
   /** The pod's node has the address itself: its stack knows no such connection, and refuses every one. */
   private refuseForNode(packet: Packet, here: number): void {
     const reason = ReasonCode['tunnel-address-collision'];

@@ -76,6 +76,10 @@ export class NodeHop {
   /** pod of every entry, and how often that pod had left the rules when the entry was made */
   private podOf: number[] = [];
   private departures: number[] = [];
+  /** entries with another source in the client's place */
+  private masqueraded: boolean[] = [];
+  /** told of every entry when it is made */
+  onMade: ((node: number, entry: number) => void) | null = null;
   private boot = 0;
   private readonly tuple = new Tuple();
   private readonly original = new Tuple();
@@ -340,6 +344,54 @@ export class NodeHop {
     this.table.stepOther(entry * 2 + 1, nowS);
   }
 
+  isMasqueraded(entry: number): boolean {
+    return this.masqueraded[entry]!;
+  }
+
+  /**
+   * Pod that a segment in the middle of a connection would go to now, the packet being translated towards it; -1: it
+   * would go nowhere, or depends on a draw. Makes no entry and renews none.
+   */
+  peek(packet: Packet, nowS: number): number {
+    if (!this.cluster.nodeUp[this.node]) return -1;
+    this.catchUp();
+    packet.readTuple(this.tuple);
+    const slot = this.known(nowS);
+    if (slot >= 0) return this.peekKnown(packet, slot);
+    const { midFlow } = this.plane;
+    const takesUp =
+      midFlow === 'conntrack' ? this.model.dataplane.conntrack.tcpLoose : midFlow === 'schedule';
+    const found = this.services.find(this.tuple);
+    if (!takesUp || found === null || this.isBarred(found)) return -1;
+    const pod = this.sameEverywhere(found);
+    if (pod < 0) return -1;
+    const target = addressOf(this.cluster.pods[pod]!.addresses, this.tuple.family);
+    if (target === null || this.masqueradesTo(pod)) return -1;
+    this.tuple.setDestination(target, this.cluster.targetPort(found.service, found.port, pod));
+    packet.writeTuple(this.tuple);
+    return pod;
+  }
+
+  private peekKnown(packet: Packet, slot: number): number {
+    const segment = segmentOf(packet.tcpFlags);
+    if (!this.inWindow(slot >> 1, packet, segment)) return -1;
+    const next = nextTcpState(ORIGINAL, segment as Segment, this.table.stateOf(slot >> 1) as TcpState);
+    if (next === INVALID) return -1;
+    this.translate(packet, slot);
+    return this.podOf[slot >> 1]!;
+  }
+
+  /** The endpoint that the connection in {@link tuple} gets on every node that offers it, or -1. */
+  private sameEverywhere(found: ServicePort): number {
+    if (found.pod >= 0) return found.pod;
+    const key = this.key();
+    const ordinal = this.draws.get(key) ?? 0;
+    const source = foldedAddress(this.tuple.words, TUPLE_SRC);
+    const connection = { key, ordinal, source, sourcePort: this.tuple.srcPort };
+    const policy = listFor(this.model.services[found.service]!, found.kind, this.origin());
+    return this.cluster.rules[this.node]!.everywhere(found.service, found.port, policy, connection);
+  }
+
   /** The source the endpoint of entry `entry` sees: words of the reply tuple's destination. */
   readSource(entry: number, out: Tuple): void {
     this.table.readTuple(entry * 2 + 1, this.reply);
@@ -559,7 +611,9 @@ export class NodeHop {
       // a null binding still needs a tuple of its own
       return this.forgo();
     }
-    return this.keep(pod, state, nowS);
+    const entry = this.keep(pod, state, nowS);
+    this.masqueraded[entry] = masquerades;
+    return entry;
   }
 
   /** Makes the entry that real rules ask for. */
@@ -575,6 +629,7 @@ export class NodeHop {
       return this.forgo();
     const entry = this.keep(pod, state, nowS);
     this.real.opened(entry, opening);
+    this.masqueraded[entry] = source !== null;
     return entry;
   }
 
@@ -585,6 +640,7 @@ export class NodeHop {
     this.podOf[entry] = pod;
     this.ended[entry] = false;
     this.adopted[entry] = false;
+    this.onMade?.(this.node, entry);
     this.cluster.rules[this.node]!.scheduler.opened(pod);
     this.departures[entry] = this.cluster.rules[this.node]!.departuresOf(pod);
     return entry;

@@ -1,22 +1,33 @@
 /**
  * The slow engine: every client packet of the index is built as bytes and sent through the real data plane
  * (router, node, endpoint; oracle/data-plane.ts). It shares the timeline, the client's side and the verdicts with
- * the fast engine and nothing of what decides a packet's way; a property test holds the two against each other.
+ * the fast engine and nothing of what decides a packet's way; a property test holds the two against each other, whole
+ * report against whole report. `flowfate replay --engine packets` runs it; TCP and UDP alone are built.
  */
 import { formatAddress } from '../addr/address.js';
+import { type EdgeInsert, insertOf, snatOf } from '../cluster/edge-model.js';
 import type { ClusterModel } from '../cluster/model.js';
 import { Segment, segmentOf } from '../conntrack/tcp-states.js';
 import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
+import { FlowfateError } from '../errors.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
-import { LABEL_MASK, META_FLAGS_CUT, META_PAYLOAD, META_TCP_FLAGS } from '../flow/packet-index.js';
+import {
+  LABEL_MASK,
+  META_FLAGS_CUT,
+  META_FRAGMENT,
+  META_LENGTH_SHIFT,
+  META_PAYLOAD,
+  META_TCP_FLAGS,
+} from '../flow/packet-index.js';
 import { type Blame, blame, blameEdge, blameForServer, downBy, EventLog } from '../outcome/blame.js';
 import { ClientSide, SKIP } from '../outcome/client-side.js';
 import { connectionNumbers } from '../outcome/connection-numbers.js';
+import { EventCounts } from '../outcome/event-counts.js';
 import { type FlowPlan, planOf } from '../outcome/flow-plan.js';
 import { noticeStops } from '../outcome/notice-stops.js';
 import { PathLog } from '../outcome/path-log.js';
 import { Asks, Life, VerdictTracker } from '../outcome/verdict-tracker.js';
-import { ClusterState } from '../state/cluster-state.js';
+import { addressOf, ClusterState } from '../state/cluster-state.js';
 import { HopKind, hopCode, Outcome, ReasonCode } from '../state/disposition.js';
 import {
   Availability,
@@ -36,6 +47,7 @@ import { TCP, UDP } from '../wire/ip-protocol.js';
 import { TCP_ACK, TCP_SYN } from '../wire/tcp.js';
 import { DataPlane } from './data-plane.js';
 import type { Socket } from './endpoint-hop.js';
+import { PolicyRecord } from './policy-record.js';
 
 const PAYLOAD_BYTES = 24;
 /** instance of no pod */
@@ -53,10 +65,15 @@ interface Place {
 interface Home extends Place {
   readonly pod: number;
   instance: number;
-  readonly source: string;
   readonly guessed: boolean;
   readonly socket: Socket | null;
+  /** the node put another source in the client's place, and this is its port */
+  readonly masqueraded: boolean;
+  readonly sourcePort: number;
 }
+
+/** no packet has met the router yet */
+const NOT_ROUTED = -2;
 
 export class PacketEngine implements TimelineListener {
   readonly plan: FlowPlan;
@@ -64,16 +81,18 @@ export class PacketEngine implements TimelineListener {
   readonly paths: PathLog;
   /** 1: nobody can say what the real rules of a node do with a packet of the flow */
   readonly undecided: Uint8Array;
-  /** per flow: what the endpoint sees as source address, once it has accepted the connection */
-  readonly sourceAtEndpoint: (string | null)[];
   readonly cluster: ClusterState;
+  readonly timeline: Timeline;
+  readonly counts: EventCounts;
+  readonly homes: (Home | undefined)[] = [];
+  /** per flow, see ReplayOutcome */
+  readonly edgePort: Uint16Array;
+  readonly policies = new PolicyRecord();
   private readonly router: RouterState;
-  private readonly timeline: Timeline;
   private readonly edge: EdgeState | null;
   private readonly dataPlane: DataPlane;
   private readonly client: ClientSide;
   private readonly log: EventLog;
-  private readonly homes: (Home | undefined)[] = [];
   /** per flow: the entry through which its endpoint answered last */
   private readonly answers: (Place | undefined)[] = [];
   /** of each connection's packet under way */
@@ -82,6 +101,14 @@ export class PacketEngine implements TimelineListener {
   private readonly label: Uint32Array;
   private serverFin = false;
   private news = 0;
+  /** client bytes that have not come to any node yet */
+  private readonly unbooked: Float64Array;
+  private readonly offsetNs: number;
+  private nowS = Number.NEGATIVE_INFINITY;
+  /** the flow whose packet is under way */
+  private underWay = 0;
+  /** what the router said of it */
+  private routed = NOT_ROUTED;
   private readonly begun: Uint8Array;
   private readonly movedBy: Int32Array;
   private readonly lastNode: Int32Array;
@@ -92,6 +119,7 @@ export class PacketEngine implements TimelineListener {
   private readonly bytes = new DataView(new ArrayBuffer(256));
   private readonly tuple = new Tuple();
   private readonly fields: ForgedFields = { flags: 0, seq: 1, ack: 1, payloadBytes: 0, flowLabel: 0 };
+  private readonly fragmentFields: ForgedFields = { ...this.fields, fragment: true };
   /** the packet that was sent last went to the load balancer */
   private edgeSent = false;
   private readonly blamed: Blame = { reason: 0, event: -1, hop: 0 };
@@ -102,6 +130,8 @@ export class PacketEngine implements TimelineListener {
   ) {
     this.plan = planOf(index, model);
     const flows = this.plan.count;
+    refuseOtherProtocols(this.plan);
+    this.offsetNs = model.epochNs === null ? 0 : Number(index.summary.baseNs - model.epochNs);
     this.cluster = new ClusterState(model);
     this.router = new RouterState(model, this.cluster);
     const edge = edgeStateOf(model, this.cluster);
@@ -110,7 +140,8 @@ export class PacketEngine implements TimelineListener {
     this.tracker = new VerdictTracker(flows);
     this.client = new ClientSide(this.tracker);
     this.paths = new PathLog(flows);
-    this.sourceAtEndpoint = new Array<string | null>(flows).fill(null);
+    this.edgePort = this.plan.clientPort.slice();
+    this.unbooked = new Float64Array(flows);
     this.log = new EventLog(model.nodes.length);
     this.undecided = new Uint8Array(flows);
     this.seq = new Uint32Array(flows);
@@ -118,26 +149,37 @@ export class PacketEngine implements TimelineListener {
     this.label = new Uint32Array(flows);
     this.begun = new Uint8Array(flows);
     this.movedBy = new Int32Array(flows).fill(-1);
-    this.lastNode = new Int32Array(flows).fill(-2);
+    this.lastNode = new Int32Array(flows).fill(NOT_ROUTED);
     this.serverIsn = new Uint32Array(flows);
     this.offered = model.nodes.map((_, node) => this.offers(node));
+    this.hearPolicies();
     this.timeline = new Timeline(model, this.cluster, this.router, this, edge);
+    this.counts = new EventCounts(model, this.timeline.entries.length, this.cluster);
+  }
+
+  /** What network policies say to a connection is said of the entry that it makes. */
+  private hearPolicies(): void {
+    const { policies, nodes } = this.dataPlane;
+    if (policies === null) return;
+    policies.onJudged = (...judged) => this.policies.note(this.underWay, ...judged);
+    for (const hop of nodes) hop.onMade = (node, entry) => this.policies.made(this.underWay, node, entry);
   }
 
   run(): void {
     const { count, flow, meta, timeNs, seq, ack, label } = this.plan.packets;
-    const offsetNs = this.model.epochNs === null ? 0 : Number(this.index.summary.baseNs - this.model.epochNs);
-    let nowS = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < count; i++) {
-      nowS = Math.max(nowS, (timeNs[i]! + offsetNs) * 1e-9);
-      this.timeline.advance(nowS);
+      this.nowS = Math.max(this.nowS, this.seconds(timeNs[i]!));
+      this.timeline.advance(this.nowS);
       const f = flow[i]!;
+      this.underWay = f;
       this.seq[f] = seq[i]!;
-      this.label[f] = label[i]! & LABEL_MASK;
-      this.step(f, meta[i]!, ack[i]!, nowS);
+      this.relabel(f, label[i]! & LABEL_MASK);
+      this.step(f, meta[i]!, ack[i]!, this.nowS);
+      this.book(f, meta[i]! >>> META_LENGTH_SHIFT);
     }
-    const endS = Math.max(nowS, (offsetNs + this.index.summary.duration * 1e9) * 1e-9);
+    const endS = Math.max(this.nowS, this.seconds(this.index.summary.duration * 1e9));
     this.timeline.advance(endS);
+    this.nowS = endS;
     this.tracker.forgiveLate(endS);
     noticeStops(this.plan, this.client, this.tracker, this.timeline, endS, (f) =>
       this.serverReaches(f, endS) ? null : this.blamed,
@@ -146,8 +188,52 @@ export class PacketEngine implements TimelineListener {
     this.tracker.finish(endS);
   }
 
+  /** Seconds since t = 0 of a time in the index. */
+  seconds(timeNs: number): number {
+    return (timeNs + this.offsetNs) * 1e-9;
+  }
+
+  /** Whether a data segment of the flow, sent now, would be answered. */
+  wouldAnswer(f: number): boolean {
+    this.build(f, TCP_ACK, META_PAYLOAD);
+    return this.dataPlane.wouldAnswer(this.packet, this.nowS);
+  }
+
+  get wasPressed(): boolean {
+    return this.dataPlane.nodes.some(({ room }) => room.wasFull);
+  }
+
+  goesToEdge(f: number): boolean {
+    if (this.edge === null) return false;
+    this.build(f, 0, 0);
+    return this.viaEdge();
+  }
+
+  edgeSource(f: number): string | null {
+    if (this.edge === null || !this.goesToEdge(f)) return null;
+    const { edge } = this.edge;
+    if (snatOf(edge, this.dataPlane.edge!.serverRow(this.packet)) === 'none') return null;
+    return formatAddress(addressOf(edge.addresses, this.plan.family[f]!)!);
+  }
+
+  edgeInsert(f: number): EdgeInsert {
+    this.build(f, 0, 0);
+    return insertOf(this.edge!.edge, this.dataPlane.edge!.serverRow(this.packet));
+  }
+
+  /** Whether the entry through which the endpoint answers has expired, so that the server's next packet is lost. */
+  isForgotten(f: number): boolean {
+    const back = this.answers[f];
+    if (back === undefined || this.homes[f]?.guessed !== false) return false;
+    const hop = this.dataPlane.nodes[back.node]!;
+    hop.catchUp();
+    const { table } = hop;
+    return !table.holds(back.entry, back.createdS) || this.nowS > table.expiresS(back.entry);
+  }
+
   private step(f: number, meta: number, ack: number, nowS: number): void {
     this.begin(f, nowS);
+    this.meetRouter(f, meta, nowS);
     if (this.plan.proto[f] === TCP) this.segment(f, meta, ack, nowS);
     else this.datagram(f, meta, nowS);
   }
@@ -157,7 +243,47 @@ export class PacketEngine implements TimelineListener {
     if (this.begun[f] === 1) return;
     this.begun[f] = 1;
     const before = this.plan.before(f);
-    if (before >= 0) this.client.superseded(before, nowS);
+    if (before < 0) return;
+    this.client.superseded(before, nowS);
+    this.edgePort[f] = this.edgePort[before]!;
+  }
+
+  /** A client that takes another flow label takes another path, and no event is to blame. */
+  private relabel(f: number, label: number): void {
+    if (this.label[f] === label) return;
+    this.label[f] = label;
+    if (this.lastNode[f] === NOT_ROUTED) return;
+    this.build(f, 0, 0);
+    const node = this.dataPlane.peek(this.packet);
+    if (node === this.lastNode[f]) return;
+    this.lastNode[f] = node;
+    this.movedBy[f] = -1;
+  }
+
+  /** Every packet meets the router, even one that comes to nothing behind it; fragments as fragments. */
+  private meetRouter(f: number, meta: number, nowS: number): void {
+    this.build(f, 0, 0);
+    this.routed = NOT_ROUTED;
+    if (this.viaEdge()) return;
+    if ((meta & META_FRAGMENT) === 0) {
+      this.routed = this.dataPlane.route(this.packet, nowS);
+      this.lastNode[f] = this.routed;
+      return;
+    }
+    // what comes whole may take another way
+    if (this.lastNode[f] === NOT_ROUTED) this.lastNode[f] = this.dataPlane.peek(this.packet);
+    this.fragmentFields.flowLabel = this.label[f]!;
+    forgePacket(this.tuple, this.fragmentFields, this.bytes, this.packet);
+    this.routed = this.dataPlane.route(this.packet, nowS);
+  }
+
+  /** Books a client packet's bytes, and those that came to nothing before, on the path that they took. */
+  private book(f: number, bytes: number): void {
+    this.unbooked[f]! += bytes;
+    const node = this.paths.lastNode(f);
+    if (node < 0) return;
+    this.counts.load(this.plan.service[f]!, node, this.paths.lastPod(f), this.unbooked[f]!);
+    this.unbooked[f] = 0;
   }
 
   /** The connection that its five-tuple carries now. */
@@ -180,6 +306,7 @@ export class PacketEngine implements TimelineListener {
     const bare = captured === Segment.ack && payload === 0;
     if (bare && client.isImpossible(f, news)) return false;
     if (this.serverReaches(f, nowS)) {
+      this.serverSends(f, nowS);
       this.serverFin = client.isServerFin(f, news);
       const back = this.answers[f];
       if (this.serverFin && back !== undefined) {
@@ -202,7 +329,7 @@ export class PacketEngine implements TimelineListener {
     if (home.socket !== null) home.socket.gone = true;
   }
 
-  /** Whether what the server sends now comes back to the client, whose entry's time it renews; if not, why is in `blamed`. */
+  /** Whether what the server sends now would come back to the client; if not, why is in `blamed`. */
   private serverReaches(f: number, nowS: number): boolean {
     const home = this.homes[f];
     const back = this.answers[f];
@@ -231,8 +358,14 @@ export class PacketEngine implements TimelineListener {
       if (hop.undecided) this.undecided[f] = 1;
       return lost(hop.reason, here);
     }
-    table.refresh(back.entry, nowS);
     return true;
+  }
+
+  /** What the server sent came back: it renews the entry of the connection. */
+  private serverSends(f: number, nowS: number): void {
+    const back = this.answers[f];
+    if (back === undefined || this.homes[f]?.guessed !== false || nowS <= this.client.lingerS[f]!) return;
+    this.dataPlane.nodes[back.node]!.table.refresh(back.entry, nowS);
   }
 
   private segment(f: number, meta: number, ack: number, nowS: number): void {
@@ -250,7 +383,7 @@ export class PacketEngine implements TimelineListener {
     else if (asSyn) this.seq[f] = this.isn[f]!;
     this.build(f, asSyn ? TCP_SYN : flags, asSyn ? 0 : payload);
     if (segment === SKIP) {
-      if (!this.viaEdge()) this.note(f, this.dataPlane.peek(this.packet), -1, nowS);
+      if (this.routed >= 0) this.note(f, this.routed, -1, nowS);
       return;
     }
     dataPlane.endpoint.isn = connectionNumbers(this.plan).firstAck[f]!;
@@ -289,11 +422,26 @@ export class PacketEngine implements TimelineListener {
   private send(f: number, nowS: number): void {
     const { dataPlane } = this;
     this.edgeSent = this.viaEdge();
-    dataPlane.send(this.packet, this.client.lingerS[f]!, nowS);
-    if (!this.edgeSent) this.lastNode[f] = dataPlane.node;
+    dataPlane.send(this.packet, this.client.lingerS[f]!, nowS, this.routed);
+    if (this.edgeSent) this.noteEdgePort(f);
+    if (dataPlane.policies !== null && this.fields.flags === TCP_SYN) this.passesEntry(f);
     this.blamed.event = -1;
     if (dataPlane.undecided) this.undecided[f] = 1;
-    if (dataPlane.outcome !== Outcome.answered) this.blameFor(f, dataPlane.reason, dataPlane.hop);
+    if (dataPlane.outcome === Outcome.answered) return;
+    this.blameFor(f, dataPlane.reason, dataPlane.hop);
+    if (dataPlane.outcome !== Outcome.reset) this.counts.dropped(this.blamed.event);
+  }
+
+  /** A SYN that goes on through an entry, which may be that of an earlier connection. */
+  private passesEntry(f: number): void {
+    const { node, nodes, pod, reason } = this.dataPlane;
+    const isPassed = pod >= 0 && reason !== ReasonCode['stale-entry'];
+    if (isPassed && nodes[node]!.entry >= 0) this.policies.passes(f, node, nodes[node]!.entry);
+  }
+
+  private noteEdgePort(f: number): void {
+    const { sourcePort } = this.dataPlane.edge!;
+    if (sourcePort >= 0) this.edgePort[f] = sourcePort;
   }
 
   private blameFor(f: number, reason: number, hop: number): void {
@@ -356,17 +504,15 @@ export class PacketEngine implements TimelineListener {
     const { node, pod } = this.dataPlane;
     const hop = this.dataPlane.nodes[node]!;
     hop.readSource(hop.entry, this.tuple);
-    const [w0, w1, w2, w3] = this.tuple.words as unknown as [number, number, number, number];
-    const source = formatAddress({ family: this.tuple.family as 4 | 6, w0, w1, w2, w3 });
     this.homes[f] = {
       ...this.placeOf(node),
       pod,
       instance: this.cluster.pods[pod]!.instance,
-      source,
       guessed,
       socket: this.plan.proto[f] === TCP ? this.dataPlane.endpoint.made : null,
+      masqueraded: hop.isMasqueraded(hop.entry),
+      sourcePort: this.tuple.srcPort,
     };
-    this.sourceAtEndpoint[f] = guessed ? null : source;
   }
 
   private adopt(f: number, flags: number, nowS: number): void {
@@ -376,7 +522,8 @@ export class PacketEngine implements TimelineListener {
     this.build(f, flags, 0);
     const { dataPlane } = this;
     const viaEdge = this.viaEdge();
-    const pod = dataPlane.adopt(this.packet, nowS);
+    const pod = dataPlane.adopt(this.packet, nowS, this.routed);
+    if (viaEdge) this.noteEdgePort(f);
     if (pod < 0) return;
     dataPlane.pod = pod;
     const { node } = dataPlane;
@@ -409,7 +556,6 @@ export class PacketEngine implements TimelineListener {
     this.fields.seq = this.seq[f]!;
     this.fields.flowLabel = this.label[f]!;
     forgePacket(this.tuple, this.fields, this.bytes, this.packet);
-    if (this.lastNode[f] === -2 && !this.viaEdge()) this.lastNode[f] = this.dataPlane.peek(this.packet);
   }
 
   private note(f: number, node: number, pod: number, nowS: number): void {
@@ -418,15 +564,16 @@ export class PacketEngine implements TimelineListener {
 
   // -- TimelineListener
 
-  routesChanged(_routes: readonly Route[], event: number): void {
+  routesChanged(_routes: readonly Route[], event: number, atS: number): void {
     this.log.routes = event;
     for (let f = 0; f < this.plan.count; f++) {
-      if (this.lastNode[f] === -2) continue;
+      if (this.lastNode[f] === NOT_ROUTED) continue;
       this.build(f, 0, 0);
       const node = this.dataPlane.peek(this.packet);
       if (node === this.lastNode[f]) continue;
       this.lastNode[f] = node;
       this.movedBy[f] = event;
+      if (this.isActive(f, atS)) this.counts.moved(event);
     }
   }
 
@@ -481,9 +628,29 @@ export class PacketEngine implements TimelineListener {
     this.log.link[node] = event;
   }
 
-  eventStarts(): void {}
+  eventStarts(event: number, atS: number): void {
+    let active = 0;
+    for (let f = 0; f < this.plan.count; f++) if (this.isActive(f, atS)) active++;
+    this.counts.active(event, active);
+  }
+
+  /** Open at this moment: begun, neither over nor broken, and (without connections) with packets still to come. */
+  private isActive(f: number, atS: number): boolean {
+    if (!this.tracker.isOpen(f)) return false;
+    return this.plan.proto[f] === TCP || this.seconds(this.plan.lastNs(f)) >= atS;
+  }
 
   private offers(node: number): boolean {
     return this.cluster.rules[node]!.offersAnything();
   }
+}
+
+/** Packets of TCP and UDP alone are built: what else goes to a service is refused with a sentence. */
+function refuseOtherProtocols(plan: FlowPlan): void {
+  const others = new Set(plan.proto.filter((proto) => proto !== TCP && proto !== UDP));
+  if (others.size === 0) return;
+  throw new FlowfateError(
+    'usage',
+    `--engine packets builds TCP and UDP alone, and this capture has flows of IP protocol ${[...others].join(', ')} to a service; leave --engine away`,
+  );
 }

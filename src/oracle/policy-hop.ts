@@ -20,6 +20,8 @@ export interface ServiceDoor {
 export class PolicyHop {
   /** of a packet that is denied */
   readonly outcome: Outcome;
+  /** told of every judgement, with whom it was about and what it rests on */
+  onJudged: ((verdict: PolicyVerdict, because: string, source: PolicySource) => void) | null = null;
   private readonly tuple = new Tuple();
 
   static of(model: ClusterModel, cluster: ClusterState): PolicyHop | null {
@@ -67,7 +69,9 @@ export class PolicyHop {
     const { name, node, addresses, shadowed } = this.cluster.pods[pod]!;
     if (shadowed.includes(family) || addresses.some((own) => sameAddress(own, client))) return false;
     const target = this.cluster.targetPort(service, port, pod);
-    return this.gate.judge(service, name, node, seen, proto, target).verdict === PolicyVerdict.denied;
+    const { verdict, because } = this.gate.judge(service, name, node, seen, proto, target);
+    this.onJudged?.(verdict, because, seen[0]!);
+    return verdict === PolicyVerdict.denied;
   }
 }
 

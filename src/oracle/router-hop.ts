@@ -36,8 +36,8 @@ export class RouterHop {
       TUPLE_SRC,
       TUPLE_DST,
       proto,
-      srcPort,
-      dstPort,
+      packet.isFragment ? 0 : srcPort,
+      packet.isFragment ? 0 : dstPort,
       label,
     );
   }

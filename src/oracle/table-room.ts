@@ -16,6 +16,8 @@ interface Guest {
 export class TableRoom {
   /** rooms of all nodes, this one's too: what has expired anywhere may be a guest here */
   all: readonly TableRoom[] = [this];
+  /** it was full, and what it gave up was drawn */
+  wasFull = false;
   private guests: Guest[] = [];
   /** by entry of this node's table: whose guest it is */
   private readonly hosts: (TableRoom | undefined)[] = [];
@@ -39,6 +41,7 @@ export class TableRoom {
       room.table.expire(nowS);
     }
     if (!this.isFull()) return true;
+    this.wasFull = true;
     const own = [...this.table.entries()].filter((entry) => !this.table.isAssured(entry));
     const guests = this.guests.filter(({ from, entry }) => !from.table.isAssured(entry));
     const u32 = draw(this.seed, this.node, Stream.earlyDrop, key, tryOrdinal(nowS));

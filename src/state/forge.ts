@@ -8,6 +8,10 @@ const TTL = 64;
 const TCP_HEADER = 20;
 const UDP_HEADER = 8;
 const WINDOW = 64240;
+const FRAGMENT_HEADER = 44;
+const FRAGMENT_HEADER_BYTES = 8;
+const MORE_FRAGMENTS_V4 = 0x2000;
+const MORE_FRAGMENTS_V6 = 1;
 
 /** What a forged packet carries besides its tuple. */
 export interface ForgedFields {
@@ -17,16 +21,19 @@ export interface ForgedFields {
   ack: number;
   payloadBytes: number;
   flowLabel: number;
+  /** the first fragment of a packet: everything it carries, and more to follow */
+  fragment?: true;
   /** at most `payloadBytes` octets; what they do not fill is zeros. Absent = zeros */
   payload?: Uint8Array | null;
 }
 
 /**
- * Builds a packet at the start of `view` (which must hold 60 bytes and the payload) and describes it in `out`.
+ * Builds a packet at the start of `view` (which must hold 68 bytes and the payload) and describes it in `out`.
  */
 export function forgePacket(tuple: Tuple, fields: ForgedFields, view: DataView, out: Packet): void {
   const v6 = tuple.family === 6;
-  const l4 = v6 ? 40 : 20;
+  const fragment = fields.fragment === true;
+  const l4 = v6 ? 40 + (fragment ? FRAGMENT_HEADER_BYTES : 0) : 20;
   const header = tuple.proto === TCP ? TCP_HEADER : UDP_HEADER;
   const l4Bytes = header + fields.payloadBytes;
   const end = l4 + l4Bytes;
@@ -35,6 +42,7 @@ export function forgePacket(tuple: Tuple, fields: ForgedFields, view: DataView, 
   if (payload !== null) for (let i = 0; i < payload.length; i++) view.setUint8(l4 + header + i, payload[i]!);
   if (v6) writeIpv6(view, tuple, l4Bytes, fields.flowLabel);
   else writeIpv4(view, tuple, l4Bytes);
+  if (fragment) markFragment(view, tuple, l4Bytes);
   view.setUint16(l4, tuple.srcPort);
   view.setUint16(l4 + 2, tuple.dstPort);
   const pseudo = sumWords(view, v6 ? 8 : 12, v6 ? 32 : 8) + tuple.proto + l4Bytes;
@@ -71,6 +79,20 @@ function writeIpv6(view: DataView, tuple: Tuple, l4Bytes: number, flowLabel: num
     view.setUint32(8 + 4 * i, tuple.words[TUPLE_SRC + i]!);
     view.setUint32(24 + 4 * i, tuple.words[TUPLE_DST + i]!);
   }
+}
+
+/** Makes the packet the first fragment of one: RFC 791 3.1, RFC 8200 4.5. */
+function markFragment(view: DataView, tuple: Tuple, l4Bytes: number): void {
+  if (tuple.family === 6) {
+    view.setUint16(4, l4Bytes + FRAGMENT_HEADER_BYTES);
+    view.setUint8(6, FRAGMENT_HEADER);
+    view.setUint8(40, tuple.proto);
+    view.setUint16(42, MORE_FRAGMENTS_V6);
+    return;
+  }
+  view.setUint16(6, MORE_FRAGMENTS_V4);
+  view.setUint16(10, 0);
+  view.setUint16(10, foldChecksum(sumWords(view, 0, 20)));
 }
 
 /** The TCP segment with which the receiver of `packet` answers: ends swapped, no payload. */

@@ -10,10 +10,16 @@ import { TUPLE_DST, TUPLE_SRC, type Tuple } from '../conntrack/tuple.js';
 import { adjustChecksum16, adjustChecksum32 } from '../wire/checksum.js';
 import { TCP, UDP } from '../wire/ip-protocol.js';
 
+const IPV4_FRAGMENT = 6;
+/** more fragments, and the offset (RFC 791 3.1) */
+const IPV4_FRAGMENT_BITS = 0x3fff;
 const IPV4_TTL = 8;
 const IPV4_CHECKSUM = 10;
 const IPV4_SRC = 12;
 const IPV4_DST = 16;
+const IPV6_NEXT_HEADER = 6;
+/** RFC 8200 4.5 */
+const FRAGMENT_HEADER = 44;
 const IPV6_HOP_LIMIT = 7;
 const IPV6_SRC = 8;
 const IPV6_DST = 24;
@@ -50,6 +56,13 @@ export class Packet {
     this.l4 = l4;
     this.end = end;
     this.payloadBytes = payloadBytes;
+  }
+
+  /** Whether it is a fragment; over IPv6 where the fragment header is the first. */
+  get isFragment(): boolean {
+    const { view, l3 } = this;
+    if (this.family === 6) return view.getUint8(l3 + IPV6_NEXT_HEADER) === FRAGMENT_HEADER;
+    return (view.getUint16(l3 + IPV4_FRAGMENT) & IPV4_FRAGMENT_BITS) !== 0;
   }
 
   get tcpFlags(): number {

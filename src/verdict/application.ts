@@ -8,8 +8,8 @@
  */
 import { l7ProxyOf } from '../cluster/l7-model.js';
 import type { ClusterModel } from '../cluster/model.js';
-import type { FlowEngine } from '../engine/flow-engine.js';
 import { META_PAYLOAD } from '../flow/packet-index.js';
+import type { ReplayOutcome } from '../outcome/outcome.js';
 import { answersOf, type HealthEvent } from '../timeline/pod-health.js';
 import type { RequestHeads } from './request-heads.js';
 import { sourceProvenance } from './source-provenance.js';
@@ -28,21 +28,21 @@ export class ApplicationSide {
   private readonly answers: Uint8Array | null;
 
   constructor(
-    private readonly engine: FlowEngine,
+    private readonly outcome: ReplayOutcome,
     private readonly model: ClusterModel,
     private readonly heads: RequestHeads,
     patienceS: number,
     endS: number,
   ) {
-    this.answers = lateAnswers(engine, model, patienceS, endS);
+    this.answers = lateAnswers(outcome, model, patienceS, endS);
   }
 
   /** Of a row of the plan whose fate is `delivered`. */
   trouble(f: number): ApplicationTrouble | null {
-    const { engine, model } = this;
-    const { service, port } = engine.plan;
+    const { outcome, model } = this;
+    const { service, port } = outcome.plan;
     const hasProxy = l7ProxyOf(model.services[service[f]!]!, port[f]!) !== null;
-    const application = hasProxy ? sourceProvenance(engine, model, f, this.heads).application : undefined;
+    const application = hasProxy ? sourceProvenance(outcome, model, f, this.heads).application : undefined;
     if (application !== undefined && application.fault !== null) return 'bad-request';
     if (this.answers?.[f] === Trouble.noAnswer) return 'no-answer';
     if (this.answers?.[f] === Trouble.slow) return 'slow';
@@ -53,24 +53,23 @@ export class ApplicationSide {
 
 /** What each flow's requests got from pods that answer late or not at all; null where there are none. */
 function lateAnswers(
-  engine: FlowEngine,
+  outcome: ReplayOutcome,
   model: ClusterModel,
   patienceS: number,
   endS: number,
 ): Uint8Array | null {
-  const ailing = ailingPods(engine, model);
+  const ailing = ailingPods(outcome, model);
   if (ailing.size === 0) return null;
-  const { plan, walk } = engine;
+  const { plan } = outcome;
   const troubles = new Uint8Array(plan.count);
   const { flow, meta, timeNs, count } = plan.packets;
   for (let i = 0; i < count; i++) {
     if ((meta[i]! & META_PAYLOAD) === 0) continue;
     const f = flow[i]!;
-    const e = walk.connectedBy[f]!;
-    if (e < 0 || walk.guessed[f] !== 0) continue;
-    const spells = ailing.get(walk.entries.pod[e]!);
+    if (outcome.homeNode(f) < 0 || outcome.isGuessed(f)) continue;
+    const spells = ailing.get(outcome.homePod(f));
     if (spells === undefined) continue;
-    const atS = engine.seconds(timeNs[i]!);
+    const atS = outcome.seconds(timeNs[i]!);
     for (const spell of spells) {
       if (atS < spell.at || atS >= spell.at + spell.forS) continue;
       const delayS = Math.min(spell.delayS(atS), spell.at + spell.forS - atS);
@@ -94,7 +93,7 @@ interface Spell {
 }
 
 /** By row of the pod. */
-function ailingPods({ cluster }: FlowEngine, model: ClusterModel): Map<number, Spell[]> {
+function ailingPods({ cluster }: ReplayOutcome, model: ClusterModel): Map<number, Spell[]> {
   const spells = new Map<number, Spell[]>();
   for (const event of model.timeline) {
     if (!isHealthEvent(event)) continue;

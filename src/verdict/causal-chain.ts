@@ -1,7 +1,7 @@
 /** The causal chain of a broken flow, a sentence a step: what was, what happened, what that did, what came of it. */
 import { formatAddress } from '../addr/address.js';
 import type { ClusterModel, DataplaneModel } from '../cluster/model.js';
-import type { FlowEngine } from '../engine/flow-engine.js';
+import type { ReplayOutcome } from '../outcome/outcome.js';
 import { Asks, type Ending, FateCode } from '../outcome/verdict-tracker.js';
 import { REASON_NAMES } from '../state/disposition.js';
 import { proxyPlane } from '../state/proxy-plane.js';
@@ -9,31 +9,31 @@ import { proxyPlane } from '../state/proxy-plane.js';
 /** How long before a route change its cause may lie (hold time and the like are shorter). */
 const CAUSE_WITHIN_S = 200;
 
-export function causalChain(engine: FlowEngine, model: ClusterModel, f: number): string[] {
-  const { tracker } = engine;
+export function causalChain(outcome: ReplayOutcome, model: ClusterModel, f: number): string[] {
+  const { tracker } = outcome;
   const end = tracker.ending(f);
   if (end === null) return [];
   const nodeName = (node: number): string => (node < 0 ? 'no node' : model.nodes[node]!.name);
-  const podName = (pod: number): string => engine.cluster.pods[pod]!.name;
+  const podName = (pod: number): string => outcome.cluster.pods[pod]!.name;
   const chain: string[] = [];
   const { atS, event } = end;
-  const steps = engine.paths.steps(f);
+  const steps = outcome.paths.steps(f);
   const before = steps.filter((step) => step.atS < atS);
   const first = steps[0];
   if (first !== undefined && before.length > 0) {
     const began =
       tracker.midway[f] === 1 ? 'was open when the capture began' : `began at ${seconds(first.atS)}`;
     const whereTo = first.pod < 0 ? '' : `, and its endpoint was ${podName(first.pod)}`;
-    const sender = engine.edge?.carries(f) === true ? 'the load balancer' : 'the router';
+    const sender = outcome.isViaEdge(f) ? 'the load balancer' : 'the router';
     chain.push(`The flow ${began}; ${sender} sent it to ${nodeName(first.node)}${whereTo}.`);
   }
-  if (event >= 0) chain.push(...eventSentences(engine, event));
+  if (event >= 0) chain.push(...eventSentences(outcome, event));
   const reason = REASON_NAMES[end.reason]!;
   const here = [...steps].reverse().find((step) => step.atS <= atS);
   const node = nodeName(here?.node ?? -1);
   const pod = here !== undefined && here.pod >= 0 ? podName(here.pod) : null;
-  const denied = reason === 'policy-denied' ? engine.walk.policies?.deniedBy.get(f) : undefined;
-  if (denied !== undefined) {
+  const denied = reason === 'policy-denied' ? outcome.denial(f) : null;
+  if (denied !== null) {
     const { policies, source } = denied;
     const mask =
       source.place === 'node' && source.node >= 0 ? `, the address of ${nodeName(source.node)}` : '';
@@ -46,16 +46,16 @@ export function causalChain(engine: FlowEngine, model: ClusterModel, f: number):
 }
 
 /** Why nothing is said of a connection whose endpoint's network policies are not known in full; empty elsewhere. */
-export function policyDoubt(engine: FlowEngine, f: number): string[] {
-  const unsure = engine.walk.policies?.unsure.get(f);
-  return unsure === undefined
+export function policyDoubt(outcome: ReplayOutcome, f: number): string[] {
+  const unsure = outcome.policyDoubt(f);
+  return unsure === null
     ? []
     : [`Whether its endpoint's network policies let it in is not known: ${unsure}.`];
 }
 
 /** The event, preceded by what caused it where that is another line of the timeline. */
-function eventSentences(engine: FlowEngine, event: number): string[] {
-  const { entries } = engine.timeline;
+function eventSentences(outcome: ReplayOutcome, event: number): string[] {
+  const { entries } = outcome.timeline;
   const entry = entries[event];
   if (entry === undefined) return [`The event that did it (e${event + 1}) is no longer kept.`];
   const sentence = (e: number): string => `At ${seconds(entries[e]!.at)} ${entries[e]!.detail} (e${e + 1}).`;

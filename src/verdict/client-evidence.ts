@@ -8,8 +8,8 @@
  *
  * TCP alone; answers in the capture are not looked at, so that one side of the traffic is enough.
  */
-import type { FlowEngine } from '../engine/flow-engine.js';
 import { META_PAYLOAD, META_TCP_FLAGS } from '../flow/packet-index.js';
+import type { ReplayOutcome } from '../outcome/outcome.js';
 import { TCP } from '../wire/ip-protocol.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../wire/tcp.js';
 import { isBroken } from './fates.js';
@@ -33,10 +33,10 @@ export class ClientEvidence {
   private readonly end: Uint8Array;
 
   constructor(
-    private readonly engine: FlowEngine,
+    private readonly outcome: ReplayOutcome,
     endS: number,
   ) {
-    const { plan } = engine;
+    const { plan } = outcome;
     const rows = plan.count;
     this.progressS = new Float64Array(rows).fill(Number.NEGATIVE_INFINITY);
     this.end = new Uint8Array(rows);
@@ -50,7 +50,7 @@ export class ClientEvidence {
     for (let i = 0; i < packets.count; i++) {
       const f = packets.flow[i]!;
       if (plan.proto[f] !== TCP) continue;
-      const atS = engine.seconds(packets.timeNs[i]!);
+      const atS = outcome.seconds(packets.timeNs[i]!);
       const flags = packets.meta[i]! & META_TCP_FLAGS;
       if (atS - lastS[f]! > pauseS[f]!) pauseS[f] = atS - lastS[f]!;
       lastS[f] = atS;
@@ -78,7 +78,7 @@ export class ClientEvidence {
 
   /** Likelihood of what the client did, between 0 and 1, where a draw gives the row of the plan this fate. */
   weight(f: number, fate: Fate, brokenAtS: number | null): number {
-    if (this.engine.plan.proto[f] !== TCP || fate === 'unknown') return 1;
+    if (this.outcome.plan.proto[f] !== TCP || fate === 'unknown') return 1;
     const end = this.end[f]!;
     if (!isBroken(fate)) {
       return end === End.repeating ? CONTRADICTED : end === End.silent ? UNEXPECTED : 1;

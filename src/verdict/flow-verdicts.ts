@@ -1,13 +1,13 @@
 /**
- * The verdict of a flow as the report has it, made from the columns of an engine when somebody asks. Asked while the
+ * The verdict of a flow as the report has it, made from what an engine left behind when somebody asks. Asked while the
  * traffic is still running it says what is known so far.
  */
 import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
-import type { FlowEngine } from '../engine/flow-engine.js';
 import { captureGaps } from '../flow/capture-gaps.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { type FlowRow, flowRow } from '../flow/flow-rows.js';
+import type { ReplayOutcome } from '../outcome/outcome.js';
 import { Asks, type Ending, FateCode, Life } from '../outcome/verdict-tracker.js';
 import { addressOf } from '../state/cluster-state.js';
 import { HopKind, hopKind, hopRow, REASON_NAMES, ReasonCode } from '../state/disposition.js';
@@ -71,12 +71,12 @@ export class FlowVerdicts {
   constructor(
     private readonly index: CaptureIndex,
     private readonly model: ClusterModel,
-    private readonly engine: FlowEngine,
+    private readonly outcome: ReplayOutcome,
     private readonly heads: RequestHeads = NO_HEADS,
     /** after how long an answer is too late for its client, seconds */
     private readonly patienceS = DEFAULT_PATIENCE_S,
   ) {
-    this.records = new Records(engine.plan, index.flows.count);
+    this.records = new Records(outcome.plan, index.flows.count);
   }
 
   fateOf(row: number): Fate {
@@ -85,8 +85,8 @@ export class FlowVerdicts {
   }
 
   flowVerdict(row: number): FlowVerdict {
-    const { engine, model } = this;
-    const { plan, tracker } = engine;
+    const { outcome, model } = this;
+    const { plan, tracker } = outcome;
     const f = this.records.planRowOf(row);
     const client = f < 0 ? null : plan.clientIsB[f] === 1 ? 'b' : 'a';
     const flow = this.row(row, f, client);
@@ -108,50 +108,51 @@ export class FlowVerdicts {
       chain: this.chain(f, broken),
       brokenAt: broken && end !== null ? rounded(end.atS) : null,
       path: this.isNotModelled(f) ? [] : this.path(f),
-      source: this.isNotModelled(f) ? null : sourceProvenance(engine, model, f, this.heads),
+      source: this.isNotModelled(f) ? null : sourceProvenance(outcome, model, f, this.heads),
     });
   }
 
   rewrittenRequest(row: number): RewrittenRequest | null {
     const f = this.records.planRowOf(row);
     // the first request is the first connection's
-    return f < 0 || this.engine.plan.connection[f]! > 0 || this.isNotModelled(f)
+    return f < 0 || this.outcome.plan.connection[f]! > 0 || this.isNotModelled(f)
       ? null
-      : rewrittenRequest(this.engine, this.model, f, this.heads);
+      : rewrittenRequest(this.outcome, this.model, f, this.heads);
   }
 
   /** Whether nothing is to be said of a row of the plan because of what its service is. */
   isNotModelled(f: number): boolean {
-    return this.model.services[this.engine.plan.service[f]!]!.notModelled !== undefined;
+    return this.model.services[this.outcome.plan.service[f]!]!.notModelled !== undefined;
   }
 
   /** How it came to break, or why its node's rules leave open what became of it. */
   private chain(f: number, broken: boolean): string[] {
-    const { real } = this.engine.walk;
-    const said = real.said.get(f);
-    if (real.undecided[f] === 1) return [`What the rules do with it cannot be said: ${said}.`];
-    if (!broken) return policyDoubt(this.engine, f);
-    const chain = causalChain(this.engine, this.model, f);
+    const { outcome } = this;
+    const said = outcome.saidByRules(f);
+    if (outcome.isUndecided(f)) return [`What the rules do with it cannot be said: ${said}.`];
+    if (!broken) return policyDoubt(outcome, f);
+    const chain = causalChain(outcome, this.model, f);
     const byRule = RULE_REASONS.has(this.ending(f)!.reason);
-    return byRule && said !== undefined ? [...chain, `What decided: ${said}.`] : chain;
+    return byRule && said !== null ? [...chain, `What decided: ${said}.`] : chain;
   }
 
   /** Fate of a row of the plan. */
   fate(f: number): Fate {
     if (this.isNotModelled(f)) return 'unknown';
-    const { tracker, walk, edge } = this.engine;
-    if (walk.policies?.unsure.has(f) === true) return 'unknown';
-    if (walk.real.undecided[f] === 1) return 'unknown';
+    const { outcome } = this;
+    const { tracker } = outcome;
+    if (outcome.policyDoubt(f) !== null || outcome.isUndecided(f)) return 'unknown';
     const end = tracker.ending(f);
     if (end !== null) {
       const reason = REASON_NAMES[end.reason]!;
       // behind a load balancer the node is a guess as well
-      const dependsOnGuess =
-        edge?.carries(f) === true ? reason !== 'edge-unmatched' : ENDPOINT_REASONS.has(reason);
-      const guess = walk.guessed[f] === 1 && dependsOnGuess;
+      const dependsOnGuess = outcome.isViaEdge(f)
+        ? reason !== 'edge-unmatched'
+        : ENDPOINT_REASONS.has(reason);
+      const guess = outcome.isGuessed(f) && dependsOnGuess;
       return guess || this.mayHaveHealed(f, end) ? 'unknown' : FATES[end.fate]!;
     }
-    const beganUnseen = tracker.midway[f] === 1 && walk.real.wasKnown[f] === 0;
+    const beganUnseen = tracker.midway[f] === 1 && !outcome.wasKnown(f);
     const isUnknown = tracker.life[f] === Life.unborn || beganUnseen;
     return isUnknown ? 'unknown' : 'delivered';
   }
@@ -159,10 +160,10 @@ export class FlowVerdicts {
   /** Why nothing is said of a row of the plan; null where something is. */
   unjudged(f: number): Unjudged | null {
     if (this.fate(f) !== 'unknown') return null;
-    const { tracker, walk } = this.engine;
-    if (walk.real.undecided[f] === 1) return 'rule-not-understood';
-    if (this.isNotModelled(f)) return 'not-modelled';
-    if (walk.policies?.unsure.has(f) === true) return 'not-modelled';
+    const { outcome } = this;
+    const { tracker } = outcome;
+    if (outcome.isUndecided(f)) return 'rule-not-understood';
+    if (this.isNotModelled(f) || outcome.policyDoubt(f) !== null) return 'not-modelled';
     const end = tracker.ending(f);
     if (end !== null && this.mayHaveHealed(f, end)) return 'capture-loss';
     return tracker.ending(f) === null && tracker.life[f] === Life.unborn
@@ -173,14 +174,14 @@ export class FlowVerdicts {
   /** A silence after which packets of the client were lost in capturing: any of them may have got through. */
   private mayHaveHealed(f: number, { fate, atS }: Ending): boolean {
     if (fate !== FateCode.timeout) return false;
-    const { plan } = this.engine;
+    const { plan } = this.outcome;
     const lastNs = captureGaps(this.index).lastNs.get((plan.row[f]! << 1) | plan.clientIsB[f]!);
-    return lastNs !== undefined && this.engine.seconds(lastNs) >= atS;
+    return lastNs !== undefined && this.outcome.seconds(lastNs) >= atS;
   }
 
   /** How a row of the plan ended; null where nothing is wrong with it. */
   ending(f: number): Ending | null {
-    return this.engine.tracker.ending(f);
+    return this.outcome.tracker.ending(f);
   }
 
   /** When a row of the plan broke, seconds since t = 0; null where it did not. */
@@ -190,17 +191,17 @@ export class FlowVerdicts {
 
   /** Of a row of the plan whose fate is `delivered`: it would break at its next packet. */
   isLatent(f: number): boolean {
-    return this.engine.isLatent(f);
+    return this.outcome.isLatent(f);
   }
 
   /** What the client's application got; of a row of the plan whose fate is `delivered`. */
   trouble(f: number): ApplicationTrouble | null {
     this.application ??= new ApplicationSide(
-      this.engine,
+      this.outcome,
       this.model,
       this.heads,
       this.patienceS,
-      this.engine.seconds(this.index.summary.duration * 1e9),
+      this.outcome.seconds(this.index.summary.duration * 1e9),
     );
     return this.application.trouble(f);
   }
@@ -208,10 +209,10 @@ export class FlowVerdicts {
   /** The flow table's row, seconds counted from t = 0, the client first; of a connection that shares its five-tuple, its own. */
   private row(record: number, f: number, client: 'a' | 'b' | null): FlowRow {
     const { flows } = this.index;
-    const { engine } = this;
+    const { outcome } = this;
     const row = this.records.flowOf(record);
-    const { lives, clientPort } = engine.plan;
-    const shared = f >= 0 && lives !== null && engine.plan.connectionsOf(row) > 1;
+    const { lives, clientPort } = outcome.plan;
+    const shared = f >= 0 && lives !== null && outcome.plan.connectionsOf(row) > 1;
     const whole = flowRow(flows, row, client);
     return {
       id: record,
@@ -221,8 +222,8 @@ export class FlowVerdicts {
       dst: whole.dst,
       dstPort: whole.dstPort,
       family: whole.family,
-      start: rounded(engine.seconds(shared ? lives.firstNs[f]! : flows.firstNs[row]!)),
-      end: rounded(engine.seconds(shared ? lives.lastNs[f]! : flows.lastNs[row]!)),
+      start: rounded(outcome.seconds(shared ? lives.firstNs[f]! : flows.firstNs[row]!)),
+      end: rounded(outcome.seconds(shared ? lives.lastNs[f]! : flows.lastNs[row]!)),
       packets: shared ? { out: lives.packetsOut[f]!, in: lives.packetsIn[f]! } : whole.packets,
       bytes: shared ? { out: lives.bytesOut[f]!, in: lives.bytesIn[f]! } : whole.bytes,
       sawSyn: shared ? lives.sawSyn[f] === 1 : whole.sawSyn,
@@ -240,21 +241,21 @@ export class FlowVerdicts {
   private hopName(hop: number): string {
     const row = hopRow(hop);
     if (hopKind(hop) === HopKind.node) return `node ${this.model.nodes[row]!.name}`;
-    if (hopKind(hop) === HopKind.endpoint) return `endpoint ${this.engine.cluster.pods[row]!.name}`;
+    if (hopKind(hop) === HopKind.endpoint) return `endpoint ${this.outcome.cluster.pods[row]!.name}`;
     if (hopKind(hop) === HopKind.edge) return `edge ${this.model.edge?.name ?? 'edge'}`;
     return 'router';
   }
 
   private path(f: number): PathStep[] {
-    const family = this.engine.plan.family[f]!;
-    return this.engine.paths.steps(f).map(({ atS, node, pod }) => {
+    const family = this.outcome.plan.family[f]!;
+    return this.outcome.paths.steps(f).map(({ atS, node, pod }) => {
       const address = addressOf(this.model.nodes[node]!.addresses, family);
-      const known = pod >= 0 && this.engine.walk.guessed[f] === 0;
+      const known = pod >= 0 && !this.outcome.isGuessed(f);
       return {
         at: rounded(atS),
         nextHop: address === null ? null : formatAddress(address),
         node: this.model.nodes[node]!.name,
-        endpoint: known ? this.engine.cluster.pods[pod]!.name : null,
+        endpoint: known ? this.outcome.cluster.pods[pod]!.name : null,
         target: known ? this.target(f, pod) : null,
       };
     });
@@ -262,7 +263,7 @@ export class FlowVerdicts {
 
   /** Where the flow's packets go at a pod. */
   private target(f: number, pod: number): string | null {
-    const { plan, cluster } = this.engine;
+    const { plan, cluster } = this.outcome;
     const address = addressOf(cluster.pods[pod]!.addresses, plan.family[f]!);
     if (address === null || plan.port[f]! < 0) return null;
     return endpointText(formatAddress(address), cluster.targetPort(plan.service[f]!, plan.port[f]!, pod));

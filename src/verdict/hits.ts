@@ -1,8 +1,8 @@
 /** Who is hit: judged and broken connections by client, by the node that they first went to, and by minute. */
 import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
-import type { FlowEngine } from '../engine/flow-engine.js';
 import type { CaptureIndex, FlowColumns } from '../flow/flow-columns.js';
+import type { ReplayOutcome } from '../outcome/outcome.js';
 import type { Hit, Hits } from './verdict.js';
 
 /** Clients named in a report; how many there are is said beside them. */
@@ -23,28 +23,28 @@ export class HitTally {
   private readonly clients = new Map<number, ClientCount>();
   private readonly nodes: Count[];
   private readonly minutes = new Map<number, Count>();
-  private engine: FlowEngine | null = null;
+  private outcome: ReplayOutcome | null = null;
 
   constructor(private readonly model: ClusterModel) {
     this.nodes = model.nodes.map(() => ({ judged: 0, broken: 0 }));
   }
 
   /** A judged row of the plan; `brokenAtS` is null where it did not break. */
-  add(index: CaptureIndex, engine: FlowEngine, f: number, brokenAtS: number | null): void {
-    this.engine = engine;
-    const { plan } = engine;
+  add(index: CaptureIndex, outcome: ReplayOutcome, f: number, brokenAtS: number | null): void {
+    this.outcome = outcome;
+    const { plan } = outcome;
     const broken = brokenAtS === null ? 0 : 1;
     const key = clientKey(index.flows, plan.row[f]!, plan.clientIsB[f] === 1);
     const client = this.clients.get(key) ?? { f, judged: 0, broken: 0 };
     this.clients.set(key, client);
     client.judged++;
     client.broken += broken;
-    const node = engine.paths.firstNode(f);
+    const node = outcome.paths.firstNode(f);
     if (node >= 0) {
       this.nodes[node]!.judged++;
       this.nodes[node]!.broken += broken;
     }
-    this.minute(engine.seconds(plan.lives?.firstNs[f] ?? index.flows.firstNs[plan.row[f]!]!)).judged++;
+    this.minute(outcome.seconds(plan.lives?.firstNs[f] ?? index.flows.firstNs[plan.row[f]!]!)).judged++;
     if (brokenAtS !== null) this.minute(brokenAtS).broken++;
   }
 
@@ -53,7 +53,7 @@ export class HitTally {
     const hit = all.filter(({ broken }) => broken > 0).sort((x, y) => y.broken - x.broken || x.f - y.f);
     return {
       clients: hit.slice(0, CLIENTS_NAMED).map(({ f, judged, broken }) => ({
-        name: formatAddress(this.engine!.plan.clientAddress(f)),
+        name: formatAddress(this.outcome!.plan.clientAddress(f)),
         judged,
         broken,
       })),

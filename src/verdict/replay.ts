@@ -5,12 +5,17 @@
  * times; nothing in it changes.
  */
 import type { ClusterModel } from '../cluster/model.js';
+import { ColumnsOutcome } from '../engine/columns-outcome.js';
 import { FlowEngine } from '../engine/flow-engine.js';
+import { FlowfateError } from '../errors.js';
 import { captureGaps } from '../flow/capture-gaps.js';
 import { lossSentences } from '../flow/capture-loss.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
 import { flowRow } from '../flow/flow-rows.js';
 import { tallyServers } from '../flow/server-tally.js';
+import { PacketEngine } from '../oracle/packet-engine.js';
+import { PacketsOutcome } from '../oracle/packets-outcome.js';
+import type { ReplayOutcome } from '../outcome/outcome.js';
 import { DEFAULT_PATIENCE_S } from './application.js';
 import { captureRecord } from './capture-record.js';
 import { doubtsOf } from './certainty.js';
@@ -32,7 +37,12 @@ import type {
   Summary,
 } from './verdict.js';
 
+/** Which engine decides: the columnar one, or the specification that sends every packet as bytes. */
+export type EngineName = 'columns' | 'packets';
+
 export interface ReplayOptions {
+  /** `columns` (default) and `packets` give the same result; packets takes many times as long */
+  readonly engine?: EngineName;
   /** the scenario was made from the capture itself */
   readonly madeFromCapture?: boolean;
   /** the clients' first requests; without them every client is taken to claim nothing about itself */
@@ -51,6 +61,27 @@ export function replay(index: CaptureIndex, model: ClusterModel, options: Replay
   return new FinishedReplay(index, model, options);
 }
 
+function runEngine(index: CaptureIndex, model: ClusterModel, name: EngineName = 'columns'): ReplayOutcome {
+  if (name === 'packets') {
+    refuseRealRules(model);
+    const engine = new PacketEngine(index, model);
+    engine.run();
+    return new PacketsOutcome(engine);
+  }
+  const engine = new FlowEngine(index, model);
+  engine.run();
+  return new ColumnsOutcome(engine);
+}
+
+/** Which rule of a node decided, and what a dumped table knew, is told by the columnar engine alone. */
+function refuseRealRules({ nodeStates = [], timeline }: ClusterModel): void {
+  if (nodeStates.length === 0 && !timeline.some(({ kind }) => kind === 'rulesBecome')) return;
+  throw new FlowfateError(
+    'usage',
+    '--engine packets does not tell which of a node’s real rules decided; leave --engine away where nodes have a state of their own',
+  );
+}
+
 /** A result whose flow verdicts are made one at a time, when somebody asks. */
 class FinishedReplay implements ReplayResult {
   readonly capture: CaptureRecord;
@@ -58,7 +89,7 @@ class FinishedReplay implements ReplayResult {
   readonly summary: Summary;
   readonly flowCount: number;
   private readonly verdicts: VerdictSource;
-  private readonly engine: FlowEngine;
+  private readonly outcome: ReplayOutcome;
   private readonly drawn: DrawnVerdicts | null;
 
   constructor(
@@ -67,34 +98,33 @@ class FinishedReplay implements ReplayResult {
     options: ReplayOptions,
   ) {
     const { draws = 1 } = options;
-    const engine = new FlowEngine(index, model);
-    engine.run();
-    this.engine = engine;
-    const own = new FlowVerdicts(index, model, engine, options.heads, options.patienceS);
+    const outcome = runEngine(index, model, options.engine);
+    this.outcome = outcome;
+    const own = new FlowVerdicts(index, model, outcome, options.heads, options.patienceS);
     this.drawn =
-      draws > 1 && (engine.walk.wasPressed || dependsOnDraws(model))
+      draws > 1 && (outcome.wasPressed || dependsOnDraws(model))
         ? new DrawnVerdicts(
             draws,
-            engine.plan.count,
+            outcome.plan.count,
             (draw) => (draw === 0 ? own : this.draw(draw, options)),
             options.asRecorded === true
-              ? new ClientEvidence(engine, engine.seconds(index.summary.duration * 1e9))
+              ? new ClientEvidence(outcome, outcome.seconds(index.summary.duration * 1e9))
               : null,
           )
         : null;
     this.verdicts = this.drawn ?? own;
     this.flowCount = this.verdicts.records.count;
     this.capture = captureRecord(index, model, captureGaps(index));
-    const broken = brokenByEvent(this.verdicts, engine.plan.count, engine.timeline.entries.length);
-    this.events = engine.timeline.entries.map(({ at, kind, detail }, e) => ({
+    const broken = brokenByEvent(this.verdicts, outcome.plan.count, outcome.timeline.entries.length);
+    this.events = outcome.timeline.entries.map(({ at, kind, detail }, e) => ({
       id: eventId(e),
       at: rounded(at),
       kind,
       detail,
-      flowsActive: engine.counts.flowsActive[e]!,
-      flowsMoved: engine.counts.flowsMoved[e]!,
+      flowsActive: outcome.counts.flowsActive[e]!,
+      flowsMoved: outcome.counts.flowsMoved[e]!,
       flowsBroken: broken[e]!,
-      dropped: engine.counts.packetsDropped[e]!,
+      dropped: outcome.counts.packetsDropped[e]!,
     }));
     this.summary = this.summarise(options);
   }
@@ -117,22 +147,20 @@ class FinishedReplay implements ReplayResult {
   }
 
   /** The same replay with another seed of chance. */
-  private draw(number: number, { heads, patienceS }: ReplayOptions): FlowVerdicts {
+  private draw(number: number, { engine, heads, patienceS }: ReplayOptions): FlowVerdicts {
     const { index } = this;
     const model = { ...this.model, seed: seedOfDraw(this.model, number) };
-    const engine = new FlowEngine(index, model);
-    engine.run();
-    return new FlowVerdicts(index, model, engine, heads, patienceS);
+    return new FlowVerdicts(index, model, runEngine(index, model, engine), heads, patienceS);
   }
 
   /** What draws make of the whole; null where one draw was asked for. */
   private expected(draws: number): Expected | null {
-    const { drawn, engine, verdicts } = this;
+    const { drawn, outcome, verdicts } = this;
     if (draws < 2) return null;
-    if (drawn !== null) return drawn.expected(verdicts.records.count - engine.plan.count);
+    if (drawn !== null) return drawn.expected(verdicts.records.count - outcome.plan.count);
     const byFate = noFates();
-    byFate.unknown = verdicts.records.count - engine.plan.count;
-    for (let f = 0; f < engine.plan.count; f++) byFate[verdicts.fate(f)]++;
+    byFate.unknown = verdicts.records.count - outcome.plan.count;
+    for (let f = 0; f < outcome.plan.count; f++) byFate[verdicts.fate(f)]++;
     const broken = brokenOf(byFate);
     return { draws, broken: { mean: broken, low: broken, high: broken }, byFate };
   }
@@ -144,11 +172,11 @@ class FinishedReplay implements ReplayResult {
     draws = 1,
     asRecorded = false,
   }: ReplayOptions): Summary {
-    const { engine, model, index } = this;
+    const { outcome, model, index } = this;
     const { verdict, flows, judged, unjudged, broken, brokenShare, byFate, ...counted } = countVerdicts(
       index,
       model,
-      engine,
+      outcome,
       this.verdicts,
       this.expected(draws),
     );
@@ -163,14 +191,14 @@ class FinishedReplay implements ReplayResult {
       byFate,
       ...counted,
       scenario: { name: model.name, seed: model.seed, madeFromCapture },
-      assumed: [...(model.assumed ?? []), ...realRuleAssumptions(engine.cluster)],
+      assumed: [...(model.assumed ?? []), ...realRuleAssumptions(outcome.cluster)],
       unread: model.unread ?? [],
       notes: [
         ...notes,
         ...lossSentences(this.capture.captureLoss, this.capture.packets),
         ...doubtsOf(model),
-        ...absentVips(index, engine, model),
-        ...eventsOutside(engine, index.summary.duration),
+        ...absentVips(index, outcome, model),
+        ...eventsOutside(outcome, index.summary.duration),
         ...patienceNote(model, patienceS),
       ],
     };
@@ -195,11 +223,11 @@ function patienceNote({ timeline }: ClusterModel, patienceS: number): string[] {
 }
 
 /** VIPs no packet goes to, the commonest reason for an empty result, and where packets do go. */
-function absentVips(index: CaptureIndex, engine: FlowEngine, model: ClusterModel): string[] {
+function absentVips(index: CaptureIndex, outcome: ReplayOutcome, model: ClusterModel): string[] {
   const seen = new Set<number>();
-  for (const vip of engine.plan.vip) seen.add(vip);
-  const absent = engine.plan.vips
-    .slice(0, engine.plan.vipCount)
+  for (const vip of outcome.plan.vip) seen.add(vip);
+  const absent = outcome.plan.vips
+    .slice(0, outcome.plan.vipCount)
     .map((_, vip) => vip)
     .filter((vip) => !seen.has(vip));
   if (absent.length === 0) return [];
@@ -210,14 +238,14 @@ function absentVips(index: CaptureIndex, engine: FlowEngine, model: ClusterModel
   });
   const instead =
     servers.length === 0 ? 'it holds no flow at all' : `its busiest servers are ${servers.join(', ')}`;
-  return absent.map((vip) => `VIP ${vipText(engine, model, vip)} never appears in the capture; ${instead}`);
+  return absent.map((vip) => `VIP ${vipText(outcome, model, vip)} never appears in the capture; ${instead}`);
 }
 
 /** Events that no packet meets: t = 0 is not where the scenario's author thought. */
-function eventsOutside(engine: FlowEngine, durationS: number): string[] {
-  const { timeline } = engine;
-  const beginS = engine.seconds(0);
-  const endS = engine.seconds(durationS * 1e9);
+function eventsOutside(outcome: ReplayOutcome, durationS: number): string[] {
+  const { timeline } = outcome;
+  const beginS = outcome.seconds(0);
+  const endS = outcome.seconds(durationS * 1e9);
   const outside = timeline.entries.filter(({ at }) => at > endS || at < beginS);
   if (outside.length === 0) return [];
   const which =

@@ -4,7 +4,7 @@
  */
 import type { ClusterModel } from '../cluster/model.js';
 import { Tuple } from '../conntrack/tuple.js';
-import type { FlowEngine } from '../engine/flow-engine.js';
+import type { ReplayOutcome } from '../outcome/outcome.js';
 import { addressOf } from '../state/cluster-state.js';
 import { draw, Stream, scale } from '../state/draw.js';
 import { forgePacket } from '../state/forge.js';
@@ -27,14 +27,14 @@ const HEADERS = 60;
 
 /** Null where no request of row `f` of the plan was captured, or none reaches the application. */
 export function rewrittenRequest(
-  engine: FlowEngine,
+  outcome: ReplayOutcome,
   model: ClusterModel,
   f: number,
   heads: RequestHeads,
 ): RewrittenRequest | null {
-  const { plan } = engine;
+  const { plan } = outcome;
   const first = heads.get(plan.row[f]!);
-  const path = first === undefined ? null : addressPathOf(engine, model, f, heads);
+  const path = first === undefined ? null : addressPathOf(outcome, model, f, heads);
   if (first === undefined || path === null) return null;
   const { request, fault } = viewOf(path);
   if (fault !== null) return null;

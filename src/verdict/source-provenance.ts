@@ -10,8 +10,7 @@
 import { type Address, formatAddress, parseAddress, sameAddress } from '../addr/address.js';
 import { l7ProxyOf } from '../cluster/l7-model.js';
 import type { ClusterModel } from '../cluster/model.js';
-import { ENTRY_SNAT } from '../engine/entry-pool.js';
-import type { FlowEngine } from '../engine/flow-engine.js';
+import type { ReplayOutcome } from '../outcome/outcome.js';
 import { addressOf } from '../state/cluster-state.js';
 import { entriesOf } from '../state/l7-proxy.js';
 import { isTunnelled, masqueradeAddress } from '../state/masquerade.js';
@@ -27,34 +26,30 @@ import type { RequestHeads } from './request-heads.js';
 import type { ApplicationVerdict, SourceStep, SourceVerdict } from './verdict.js';
 
 export function sourceProvenance(
-  engine: FlowEngine,
+  outcome: ReplayOutcome,
   model: ClusterModel,
   f: number,
   heads: RequestHeads = new Map(),
 ): SourceVerdict {
-  const verdict = toEndpoint(engine, model, f);
-  const path = addressPathOf(engine, model, f, heads);
+  const verdict = toEndpoint(outcome, model, f);
+  const path = addressPathOf(outcome, model, f, heads);
   if (path === null) return verdict;
-  const { walk, cluster } = engine;
-  return behindProxy(path, cluster.pods[walk.entries.pod[walk.connectedBy[f]!]!]!.name, verdict);
+  return behindProxy(path, outcome.cluster.pods[outcome.homePod(f)]!.name, verdict);
 }
 
-function toEndpoint(engine: FlowEngine, model: ClusterModel, f: number): SourceVerdict {
-  const { plan, walk, cluster } = engine;
+function toEndpoint(outcome: ReplayOutcome, model: ClusterModel, f: number): SourceVerdict {
+  const { plan, cluster } = outcome;
   const client = plan.clientAddress(f);
   const atClient = formatAddress(client);
-  const e = walk.connectedBy[f]!;
-  const known = e >= 0 && walk.guessed[f] === 0;
-  if (!known) {
+  const node = outcome.homeNode(f);
+  if (node < 0 || outcome.isGuessed(f)) {
     // the endpoint is unknown, but whether its node masquerades is not
-    const preserved = e < 0 ? null : !losesSource(engine, f);
+    const preserved = node < 0 ? null : !losesSource(outcome, f);
     return { atClient, atEndpoint: null, preserved, steps: [], recoverable: null };
   }
-  const { entries } = walk;
-  const steps = edgeSteps(engine, model, f, atClient);
+  const steps = edgeSteps(outcome, model, f, atClient);
   const atNode = steps.at(-1)?.address ?? atClient;
-  const port = engine.edge?.port[f] ?? plan.clientPort[f]!;
-  if ((entries.marks[e]! & ENTRY_SNAT) === 0) {
+  if (!outcome.isMasqueraded(f)) {
     const preserved = steps.length === 0;
     return {
       atClient,
@@ -64,8 +59,7 @@ function toEndpoint(engine: FlowEngine, model: ClusterModel, f: number): SourceV
       recoverable: null,
     };
   }
-  const node = entries.node[e]!;
-  const podNode = cluster.pods[entries.pod[e]!]!.node;
+  const podNode = cluster.pods[outcome.homePod(f)]!.node;
   const source = masqueradeAddress(model, node, podNode, client.family);
   const random = model.dataplane.masqueradeRandomFully;
   const atEndpoint = source === null ? null : formatAddress(source);
@@ -75,8 +69,8 @@ function toEndpoint(engine: FlowEngine, model: ClusterModel, f: number): SourceV
       node === podNode || !isTunnelled(model, client.family)
         ? 'masquerade'
         : `masquerade, into the ${model.dataplane.overlay} tunnel`,
-    from: endpointText(atNode, port),
-    to: endpointText(atEndpoint ?? 'unknown', entries.port[e]!),
+    from: endpointText(atNode, outcome.edgePort(f)),
+    to: endpointText(atEndpoint ?? 'unknown', outcome.sourcePort(f)),
     ...(random ? { random: true as const } : {}),
   };
   return {
@@ -90,27 +84,27 @@ function toEndpoint(engine: FlowEngine, model: ClusterModel, f: number): SourceV
 
 /** What the load balancer before the cluster does to the source: SNAT automap, with the client's port where it is free. */
 function edgeSteps(
-  { edge, plan }: FlowEngine,
+  outcome: ReplayOutcome,
   model: ClusterModel,
   f: number,
   atClient: string,
 ): { address: string; step: SourceStep }[] {
-  const address = edge?.sourceText(f);
-  if (edge === null || address === null || address === undefined) return [];
+  const address = outcome.edgeSource(f);
+  if (address === null) return [];
+  const [before, after] = [outcome.plan.clientPort[f]!, outcome.edgePort(f)];
   const step: SourceStep = {
     hop: `edge ${model.edge!.name}`,
     mechanism: 'snat-automap',
-    from: endpointText(atClient, plan.clientPort[f]!),
-    to: endpointText(address, edge.port[f]!),
-    ...(edge.port[f] === plan.clientPort[f] ? {} : { random: true as const }),
+    from: endpointText(atClient, before),
+    to: endpointText(address, after),
+    ...(after === before ? {} : { random: true as const }),
   };
   return [{ address, step }];
 }
 
 /** Whether something on the way puts another source in the client's place; the flow has reached an endpoint. */
-export function losesSource({ walk, edge }: FlowEngine, f: number): boolean {
-  if (edge?.sourceText(f) != null) return true;
-  return (walk.entries.marks[walk.connectedBy[f]!]! & ENTRY_SNAT) !== 0;
+export function losesSource(outcome: ReplayOutcome, f: number): boolean {
+  return outcome.edgeSource(f) !== null || outcome.isMasqueraded(f);
 }
 
 /**
@@ -118,28 +112,29 @@ export function losesSource({ walk, edge }: FlowEngine, f: number): boolean {
  * reaches no endpoint.
  */
 export function addressPathOf(
-  { plan, walk, cluster, edge }: FlowEngine,
+  outcome: ReplayOutcome,
   model: ClusterModel,
   f: number,
   heads: RequestHeads,
 ): AddressPath | null {
+  const { plan, cluster } = outcome;
   const l7Proxy = l7ProxyOf(model.services[plan.service[f]!]!, plan.port[f]!);
-  const e = walk.connectedBy[f]!;
+  const node = outcome.homeNode(f);
   // what an HTTP proxy writes stands in HTTP, and a datagram carries no header field
-  if (e < 0 || l7Proxy === null || plan.proto[f] !== TCP) return null;
+  if (node < 0 || l7Proxy === null || plan.proto[f] !== TCP) return null;
   const client = plan.clientAddress(f);
-  const pod = cluster.pods[walk.entries.pod[e]!]!;
+  const pod = cluster.pods[outcome.homePod(f)]!;
   const own = addressOf(pod.addresses, client.family);
   if (own === null) return null;
-  const snat = (walk.entries.marks[e]! & ENTRY_SNAT) !== 0;
   const first = heads.get(plan.row[f]!);
   return {
     client,
     fields: first?.head.fields ?? [],
     announced: first?.proxyHeader?.source?.address ?? null,
-    edge:
-      edge?.carries(f) === true ? { source: edgeSource(edge.sourceText(f)), insert: edge.insertOf(f) } : null,
-    masquerade: snat ? masqueradeAddress(model, walk.entries.node[e]!, pod.node, client.family) : null,
+    edge: outcome.isViaEdge(f)
+      ? { source: edgeSource(outcome.edgeSource(f)), insert: outcome.edgeInsert(f) }
+      : null,
+    masquerade: outcome.isMasqueraded(f) ? masqueradeAddress(model, node, pod.node, client.family) : null,
     proxy: l7Proxy,
     own,
   };

@@ -4,8 +4,8 @@
  */
 import { formatAddress } from '../addr/address.js';
 import type { ClusterModel } from '../cluster/model.js';
-import type { FlowEngine } from '../engine/flow-engine.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
+import type { ReplayOutcome } from '../outcome/outcome.js';
 import { REASON_NAMES } from '../state/disposition.js';
 import { TCP } from '../wire/ip-protocol.js';
 import type { VerdictSource } from './draws.js';
@@ -47,15 +47,15 @@ export type Counted = Pick<
 export function countVerdicts(
   index: CaptureIndex,
   model: ClusterModel,
-  engine: FlowEngine,
+  outcome: ReplayOutcome,
   verdicts: VerdictSource,
   expected: Expected | null = null,
 ): Counted {
-  const { plan, walk } = engine;
+  const { plan } = outcome;
   const byCause = new Map<string, number>();
   const unjudged = new Map<Unjudged, number>();
   const byApplication = new Map<ApplicationTrouble, number>();
-  const services = model.services.map((_, service) => new ServiceCount(service, model, engine));
+  const services = model.services.map((_, service) => new ServiceCount(service, model, outcome));
   const hits = new HitTally(model);
   let latent = 0;
   const flows = verdicts.records.count;
@@ -66,21 +66,20 @@ export function countVerdicts(
     const counts = services[plan.service[f]!]!;
     counts.byFate[fate]++;
     if (fate === 'unknown') bump(unjudged, verdicts.unjudged(f)!);
-    else hits.add(index, engine, f, verdicts.brokenAtS(f));
+    else hits.add(index, outcome, f, verdicts.brokenAtS(f));
     if (fate === 'delivered' && verdicts.isLatent(f)) latent++;
     if (isBroken(fate)) bump(byCause, REASON_NAMES[verdicts.ending(f)!.reason]!);
     const trouble = fate === 'delivered' ? verdicts.trouble(f) : null;
     if (trouble !== null) bump(byApplication, trouble);
-    const e = walk.connectedBy[f]!;
-    if (e < 0 || model.services[plan.service[f]!]!.notModelled !== undefined) {
+    const node = outcome.homeNode(f);
+    if (node < 0 || model.services[plan.service[f]!]!.notModelled !== undefined) {
       counts.preserved.unknown++;
       continue;
     }
-    counts.preserved[losesSource(engine, f) ? 'no' : 'yes']++;
-    const node = walk.entries.node[e]!;
+    counts.preserved[losesSource(outcome, f) ? 'no' : 'yes']++;
     counts.nodeFlows[node] = (counts.nodeFlows[node] ?? 0) + 1;
-    if (walk.guessed[f] !== 0) continue;
-    const pod = walk.entries.pod[e]!;
+    if (outcome.isGuessed(f)) continue;
+    const pod = outcome.homePod(f);
     counts.podFlows.set(pod, (counts.podFlows.get(pod) ?? 0) + 1);
   }
   const byFate = noFates();
@@ -92,7 +91,7 @@ export function countVerdicts(
   const judged = flows - byFate.unknown;
   const broken = brokenOf(byFate);
   return {
-    verdict: conclusion(index, engine, verdicts, judged, Math.max(broken, expected?.broken.mean ?? 0)),
+    verdict: conclusion(index, outcome, verdicts, judged, Math.max(broken, expected?.broken.mean ?? 0)),
     expected,
     flows,
     judged,
@@ -111,7 +110,7 @@ export function countVerdicts(
       }),
       { yes: 0, no: 0, unknown: 0 },
     ),
-    balance: wholeBalance(model, engine, services, byService),
+    balance: wholeBalance(model, outcome, services, byService),
     byService,
     hits: hits.hits(),
   };
@@ -127,7 +126,7 @@ class ServiceCount {
   constructor(
     private readonly service: number,
     private readonly model: ClusterModel,
-    private readonly engine: FlowEngine,
+    private readonly outcome: ReplayOutcome,
   ) {}
 
   summary(): ServiceSummary {
@@ -148,9 +147,9 @@ class ServiceCount {
   }
 
   private balance(): Balance {
-    const { engine, model, service } = this;
-    const { pods, members } = engine.cluster;
-    const load = engine.counts.ofService(service);
+    const { outcome, model, service } = this;
+    const { pods, members } = outcome.cluster;
+    const load = outcome.counts.ofService(service);
     const nodes = model.nodes.map(({ name }, n) =>
       share(name, this.nodeFlows[n] ?? 0, load.nodeBytes[n] ?? 0),
     );
@@ -169,7 +168,7 @@ class ServiceCount {
 /** Loads of all services side by side; how even they lie is a question to one service at a time. */
 function wholeBalance(
   model: ClusterModel,
-  { cluster, counts }: FlowEngine,
+  { cluster, counts }: ReplayOutcome,
   services: readonly ServiceCount[],
   byService: readonly ServiceSummary[],
 ): Balance {
@@ -204,7 +203,7 @@ function wholeBalance(
  */
 function conclusion(
   index: CaptureIndex,
-  engine: FlowEngine,
+  outcome: ReplayOutcome,
   verdicts: VerdictSource,
   judged: number,
   /** of the likeliest fates or of the mean over draws: what breaks in one draw of many is not whole */
@@ -212,16 +211,16 @@ function conclusion(
 ): Conclusion {
   if (judged === 0) return 'inconclusive';
   if (broken > 0) return 'broken';
-  const { entries } = engine.timeline;
+  const { entries } = outcome.timeline;
   if (entries.length === 0) return 'none-broken';
-  const beginS = engine.seconds(0);
-  const endS = engine.seconds(index.summary.duration * 1e9);
+  const beginS = outcome.seconds(0);
+  const endS = outcome.seconds(index.summary.duration * 1e9);
   const inside = entries.map(({ at }) => at).filter((at) => at >= beginS && at <= endS);
   if (inside.length === 0) return 'inconclusive';
   const firstS = inside.reduce((a, b) => Math.min(a, b));
-  for (let f = 0; f < engine.plan.count; f++) {
-    const lastS = engine.seconds(engine.plan.lastNs(f));
-    const stillOpen = engine.plan.proto[f] === TCP && engine.tracker.isOpen(f);
+  for (let f = 0; f < outcome.plan.count; f++) {
+    const lastS = outcome.seconds(outcome.plan.lastNs(f));
+    const stillOpen = outcome.plan.proto[f] === TCP && outcome.tracker.isOpen(f);
     if ((lastS >= firstS || stillOpen) && verdicts.fate(f) !== 'unknown') return 'none-broken';
   }
   return 'inconclusive';
@@ -240,7 +239,7 @@ export function inconclusiveBecause(
 }
 
 /** VIP and service of a row of the plan's VIPs, as text. */
-export function vipText({ plan }: FlowEngine, model: ClusterModel, vip: number): string {
+export function vipText({ plan }: ReplayOutcome, model: ClusterModel, vip: number): string {
   const { address, service } = plan.vips[vip]!;
   return `${formatAddress(address)} of service ${model.services[service]!.name}`;
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ClusterModel, NodeStateModel, TimelineEvent } from '../../src/cluster/model.js';
+import { ColumnsOutcome } from '../../src/engine/columns-outcome.js';
 import { FlowEngine } from '../../src/engine/flow-engine.js';
 import type { CaptureIndex } from '../../src/flow/flow-columns.js';
 import { PacketEngine } from '../../src/oracle/packet-engine.js';
@@ -33,7 +34,7 @@ function withRules(
 function outcomes(index: CaptureIndex, model: ClusterModel): unknown[] {
   const engine = new FlowEngine(index, model);
   engine.run();
-  const verdicts = new FlowVerdicts(index, model, engine);
+  const verdicts = new FlowVerdicts(index, model, new ColumnsOutcome(engine));
   return Array.from({ length: engine.plan.count }, (_, f) => [
     f,
     verdicts.fate(f),

@@ -10,7 +10,7 @@ import type { ClusterModel, ServiceModel, TimelineEvent } from '../../src/cluste
 import { OWNER_KINDS, type OwnerModel } from '../../src/cluster/owner-model.js';
 import type { Probes } from '../../src/control/kubelet-probe.js';
 import { type CaptureIndex, createFlowColumns } from '../../src/flow/flow-columns.js';
-import { META_LENGTH_SHIFT, META_PAYLOAD, PacketIndex } from '../../src/flow/packet-index.js';
+import { META_FRAGMENT, META_LENGTH_SHIFT, META_PAYLOAD, PacketIndex } from '../../src/flow/packet-index.js';
 import { Dice as SeededDice } from '../../src/what-if/dice.js';
 
 const FIN = 1;
@@ -28,6 +28,8 @@ export class Dice extends SeededDice {
     return this.next() < p;
   }
 }
+
+const OTHER_SELECTIONS = ['resilient', 'rendezvous', 'maglev'] as const;
 
 export function randomModel(dice: Dice): ClusterModel {
   const count = 1 + dice.below(5);
@@ -78,11 +80,12 @@ export function randomModel(dice: Dice): ClusterModel {
   const pods = services.flatMap((service) => service.endpoints.map((e) => e.pod));
   const ecmp = {
     hash: dice.pick(['linux-l3', 'linux-l4', 'linux-custom'] as const),
-    fields: 0x37,
+    // with and without the flow label
+    fields: dice.pick([0x37, 0x3f]),
     seed: dice.below(0xffffffff),
-    select: dice.pick(['hash-threshold', 'modulo'] as const),
+    select: dice.pick(['hash-threshold', 'hash-threshold', 'modulo', ...OTHER_SELECTIONS] as const),
     order: dice.pick(['address', 'arrival'] as const),
-    buckets: 64,
+    buckets: 67,
     idleTimerS: 2,
     unbalancedTimerS: 0,
     replace: 'in-place' as const,
@@ -240,9 +243,10 @@ function vip(service: number, family: number): Address {
 interface Sent {
   readonly flow: number;
   readonly atNs: number;
-  readonly meta: number;
+  meta: number;
   readonly seq?: number;
   readonly ack?: number;
+  label?: number;
 }
 
 /**
@@ -253,6 +257,7 @@ export function randomIndex(
   flows: number,
   ports: 'own' | 'shared' = 'own',
   connections: 'one' | 'several' = 'one',
+  packets: 'plain' | 'odd' = 'plain',
 ): CaptureIndex {
   const columns = createFlowColumns(flows);
   const sent: Sent[] = [];
@@ -275,15 +280,17 @@ export function randomIndex(
       sent.push(packet);
   }
   sent.sort((a, b) => a.atNs - b.atNs);
-  const packets = new PacketIndex();
-  for (const { flow, atNs, meta, seq, ack } of sent)
-    packets.push(
+  if (packets === 'odd') makeOdd(dice, sent);
+  const index = new PacketIndex();
+  for (const { flow, atNs, meta, seq, ack, label } of sent)
+    index.push(
       flow << 1,
       meta | (100 << META_LENGTH_SHIFT),
       atNs,
       seq,
       ack,
       (meta & META_PAYLOAD) === 0 ? 0 : 100,
+      label,
     );
   for (const { flow, atNs } of sent) {
     if (columns.packetsOut[flow]!++ === 0) columns.firstNs[flow] = atNs;
@@ -295,8 +302,8 @@ export function randomIndex(
       file: 'random',
       format: 'pcap',
       linkTypes: ['ethernet'],
-      packets: packets.count,
-      bytes: packets.count * 100,
+      packets: index.count,
+      bytes: index.count * 100,
       baseNs: 0n,
       duration: (sent.at(-1)?.atNs ?? 0) * 1e-9,
       truncated: false,
@@ -305,8 +312,18 @@ export function randomIndex(
       warnings: [],
     },
     flows: columns,
-    packets,
+    packets: index,
   };
+}
+
+/** Now and then a packet with data comes as a fragment, and a client takes another flow label. */
+function makeOdd(dice: Dice, sent: Sent[]): void {
+  const labels = new Map<number, number>();
+  for (const packet of sent) {
+    if ((packet.meta & META_PAYLOAD) !== 0 && dice.chance(0.04)) packet.meta |= META_FRAGMENT;
+    if (dice.chance(0.02)) labels.set(packet.flow, dice.below(0x100000));
+    packet.label = labels.get(packet.flow) ?? 0;
+  }
 }
 
 function segments(dice: Dice, flow: number, several: boolean): Sent[] {

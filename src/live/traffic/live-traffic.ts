@@ -12,6 +12,7 @@
  */
 import type { Address } from '../../addr/address.js';
 import type { ClusterModel } from '../../cluster/model.js';
+import { ColumnsOutcome } from '../../engine/columns-outcome.js';
 import { FlowEngine } from '../../engine/flow-engine.js';
 import type { CaptureIndex } from '../../flow/flow-columns.js';
 import { type FlowPlan, planOf } from '../../outcome/flow-plan.js';
@@ -295,7 +296,7 @@ export class LiveTraffic {
     });
     engine.tracker.onBreak = (f) => void this.fresh.push(f);
     this.engine = engine;
-    this.verdicts = new FlowVerdicts(index, model, engine);
+    this.verdicts = new FlowVerdicts(index, model, new ColumnsOutcome(engine));
   }
 
   private endRound(endS: number): void {
