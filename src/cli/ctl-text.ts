@@ -165,7 +165,7 @@ function upDown({ uptime, stateFor, flaps }: PeerRecord): string {
 }
 
 /** `00:01:07`, `2d03h15m`, `03w4d02h`, as vtysh has it. */
-export function ageText(seconds: number): string {
+function ageText(seconds: number): string {
   const s = Math.max(0, Math.floor(seconds));
   const two = (n: number): string => String(n).padStart(2, '0');
   const [days, hours, minutes] = [Math.floor(s / 86400), Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60];

@@ -20,7 +20,6 @@ const ROW_MASK = CHUNK_ROWS - 1;
 const CLOCK_STRIDE = 16;
 /** octets of IP packets, not a time */
 export const BYTES_OUT = 0;
-export const BYTES_IN = 1;
 /** since when octets of this side have waited for an acknowledgement */
 export const OPEN_OUT = 2;
 export const OPEN_IN = 3;

@@ -21,9 +21,6 @@ export const LABEL_MASK = 0xfffff;
 export const LABEL_SCALE_SHIFT = 20;
 export const LABEL_SCALED = 1 << 24;
 export const LABEL_SACK = 1 << 25;
-
-/** The `size` column: the window as sent above, octets of layer-4 payload (saturated) below. */
-export const SIZE_WINDOW_SHIFT = 16;
 export const SIZE_PAYLOAD = 0xffff;
 
 const SEGMENT_PACKETS = 1 << 18;

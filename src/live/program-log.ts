@@ -4,7 +4,7 @@
  */
 import { pino } from 'pino';
 
-export const LOG_FORMATS = ['text', 'json'] as const;
+const LOG_FORMATS = ['text', 'json'] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 export type LogLevel = 'info' | 'warn' | 'error';
 /** Lines may begin with what they are about, a peer or the program: `10.0.0.1: established`. */

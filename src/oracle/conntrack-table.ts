@@ -28,7 +28,7 @@ export const CT_ASSURED = 2;
 /** picked up in mid-stream: windows are not kept (see stale-segment.ts) */
 export const CT_LOOSE = 4;
 /** the reply side's RST closed it before any FIN: a SYN passes through, and opens nothing anew */
-export const CT_RESET = 8;
+const CT_RESET = 8;
 
 export interface ConntrackLimits {
   readonly max: number;

@@ -6,14 +6,14 @@ import { REPORT_SCHEMA } from './records.js';
 import { BufferedSink, type Sink } from './sink.js';
 
 /** What is told of each run. */
-export interface RunRecord {
+interface RunRecord {
   readonly name: string;
   readonly t0: number;
   readonly events: readonly EventRecord[];
   readonly summary: RunSummary;
 }
 
-export type ChangesSummaryRecord = ChangeSummary & { readonly before: RunRecord; readonly after: RunRecord };
+type ChangesSummaryRecord = ChangeSummary & { readonly before: RunRecord; readonly after: RunRecord };
 
 /** One object, a record a line. */
 export function writeChangesJson(changes: Changes, capture: CaptureRecord, sink: Sink): void {

@@ -1,5 +1,5 @@
 /** Cells of comma-separated values (RFC 4180). */
-export function csvCell(text: string): string {
+function csvCell(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

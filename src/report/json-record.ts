@@ -1,6 +1,6 @@
 /** Records as JSON, octet by octet what `JSON.stringify` makes of them. */
 import { type OctetWriter, Piece } from './octet-writer.js';
-import { type AnyFields, type AnyType, type Fields, isOptional, type Type } from './record-type.js';
+import { type AnyFields, type AnyType, type Fields, isOptional } from './record-type.js';
 
 type Write = (out: OctetWriter, value: never) => void;
 
@@ -22,11 +22,6 @@ export type JsonRecordWriter<R> = (out: OctetWriter, record: R) => void;
  */
 export function jsonRecordWriter<R>(fields: Fields<R>, head = '{'): JsonRecordWriter<R> {
   return recordWriter(fields as unknown as AnyFields, head) as JsonRecordWriter<R>;
-}
-
-/** Writes one value. */
-export function jsonWriter<T>(type: Type<T>): (out: OctetWriter, value: T) => void {
-  return writerOf(type as AnyType) as (out: OctetWriter, value: T) => void;
 }
 
 function recordWriter(fields: AnyFields, head: string): Write {

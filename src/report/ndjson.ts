@@ -9,8 +9,6 @@ import { type OctetSink, OctetWriter } from './octet-writer.js';
 import type { Fields } from './record-type.js';
 import { REPORT_SCHEMA, summaryRecord, type Timing } from './records.js';
 
-export type RecordKind = 'capture' | 'event' | 'flow' | 'summary';
-
 /** One line, its kind first. */
 export function recordLine(record: string, fields: object): string {
   return `${JSON.stringify({ record, ...fields })}\n`;

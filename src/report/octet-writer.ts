@@ -24,7 +24,7 @@ const NS = 1e9;
 
 const encoder = new TextEncoder();
 
-export function octetsOf(text: string): Uint8Array {
+function octetsOf(text: string): Uint8Array {
   return encoder.encode(text);
 }
 

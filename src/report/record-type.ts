@@ -13,7 +13,7 @@ interface TypeOf<T> {
   readonly takes?: (value: T) => void;
 }
 
-export type Shape =
+type Shape =
   /** a time; on the grid of nanoseconds it is written at once */
   | { readonly kind: 'seconds'; readonly least?: number }
   | { readonly kind: 'number'; readonly least?: number; readonly most?: number }

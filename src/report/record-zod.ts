@@ -1,13 +1,9 @@
 /** A record's definition as a zod schema, from which its JSON Schema is made. */
 import { z } from 'zod';
-import { type AnyFields, type AnyType, type Fields, isOptional, type Type } from './record-type.js';
+import { type AnyFields, type AnyType, type Fields, isOptional } from './record-type.js';
 
 export function zodRecord<R>(fields: Fields<R>): z.ZodObject {
   return z.strictObject(shapeOf(fields as unknown as AnyFields));
-}
-
-export function zodOf<T>(type: Type<T>): z.ZodType {
-  return schemaOf(type as AnyType);
 }
 
 function shapeOf(fields: AnyFields): Record<string, z.ZodType> {

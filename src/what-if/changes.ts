@@ -75,7 +75,7 @@ export const CHANGE_KINDS = {
   'only-before': 'in the first run alone',
   'only-after': 'in the second run alone',
 } as const;
-export type ChangeKind = keyof typeof CHANGE_KINDS;
+type ChangeKind = keyof typeof CHANGE_KINDS;
 
 /** What one run says of a connection that changes. */
 export interface ChangeSide

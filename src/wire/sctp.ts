@@ -4,11 +4,3 @@
  *     0 source port · 2 destination port · 4 verification tag · 8 CRC32C
  */
 export const HEADER_BYTES = 12;
-
-export function check(at: number, end: number): boolean {
-  return at + HEADER_BYTES <= end;
-}
-
-export function verificationTag(view: DataView, at: number): number {
-  return view.getUint32(at + 4);
-}

@@ -25,7 +25,7 @@ export const CHOICE_STEPS = {
   'peer-address': 'higher peer address',
   'path-id': 'higher path id',
 } as const;
-export type ChoiceStep = keyof typeof CHOICE_STEPS;
+type ChoiceStep = keyof typeof CHOICE_STEPS;
 
 /** Why one that is as good as the best path takes no share of the traffic. */
 export const SHARE_REASONS = {
@@ -34,7 +34,7 @@ export const SHARE_REASONS = {
   'other-as-path': 'as good as the best path, but multipathAs asks for the same neighbour',
   'no-next-hop': 'as good as the best path, without a next hop of its own',
 } as const;
-export type ShareReason = keyof typeof SHARE_REASONS;
+type ShareReason = keyof typeof SHARE_REASONS;
 
 export type Standing =
   /** `by`: the step at which the last of the others fell behind; null where there was none */

@@ -121,7 +121,6 @@ export const endpointSliceObject = some({
   ).optional(),
   ports: many(slicePort).optional(),
 });
-export type EndpointSliceObject = z.output<typeof endpointSliceObject>;
 
 const endpointsAddress = some({
   ip: address,

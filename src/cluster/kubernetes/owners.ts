@@ -9,7 +9,7 @@ import { matches } from './label-selector.js';
 import { isChosen, mayStandOn, type PodSpec } from './node-placement.js';
 
 /** From a placed pod to one whose container runs, where nothing states it: images are there already. */
-export const USUAL_START_S = 2;
+const USUAL_START_S = 2;
 
 interface Workload {
   readonly kind: OwnerKind;

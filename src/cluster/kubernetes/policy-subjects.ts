@@ -28,7 +28,7 @@ export interface PolicyPod extends KnownLabels {
   readonly serviceAccount: string | null;
 }
 
-export interface NamedPort {
+interface NamedPort {
   readonly name: string;
   readonly proto: number;
   readonly port: number;

@@ -17,8 +17,8 @@ import type {
 import { FATES } from '../web/fates.js';
 
 /** which routes: chosen ones and their rivals, as announced by a peer, or as a peer was told them */
-export const ROUTE_TABLES = ['rib', 'received', 'advertised'] as const;
-export type RouteTable = (typeof ROUTE_TABLES)[number];
+const ROUTE_TABLES = ['rib', 'received', 'advertised'] as const;
+type RouteTable = (typeof ROUTE_TABLES)[number];
 
 /** how many rows one answer may hold: a client asks again for the next ones */
 export const MAX_ROWS = 2000;

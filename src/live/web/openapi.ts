@@ -36,7 +36,7 @@ const text = (name: string, description: string): Parameter => ({
   schema: { type: 'string' },
 });
 
-export const OPERATIONS: Readonly<Record<string, Operation>> = {
+const OPERATIONS: Readonly<Record<string, Operation>> = {
   '/api/v1/summary': {
     summary: 'Router, peers, tables, VIPs, traffic and the latest events at one moment',
     answers: 'SummaryRecord of flowfate/live/1',

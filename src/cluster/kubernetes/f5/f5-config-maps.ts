@@ -43,7 +43,7 @@ const SERVICE_CLASSES: Readonly<
   Service_SCTP: { proto: 'SCTP', proxy: false, cookie: false },
 };
 
-export function isF5ConfigMap({ object }: Pick<ConfigMap, 'object'>): boolean {
+function isF5ConfigMap({ object }: Pick<ConfigMap, 'object'>): boolean {
   return object.metadata.labels?.f5type === 'virtual-server';
 }
 
