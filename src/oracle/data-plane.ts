@@ -46,6 +46,8 @@ export class DataPlane {
   answered = false;
   /** nobody can say what a node's real rules do with the packet */
   undecided = false;
+  /** what they said of it, in words; empty: nothing */
+  said = '';
   /** {@link adopt}: a dumped table knew the connection, so that its endpoint is no guess */
   wasKnown = false;
 
@@ -101,6 +103,7 @@ export class DataPlane {
   send(packet: Packet, lingersUntilS: number, nowS: number, routed: number | null = null): void {
     this.answered = false;
     this.undecided = false;
+    this.said = '';
     this.pod = -1;
     const { edge } = this;
     const entry = this.entryOf(packet);
@@ -169,6 +172,7 @@ export class DataPlane {
     if (!hop.fromOutside(packet, nowS)) {
       this.pod = hop.pod;
       this.undecided = hop.undecided;
+      this.said = hop.said;
       this.end(hop.outcome, hop.reason, hop.hop);
       return;
     }
@@ -236,6 +240,7 @@ export class DataPlane {
   private loseAnswer(hop: NodeHop, segment: Segment | -1, entry = hop.entry): boolean {
     if (!hop.losesAnswer(entry, segment)) return false;
     this.undecided = hop.undecided;
+    this.said = hop.said;
     this.end(hop.outcome, hop.reason, hop.hop);
     return true;
   }

@@ -92,6 +92,8 @@ export class NodeHop {
   private adopted: boolean[] = [];
   /** nobody can say what the node's real rules do with the last packet */
   undecided = false;
+  /** what real rules said of it, in words; empty: nothing */
+  said = '';
   private readonly real: RealRules;
 
   constructor(
@@ -112,8 +114,9 @@ export class NodeHop {
     );
     this.here = hopCode(HopKind.node, node);
     this.real = new RealRules(cluster, node, this.table);
-    for (const { entry, pod } of this.real.install()) {
+    for (const { entry, pod, isMasked } of this.real.install()) {
       this.podOf[entry] = pod;
+      this.masqueraded[entry] = isMasked;
       this.ended[entry] = false;
       this.departures[entry] = cluster.rules[node]!.departuresOf(pod);
     }
@@ -125,6 +128,7 @@ export class NodeHop {
     this.entry = -1;
     this.stale = 'no';
     this.undecided = false;
+    this.said = '';
     if (!this.cluster.nodeUp[this.node]) return this.end(Outcome.silent, ReasonCode['node-down']);
     this.catchUp();
     packet.readTuple(this.tuple);
@@ -162,8 +166,9 @@ export class NodeHop {
     return true;
   }
 
-  private rule({ outcome, reason }: Ruling): false {
+  private rule({ outcome, reason, said }: Ruling): false {
     this.undecided = outcome === UNDECIDED;
+    this.said = said;
     return this.end(outcome === UNDECIDED ? Outcome.silent : outcome, reason);
   }
 

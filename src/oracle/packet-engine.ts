@@ -81,6 +81,10 @@ export class PacketEngine implements TimelineListener {
   readonly paths: PathLog;
   /** 1: nobody can say what the real rules of a node do with a packet of the flow */
   readonly undecided: Uint8Array;
+  /** per flow: the rule that its last unanswered packet met, in words */
+  readonly said = new Map<number, string>();
+  /** 1: it began before the capture, and a dumped table knew it */
+  readonly wasKnown: Uint8Array;
   readonly cluster: ClusterState;
   readonly timeline: Timeline;
   readonly counts: EventCounts;
@@ -144,6 +148,7 @@ export class PacketEngine implements TimelineListener {
     this.unbooked = new Float64Array(flows);
     this.log = new EventLog(model.nodes.length);
     this.undecided = new Uint8Array(flows);
+    this.wasKnown = new Uint8Array(flows);
     this.seq = new Uint32Array(flows);
     this.isn = new Uint32Array(flows);
     this.label = new Uint32Array(flows);
@@ -356,6 +361,7 @@ export class PacketEngine implements TimelineListener {
     const hop = dataPlane.nodes[back.node]!;
     if (hop.losesAnswer(back.entry, Segment.ack)) {
       if (hop.undecided) this.undecided[f] = 1;
+      this.said.set(f, hop.said);
       return lost(hop.reason, here);
     }
     return true;
@@ -427,6 +433,7 @@ export class PacketEngine implements TimelineListener {
     if (dataPlane.policies !== null && this.fields.flags === TCP_SYN) this.passesEntry(f);
     this.blamed.event = -1;
     if (dataPlane.undecided) this.undecided[f] = 1;
+    if (dataPlane.said !== '') this.said.set(f, dataPlane.said);
     if (dataPlane.outcome === Outcome.answered) return;
     this.blameFor(f, dataPlane.reason, dataPlane.hop);
     if (dataPlane.outcome !== Outcome.reset) this.counts.dropped(this.blamed.event);
@@ -535,6 +542,7 @@ export class PacketEngine implements TimelineListener {
       dataPlane.nodes[node]!.choices(this.packet) ??
       this.cluster.choices(service, plan.port[f]!, policy, node);
     const guess = !dataPlane.wasKnown && choices > 1;
+    if (dataPlane.wasKnown) this.wasKnown[f] = 1;
     this.connected(f, viaEdge ? this.isGuess(guess) : guess);
     this.answers[f] = this.placeOf(node);
   }

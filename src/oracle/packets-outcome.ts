@@ -62,12 +62,12 @@ export class PacketsOutcome implements ReplayOutcome {
     return this.engine.undecided[f] === 1;
   }
 
-  saidByRules(): string | null {
-    return null;
+  saidByRules(f: number): string | null {
+    return this.engine.said.get(f) ?? null;
   }
 
-  wasKnown(): boolean {
-    return false;
+  wasKnown(f: number): boolean {
+    return this.engine.wasKnown[f] === 1;
   }
 
   homeNode(f: number): number {

@@ -35,7 +35,7 @@ export class RealRules {
   }
 
   /** Makes the entries that the node had at t = 0. */
-  *install(): Iterable<{ entry: number; pod: number }> {
+  *install(): Iterable<{ entry: number; pod: number; isMasked: boolean }> {
     const plane = this.plane();
     if (plane === null || !plane.dumped.hasConnections) return;
     for (const connection of plane.dumped.connections.entries()) {
@@ -54,7 +54,7 @@ export class RealRules {
       this.table.refresh(entry, (expiresS ?? whole) - whole);
       this.openings[entry] = opening;
       this.unused.add(entry);
-      yield { entry, pod: opening.pod };
+      yield { entry, pod: opening.pod, isMasked: opening.source !== null };
     }
   }
 

@@ -7,7 +7,6 @@
 import type { ClusterModel } from '../cluster/model.js';
 import { ColumnsOutcome } from '../engine/columns-outcome.js';
 import { FlowEngine } from '../engine/flow-engine.js';
-import { FlowfateError } from '../errors.js';
 import { captureGaps } from '../flow/capture-gaps.js';
 import { lossSentences } from '../flow/capture-loss.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
@@ -63,7 +62,6 @@ export function replay(index: CaptureIndex, model: ClusterModel, options: Replay
 
 function runEngine(index: CaptureIndex, model: ClusterModel, name: EngineName = 'columns'): ReplayOutcome {
   if (name === 'packets') {
-    refuseRealRules(model);
     const engine = new PacketEngine(index, model);
     engine.run();
     return new PacketsOutcome(engine);
@@ -71,15 +69,6 @@ function runEngine(index: CaptureIndex, model: ClusterModel, name: EngineName = 
   const engine = new FlowEngine(index, model);
   engine.run();
   return new ColumnsOutcome(engine);
-}
-
-/** Which rule of a node decided, and what a dumped table knew, is told by the columnar engine alone. */
-function refuseRealRules({ nodeStates = [], timeline }: ClusterModel): void {
-  if (nodeStates.length === 0 && !timeline.some(({ kind }) => kind === 'rulesBecome')) return;
-  throw new FlowfateError(
-    'usage',
-    '--engine packets does not tell which of a node’s real rules decided; leave --engine away where nodes have a state of their own',
-  );
 }
 
 /** A result whose flow verdicts are made one at a time, when somebody asks. */

@@ -121,6 +121,7 @@ function randomTable(dice: Dice, { flows }: CaptureIndex, model: ClusterModel): 
 function verdicts(
   { tracker, paths }: Pick<FlowEngine, 'tracker' | 'paths'>,
   undecided: Uint8Array,
+  said: ReadonlyMap<number, string>,
 ): unknown[] {
   return Array.from(tracker.fate, (fate, f) => ({
     flow: f,
@@ -131,6 +132,7 @@ function verdicts(
     event: tracker.event[f],
     hop: tracker.hop[f],
     undecided: undecided[f],
+    said: said.get(f),
     path: paths.steps(f),
   }));
 }
@@ -174,7 +176,10 @@ test('both engines agree on nodes with real rules, whatever stands in them and i
       fast.run();
       const slow = new PacketEngine(index, whole);
       slow.run();
-      expect(verdicts(fast, fast.walk.real.undecided)).toEqual(verdicts(slow, slow.undecided));
+      expect(verdicts(fast, fast.walk.real.undecided, fast.walk.real.said)).toEqual(
+        verdicts(slow, slow.undecided, slow.said),
+      );
+      expect(fast.walk.real.wasKnown).toEqual(slow.wasKnown);
       for (const code of fast.tracker.reason) reasons.add(REASON_NAMES[code]!);
       for (const one of fast.walk.real.undecided) undecided += one;
     }),

@@ -73,6 +73,8 @@ async function replay({ scenario: yaml = scenario(), files, options, conversatio
     const at = (option: string): string => option.replaceAll('{}', folder);
     const args = ['replay', join(folder, 'c.pcap'), '--scenario', join(folder, 's.yaml'), '--format', 'json'];
     const { status, out, err } = await runCommand([...args, ...options.map(at)]);
+    const slow = await runCommand([...args, ...options.map(at), '--engine', 'packets']);
+    expect([slow.err, slow.out]).toEqual([err, out]);
     return { status, err, report: status === 0 ? JSON.parse(out) : null };
   });
 }
