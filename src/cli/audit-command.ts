@@ -1,6 +1,5 @@
 /** `flowfate audit`: a cluster's objects held against what is known to fail. */
 import { type Command, Option } from 'commander';
-import { audit } from '../audit/audit.js';
 import type { MeasuredRate } from '../audit/rules/conntrack.js';
 import { writeAuditJson, writeAuditSarif, writeAuditText } from '../audit/write-audit.js';
 import { type RouterText, readRouterTables } from '../cluster/router-tables/read-router-tables.js';
@@ -94,6 +93,7 @@ async function run(options: AuditOptions, io: Io): Promise<ExitStatus> {
     );
   }
   const index = capture === undefined ? null : readWithProgress(capture, io, {});
+  const { audit } = await import('../audit/audit.js');
   const result = audit({
     objects: kubernetes,
     router: readRouterTables(router),
