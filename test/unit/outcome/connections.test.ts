@@ -156,6 +156,17 @@ test('a connection whose entry has expired is latent: what the server sends next
   expect([latent(2), latent(60)]).toEqual([true, undefined]);
 });
 
+test('a silent connection to a node that has died is latent; to another node that dies it is not', () => {
+  const latent = (node: number): unknown => {
+    const [flow] = verdicts(QUIET, [{ at: 3, kind: 'nodeDown', node }]);
+    return [flow!.fate, flow!.latent];
+  };
+  expect([latent(0), latent(1)]).toEqual([
+    ['delivered', true],
+    ['delivered', undefined],
+  ]);
+});
+
 test('a push that finds no entry ends the connection: the next segment of the client is reset', () => {
   const sent: Sent[] = [...QUIET, [5, ACK, 1051, 5101], [6, ACK, 1051, 5101, 50]];
   const [flow] = verdicts(sent, [], { established: 2 });
