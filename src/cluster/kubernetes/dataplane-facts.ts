@@ -94,19 +94,17 @@ function kubeProxyFacts(objects: KubernetesObjects, remarks: Remarks): Dataplane
     remarks.unread.push(
       `KubeProxyConfiguration: mode ${mode} is not modelled; connections are not judged unless a Scenario states dataplane.proxy.`,
     );
-    return { notModelled: `kube-proxy runs in mode ${mode}` };
+    return { notModelled: { setting: 'proxy', sentence: `kube-proxy runs in mode ${mode}` } };
   }
   if (!useConfig) {
-    const scheduler = schedulerOf(given('ipvs-scheduler'), proxy, remarks);
-    return { proxy, ipvs: scheduler === undefined ? undefined : { scheduler } };
+    return { proxy, ...schedulerFacts(given('ipvs-scheduler'), proxy, remarks) };
   }
   noteNodePortAddresses(config, objects, remarks);
   const { ipvs, conntrack = {} } = config;
-  const scheduler = schedulerOf(ipvs?.scheduler, proxy, remarks);
   const minPeriodS = config[proxy]?.minSyncPeriod;
   return {
     proxy,
-    ipvs: scheduler === undefined ? undefined : { scheduler },
+    ...schedulerFacts(ipvs?.scheduler, proxy, remarks),
     conntrack: {
       beLiberal: conntrack.tcpBeLiberal,
       max: conntrackMax(conntrack, objects),
@@ -158,13 +156,14 @@ const SAME_AT_EQUAL_WEIGHTS: Readonly<Record<string, (typeof IPVS_SCHEDULERS)[nu
   wlc: 'lc',
 };
 
-function schedulerOf(stated: string | undefined, proxy: Proxy, { unread }: Remarks) {
-  if (stated === undefined || stated === '') return undefined;
+function schedulerFacts(stated: string | undefined, proxy: Proxy, { unread }: Remarks): DataplaneFacts {
+  if (stated === undefined || stated === '' || proxy !== 'ipvs') return {};
   const scheduler = oneOf(IPVS_SCHEDULERS, SAME_AT_EQUAL_WEIGHTS[stated] ?? stated);
-  if (scheduler === undefined && proxy === 'ipvs') {
-    unread.push(`KubeProxyConfiguration: ipvs.scheduler ${stated} is not modelled; rr is taken.`);
-  }
-  return scheduler;
+  if (scheduler !== undefined) return { ipvs: { scheduler } };
+  unread.push(
+    `KubeProxyConfiguration: ipvs.scheduler ${stated} is not modelled; connections are not judged unless a Scenario states dataplane.ipvs.scheduler.`,
+  );
+  return { notModelled: { setting: 'scheduler', sentence: `IPVS chooses endpoints by ${stated}` } };
 }
 
 // -- arguments

@@ -120,8 +120,8 @@ export interface DataplaneFacts
   readonly timeouts?: Stated<ConntrackTimeouts> | undefined;
   readonly sync?: Stated<DataplaneModel['sync']> | undefined;
   readonly overlay?: { readonly kind: DataplaneModel['overlay']; readonly place: Place } | undefined;
-  /** what the objects state and no `proxy` is: connections are not judged unless one is stated */
-  readonly notModelled?: string | undefined;
+  /** what the objects state and no model has: connections are not judged unless the setting is stated otherwise */
+  readonly notModelled?: { readonly setting: 'proxy' | 'scheduler'; readonly sentence: string } | undefined;
   /** an overlay that follows from a data plane's own settings */
   readonly overlayKind?: DataplaneModel['overlay'] | undefined;
 }

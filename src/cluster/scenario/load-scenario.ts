@@ -104,9 +104,13 @@ export function loadScenario(
 
 /** Under a data plane that is not modelled no service is judged. */
 function withoutKnownPlane(facts: ClusterFacts): ClusterFacts {
-  const { proxy, notModelled } = facts.dataplane ?? {};
-  if (notModelled === undefined || proxy !== undefined) return facts;
-  const services = (facts.services ?? []).map((service) => ({ notModelled, ...service }));
+  const { proxy, ipvs, notModelled } = facts.dataplane ?? {};
+  if (notModelled === undefined) return facts;
+  const { setting, sentence } = notModelled;
+  const isStated =
+    setting === 'proxy' ? proxy !== undefined : proxy !== 'ipvs' || ipvs?.scheduler !== undefined;
+  if (isStated) return facts;
+  const services = (facts.services ?? []).map((service) => ({ notModelled: sentence, ...service }));
   return { ...facts, services };
 }
 

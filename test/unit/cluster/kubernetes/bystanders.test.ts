@@ -76,6 +76,18 @@ describe('settings that are not modelled are named', () => {
     expect(load(proxy('mode: userspace'), stated).model.services[0]!.notModelled).toBeUndefined();
   });
 
+  test('a scheduler of IPVS: no connection is judged, unless a Scenario states another, or IPVS is not used', () => {
+    const sed = (mode: string): string => proxy(`mode: ${mode}\nipvs: { scheduler: sed }`);
+    const loaded = load(sed('ipvs'));
+    expect(loaded.model.services[0]!.notModelled).toBe('IPVS chooses endpoints by sed');
+    expect(unread(loaded)).toContain('ipvs.scheduler sed is not modelled');
+    const stated =
+      'apiVersion: flowfate.dev/v1\nkind: Scenario\nspec: { dataplane: { proxy: ipvs, ipvs: { scheduler: lc } } }\n';
+    expect(load(sed('ipvs'), stated).model.services[0]!.notModelled).toBeUndefined();
+    expect(load(sed('iptables')).model.services[0]!.notModelled).toBeUndefined();
+    expect(load(proxy('mode: ipvs\nipvs: { scheduler: wrr }')).model.dataplane.ipvs.scheduler).toBe('rr');
+  });
+
   test('nodePortAddresses, where they leave out an address of a node', () => {
     expect(unread(load(proxy('nodePortAddresses: [10.0.0.0/8]')))).toContain('leaves out fd00::1');
     expect(unread(load(proxy('nodePortAddresses: ["10.0.0.0/8", "fd00::/8"]')))).toBe('');
