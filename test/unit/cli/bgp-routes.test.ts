@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Address, ipv4, parseAddress } from '../../../src/addr/address.js';
+import { type Address, formatAddress, ipv4, parseAddress } from '../../../src/addr/address.js';
 import { hostPrefix } from '../../../src/addr/prefix.js';
 import { IPV4_UNICAST } from '../../../src/bgp/codec/address-family.js';
 import { OFFLINE } from '../../../src/bgp/codec/codec-context.js';
@@ -17,6 +17,7 @@ import { forgePacket } from '../../../src/state/forge.js';
 import { Packet } from '../../../src/state/packet.js';
 import { replay } from '../../../src/verdict/replay.js';
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from '../../../src/wire/tcp.js';
+import { RouterWorld, routerYaml } from '../../support/router-world.js';
 import { nodeAddress, smallCluster, VIP } from '../../support/small-cluster.js';
 import { inFolder } from './made-io.js';
 
@@ -244,7 +245,7 @@ describe('routes from the BGP inside a capture', () => {
       expect(fates(path, driven)).toEqual(fates(path, byHand));
     }));
 
-  test('a drain by MED breaks the same by MRT, by capture and as a route event, whether or not it began inside', () =>
+  test('a drain by MED breaks the same by MRT, capture, live router and route event, whether or not it began inside', () =>
     inFolder((folder) => {
       const nodes = [0, 1, 2, 3];
       const model = cluster();
@@ -266,6 +267,21 @@ describe('routes from the BGP inside a capture', () => {
       const both = capture(folder, speakers);
       const driven = routesFromCapture(both, readCapture(both), model).model;
       expect(fates(both, driven).filter((line) => line !== '')).toEqual(expected);
+
+      const world = new RouterWorld(
+        routerYaml(['peers:', '  - { addresses: 10.0.0.0/24, asn: 64601, import: all }']),
+      );
+      const vip = `${formatAddress(VIP)}/32`;
+      const peers = nodes.map((node) => world.connect(formatAddress(nodeAddress(node + 1)), 64601));
+      const fib = (): number[] => {
+        const hops = world.view.lookup(VIP)!.nextHops.map(({ address }) => formatAddress(address));
+        return nodes.filter((node) => hops.includes(formatAddress(nodeAddress(node + 1))));
+      };
+      for (const peer of peers) peer.announce([vip], [makeAttribute({ code: 4 }, 0)]);
+      const before = fib();
+      peers[1]!.announce([vip], [makeAttribute({ code: 4 }, 100)]);
+      const live = { ...model, timeline: [route(0, ...before), route(5, ...fib())] };
+      expect(fates(both, live).filter((line) => line !== '')).toEqual(expected);
     }));
 
   test('are found on any port by the marker of the messages', () =>
