@@ -51,6 +51,11 @@ export class FaultTally {
     }
   }
 
+  /** Link types that nobody reads, with their packets. */
+  get undecoded(): ReadonlyMap<number, number> {
+    return this.byLinkType;
+  }
+
   /** The kinds that occurred. */
   toRecord(): Record<string, number> {
     const record: Record<string, number> = {};

@@ -15,6 +15,7 @@ import * as icmpv6 from '../wire/icmpv6.js';
 import * as protocols from '../wire/ip-protocol.js';
 import * as llc from '../wire/llc.js';
 import * as mpls from '../wire/mpls.js';
+import * as nflog from '../wire/nflog.js';
 import * as nullLoop from '../wire/null-loop.js';
 import * as ppp from '../wire/ppp.js';
 import * as pppoe from '../wire/pppoe.js';
@@ -103,6 +104,10 @@ export class PacketDecoder {
       case LinkType.ppp:
       case LinkType.pppHdlc:
         return this.pppLink(view);
+      case LinkType.ciscoHdlc:
+        return this.ciscoHdlc(view);
+      case LinkType.nflog:
+        return this.nflog(view);
       default:
         return this.stop(DecodeFault.linkType);
     }
@@ -142,10 +147,32 @@ export class PacketDecoder {
   }
 
   private pppLink(view: DataView): number {
+    return ppp.isCiscoHdlc(view, this.at, this.end) ? this.ciscoHdlc(view) : ethernet.ETHERTYPE_PPP;
+  }
+
+  private ciscoHdlc(view: DataView): number {
     const { at, end } = this;
-    if (!ppp.isCiscoHdlc(view, at, end)) return ethernet.ETHERTYPE_PPP;
-    this.at = at + 4;
-    return view.getUint16(at + 2);
+    if (at + ppp.CISCO_HEADER_BYTES > end) return this.stop(DecodeFault.linkHeaderCut);
+    this.at = at + ppp.CISCO_HEADER_BYTES;
+    return ppp.ciscoEtherType(view, at);
+  }
+
+  private nflog(view: DataView): number {
+    const { end } = this;
+    if (!nflog.check(view, this.at, end)) return this.stop(DecodeFault.linkHeaderCut);
+    let at = this.at + nflog.HEADER_BYTES;
+    const little = at + nflog.ATTRIBUTE_HEADER_BYTES <= end && nflog.isLittleEndian(view, at);
+    while (at + nflog.ATTRIBUTE_HEADER_BYTES <= end) {
+      const bytes = nflog.attributeBytes(view, at, little);
+      if (bytes < nflog.ATTRIBUTE_HEADER_BYTES) return this.stop(DecodeFault.linkHeaderCut);
+      if (nflog.attributeType(view, at, little) === nflog.ATTRIBUTE_PAYLOAD) {
+        this.at = at + nflog.ATTRIBUTE_HEADER_BYTES;
+        this.end = Math.min(end, at + bytes);
+        return this.byVersion(view, DecodeFault.unknownLinkProtocol);
+      }
+      at += (bytes + 3) & ~3;
+    }
+    return this.stop(DecodeFault.linkHeaderCut);
   }
 
   /** Passes a header between link layer and IP; returns the EtherType of what follows. */

@@ -184,7 +184,14 @@ class CaptureIndexing {
       decodeFaults: this.faults.toRecord(),
       dropped: reader.dropped,
       damage: reader.damage,
-      warnings: [...reader.warnings],
+      warnings: [...reader.warnings, ...undecodedLinks(this.faults)],
     };
   }
+}
+
+function undecodedLinks({ undecoded }: FaultTally): string[] {
+  return [...undecoded].map(([linkType, count]) => {
+    const packets = `${count.toLocaleString('en')} packet${count === 1 ? '' : 's'}`;
+    return `link type ${linkType} (${linkTypeName(linkType)}) is not decoded: ${packets} of the capture went unread`;
+  });
 }

@@ -1,8 +1,9 @@
 /**
  * PPP framing (RFC 1661, HDLC form: RFC 1662). Address and control (ff 03) may be left out, and a protocol number
  * whose first octet is odd is compressed to that octet (RFC 1661 section 6.5). LINKTYPE 50 may also carry Cisco
- * HDLC, which begins with 0f 00 or 8f 00 and then an EtherType (RFC 1547 section 4.3.1).
+ * HDLC, LINKTYPE 104 always does: it begins with 0f 00 or 8f 00 and then an EtherType (RFC 1547 section 4.3.1).
  */
+export const CISCO_HEADER_BYTES = 4;
 export const PROTOCOL_IPV4 = 0x0021;
 export const PROTOCOL_IPV6 = 0x0057;
 export const PROTOCOL_MPLS_UNICAST = 0x0281;
@@ -17,6 +18,10 @@ export function isCiscoHdlc(view: DataView, at: number, end: number): boolean {
   if (at + 4 > end) return false;
   const head = view.getUint16(at);
   return head === 0x0f00 || head === 0x8f00;
+}
+
+export function ciscoEtherType(view: DataView, at: number): number {
+  return view.getUint16(at + 2);
 }
 
 /** Octets of the protocol number at `at`: 1 or 2, or 0 if it is cut off. */
