@@ -58,16 +58,20 @@ interface Heard {
 export interface BgpRoutes {
   readonly model: ClusterModel;
   readonly notes: readonly string[];
+  /** messages and records that cannot be read: what they said is missing from the routes */
+  readonly unreadable: number;
 }
 
 /** The BGP sessions inside the capture, whatever their port. */
 export function routesFromCapture(path: string, index: CaptureIndex, model: ClusterModel): BgpRoutes {
   const heard: Heard[] = [];
+  let unreadable = 0;
   const reader = openCapture(openByteSource(path));
   try {
     readBgpSessions(
       reader,
-      ({ timeS, src, dst, decoded, body }) => {
+      ({ timeS, src, dst, decoded, body, fault }) => {
+        if (fault !== null || decoded?.fault != null) unreadable++;
         const message = decoded?.message ?? null;
         if (message === null) return;
         const what = whatWasSaid(message, () => body.slice(), decoded?.context);
@@ -89,20 +93,26 @@ export function routesFromCapture(path: string, index: CaptureIndex, model: Clus
       },
     );
   }
-  return routesFrom(heard, index, model, path);
+  return { ...routesFrom(heard, index, model, path), unreadable };
 }
 
 /** The updates of an MRT dump, and what a RIB dump holds. */
 export function routesFromMrt(path: string, index: CaptureIndex, model: ClusterModel): BgpRoutes {
   const heard: Heard[] = [];
+  let unreadable = 0;
   const source = bunzip2IfNeeded(openByteSource(path));
   try {
     const baseS = Number(index.summary.baseNs) / 1e9;
     const isWanted = wantedBy(model);
     for (const { timeS: absoluteS, entry } of readMrt(source)) {
       const timeS = absoluteS - baseS;
-      if (entry.kind === 'message') heard.push(...heardInDump(timeS, entry));
-      else if (entry.kind === 'state') {
+      if (entry.kind === 'message') {
+        const { value, fault } = heardInDump(timeS, entry);
+        if (value !== null) heard.push(value);
+        if (fault) unreadable++;
+      } else if (entry.kind === 'malformed') {
+        unreadable++;
+      } else if (entry.kind === 'state') {
         const speaker = formatAddress(entry.peer.address);
         if (entry.newState === ESTABLISHED) heard.push({ timeS, speaker, to: null, what: { kind: 'up' } });
         else if (entry.oldState === ESTABLISHED) {
@@ -130,7 +140,7 @@ export function routesFromMrt(path: string, index: CaptureIndex, model: ClusterM
       ? one
       : { ...one, what: { ...one.what, open: { ...one.what.open, holdTimeS: 0 } } },
   );
-  return routesFrom(all, index, model, path);
+  return { ...routesFrom(all, index, model, path), unreadable };
 }
 
 /** RFC 6396 section 4.4.1 */
@@ -157,14 +167,15 @@ function whatWasSaid(
 }
 
 /** A message of a peer, or of the collector to it. */
-function heardInDump(timeS: number, entry: BgpMessageEntry): Heard[] {
+function heardInDump(timeS: number, entry: BgpMessageEntry): { value: Heard | null; fault: boolean } {
   const { type, bytes, view, at, end, peer, local, sender } = entry;
   const context = messageContext(entry);
-  const { value } = decodeMessage(type, bytes, view, at, end, context);
-  if (value === undefined) return [];
+  const { value, fault } = decodeMessage(type, bytes, view, at, end, context);
+  if (value === undefined) return { value: null, fault: true };
   const what = whatWasSaid(value, () => bytes.slice(at, end), context);
   const [from, to] = sender === 'peer' ? [peer, local] : [local, peer];
-  return [{ timeS, speaker: formatAddress(from.address), to: formatAddress(to.address), what }];
+  const said = { timeS, speaker: formatAddress(from.address), to: formatAddress(to.address), what };
+  return { value: said, fault: fault !== undefined };
 }
 
 /** An UPDATE that says what a dumped route says. */
@@ -198,7 +209,7 @@ function routesFrom(
   index: CaptureIndex,
   model: ClusterModel,
   path: string,
-): BgpRoutes {
+): Omit<BgpRoutes, 'unreadable'> {
   const vips = model.services.flatMap((service) => service.vips);
   const speakers = heard.filter(({ speaker }) => nodeOf(model, speaker) >= 0);
   if (speakers.length === 0) {

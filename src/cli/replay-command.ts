@@ -135,7 +135,7 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
   // Configuration first: a typing error must not cost the reading of a large capture.
   const scenario = await scenarioFor(options, io);
   const { index, chosen } = await readForScenario(capture, options, scenario, io);
-  const { model, notes } = await withBgp(chosen, capture, index, options);
+  const { model, notes, unreadable } = await withBgp(chosen, capture, index, options);
   const { madeFromCapture } = chosen;
   if (options.printScenario === true) {
     const { printScenario } = await import('../cluster/scenario/print-scenario.js');
@@ -173,7 +173,14 @@ async function replayCapture(capture: string, options: ReplayCommandOptions, io:
       annotateCapture(capture, result, writeBytes);
     });
   }
-  return statusOf(result, budgets, index, io);
+  const status = statusOf(result, budgets, index, io);
+  if (unreadable === 0) return status;
+  warn(
+    io,
+    `${unreadable} BGP message${unreadable === 1 ? '' : 's'} of ${options.mrt ?? capture} cannot be read, and what they said is missing ` +
+      `from the routes: flowfate ${options.mrt === undefined ? 'bgp decode' : 'mrt'} says why`,
+  );
+  return ExitStatus.input;
 }
 
 /** Under an unknown hash one run is one draw: what the others would give, as a sentence. */
@@ -193,14 +200,14 @@ async function withBgp(
   capture: string,
   index: CaptureIndex,
   { bgpFromCapture, mrt }: ReplayCommandOptions,
-): Promise<Pick<ChosenScenario, 'model' | 'notes'>> {
-  if (bgpFromCapture !== true && mrt === undefined) return chosen;
+): Promise<Pick<ChosenScenario, 'model' | 'notes'> & { unreadable: number }> {
+  if (bgpFromCapture !== true && mrt === undefined) return { ...chosen, unreadable: 0 };
   const { routesFromCapture, routesFromMrt } = await import('./bgp-routes.js');
-  const { model, notes } =
+  const { model, notes, unreadable } =
     mrt === undefined
       ? routesFromCapture(capture, index, chosen.model)
       : routesFromMrt(mrt, index, chosen.model);
-  return { model, notes: [...chosen.notes, ...notes] };
+  return { model, notes: [...chosen.notes, ...notes], unreadable };
 }
 
 /** What BGP needs: nodes with addresses of their own, one source, and a capture that can be read again. */

@@ -284,6 +284,20 @@ describe('routes from the BGP inside a capture', () => {
       expect(fates(both, live).filter((line) => line !== '')).toEqual(expected);
     }));
 
+  test('count what cannot be read, in a capture and in a dump', () =>
+    inFolder((folder) => {
+      const faulty = encodeMessage(announce(1), OFFLINE);
+      faulty[21] = 200; // attributes longer than the message
+      const stream = new SpeakerStream(1).message(0.1, announce(1)).send(4, TCP_PSH | TCP_ACK, faulty);
+      const path = capture(folder, [stream]);
+      expect(routesFromCapture(path, readCapture(path), cluster()).unreadable).toBe(1);
+      const dump = join(folder, 'faulty.mrt');
+      const wrong = mrtRecord(2, 1, announce(1)).slice();
+      wrong[wrong.length - faulty.length + 21] = 200;
+      writeFileSync(dump, Buffer.concat([mrtRecord(1, 1, announce(1)), wrong]));
+      expect(routesFromMrt(dump, readCapture(path), cluster()).unreadable).toBe(1);
+    }));
+
   test('are found on any port by the marker of the messages', () =>
     inFolder((folder) => {
       const at = (port: number): number[] => {
