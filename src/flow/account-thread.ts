@@ -13,6 +13,7 @@ import type { FlowKernel } from './flow-kernel.js';
 import type { KernelMemory } from './kernel-module.js';
 import { kernelModule } from './kernel-module.js';
 import { PacketIndex, type PacketSegment } from './packet-index.js';
+import { SILENT_WORKER } from './silent-worker.js';
 
 /** Control words; counts of batches wrap around. */
 export const Control = {
@@ -38,12 +39,6 @@ export interface AccountStart {
   readonly counts: Int32Array;
   readonly firstNumbers: Float64Array;
 }
-
-/**
- * The worker prints nothing. Without these Node opens `process.stdout` for it, which makes a pipe there non-blocking:
- * every write to a slow reader then fails and has to be tried again.
- */
-const UNPIPED = { stdout: true, stderr: true };
 
 export class AccountThread {
   private readonly control: Int32Array;
@@ -74,7 +69,7 @@ export class AccountThread {
     const worker = new Worker(program, {
       workerData: { ...start, port: port2 },
       transferList: [port2],
-      ...UNPIPED,
+      ...SILENT_WORKER,
     });
     worker.unref();
     this.channel.port1.unref();

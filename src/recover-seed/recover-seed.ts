@@ -13,6 +13,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Address } from '../addr/address.js';
+import { SILENT_WORKER } from '../flow/silent-worker.js';
 import {
   createFlowHash,
   FIELD_DST,
@@ -330,7 +331,7 @@ function runThread(
   collect: (found: SeedsFound, tried: number) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(program, { workerData: image });
+    const worker = new Worker(program, { workerData: image, ...SILENT_WORKER });
     let tried = 0;
     const feed = (): void => {
       const chunk = take();

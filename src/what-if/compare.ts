@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { ClusterModel } from '../cluster/model.js';
 import type { CaptureIndex } from '../flow/flow-columns.js';
+import { SILENT_WORKER } from '../flow/silent-worker.js';
 import { planOf } from '../outcome/flow-plan.js';
 import { doubtsOf } from '../verdict/certainty.js';
 import { FATES, shareOf } from '../verdict/fates.js';
@@ -180,7 +181,7 @@ function runThreads(
   let next = 0;
   const runOne = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      const worker = new Worker(program, { workerData: start });
+      const worker = new Worker(program, { workerData: start, ...SILENT_WORKER });
       const feed = (): void => {
         const job = jobs[next++];
         if (job === undefined) void worker.terminate().then(() => resolve(), reject);
