@@ -48,6 +48,13 @@ export class Tuple {
     this.setPorts(this.srcPort, port);
   }
 
+  /** The address at {@link TUPLE_SRC} or {@link TUPLE_DST}. */
+  address(at: number): Address {
+    const { words } = this;
+    const [w0, w1, w2, w3] = [words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!];
+    return { family: this.family as 4 | 6, w0, w1, w2, w3 };
+  }
+
   copy(from: Tuple): void {
     this.words.set(from.words);
   }

@@ -1,7 +1,9 @@
 /** The forwarding kernel's module, memory and exports: dist/forward-kernel.wasm. The memory is shared so that views stay valid when it grows. */
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { FlowfateError } from '../errors.js';
+import { kernelPath } from '../flow/kernel-path.js';
+
+const KERNEL = 'forward-kernel.wasm';
 
 export interface ForwardKernel {
   layout(what: number): number;
@@ -55,23 +57,11 @@ export function instantiateForwardKernel(imports: ForwardImports): { kernel: For
   if (wasm === undefined) {
     throw new FlowfateError('config', 'this JavaScript engine has no WebAssembly, which forwarding needs');
   }
-  compiled ??= new wasm.Module(readFileSync(kernelPath()));
+  compiled ??= new wasm.Module(readFileSync(kernelPath(KERNEL)));
   const memory = new wasm.Memory({ initial: INITIAL_PAGES, maximum: MAX_PAGES, shared: true });
   const abort = (): never => {
     throw new Error('the forwarding kernel stopped at an assertion: this is a bug');
   };
   const instance = new wasm.Instance(compiled, { env: { memory, abort }, 'forward-kernel.as': imports });
   return { kernel: instance.exports as ForwardKernel, memory };
-}
-
-/** Whether this file runs from dist/src/dataplane or from src/dataplane. */
-function kernelPath(): string {
-  const paths = ['../../forward-kernel.wasm', '../../dist/forward-kernel.wasm'].map((relative) =>
-    fileURLToPath(new URL(relative, import.meta.url)),
-  );
-  const path = paths.find((candidate) => existsSync(candidate));
-  if (path === undefined) {
-    throw new FlowfateError('input', `${paths[1]} is missing: run "npm run build" once`);
-  }
-  return path;
 }

@@ -4,7 +4,7 @@ import type { EventCounts } from '../outcome/event-counts.js';
 import type { FlowPlan } from '../outcome/flow-plan.js';
 import type { Denial, ReplayOutcome } from '../outcome/outcome.js';
 import type { PathLog } from '../outcome/path-log.js';
-import { Asks, FateCode, Life, type VerdictTracker } from '../outcome/verdict-tracker.js';
+import type { VerdictTracker } from '../outcome/verdict-tracker.js';
 import type { ClusterState } from '../state/cluster-state.js';
 import type { EventSource } from '../timeline/timeline.js';
 import { TCP } from '../wire/ip-protocol.js';
@@ -37,9 +37,8 @@ export class ColumnsOutcome implements ReplayOutcome {
   }
 
   isLatent(f: number): boolean {
-    const { engine, tracker } = this;
-    if (this.plan.proto[f] !== TCP || tracker.life[f] !== Life.open) return false;
-    if (tracker.fate[f] !== FateCode.none || tracker.waiting[f] !== Asks.nothing) return false;
+    const { engine } = this;
+    if (this.plan.proto[f] !== TCP || !this.tracker.isCalm(f)) return false;
     const nowS = engine.clockS;
     if (engine.server.isForgotten(f, nowS)) return true;
     const node = engine.nodeNow(f);

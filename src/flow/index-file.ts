@@ -33,7 +33,8 @@ import {
   createFlowColumns,
   type FlowColumns,
 } from './flow-columns.js';
-import { kernelPath } from './kernel-module.js';
+import { KERNEL } from './kernel-module.js';
+import { kernelPath } from './kernel-path.js';
 import { PacketIndex, type PacketSegment } from './packet-index.js';
 
 /** Below this many octets of a capture, reading it again is quick enough. */
@@ -287,7 +288,7 @@ let reader: string | undefined;
 /** This build of the reader: another one may see other flows in the same capture. */
 function readerName(): string {
   if (reader === undefined) {
-    const hash = createHash('sha256').update(readFileSync(kernelPath()));
+    const hash = createHash('sha256').update(readFileSync(kernelPath(KERNEL)));
     const { mtimeNs, size } = statSync(fileURLToPath(import.meta.url), { bigint: true });
     reader = hash.update(`${mtimeNs} ${size}`).digest('hex');
   }

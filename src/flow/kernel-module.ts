@@ -4,9 +4,10 @@
  * The memory is shared: views stay valid when it grows, and two instances of the module may work on it at once, one
  * that decodes and one that accounts.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { FlowfateError } from '../errors.js';
+import { readFileSync } from 'node:fs';
+import { kernelPath } from './kernel-path.js';
+
+export const KERNEL = 'flow-kernel.wasm';
 
 export interface KernelExports {
   batchRows(): number;
@@ -56,20 +57,8 @@ let compiled: object | undefined;
 
 /** WebAssembly.Module of dist/flow-kernel.wasm. */
 export function kernelModule(): object {
-  compiled ??= new wasm.Module(readFileSync(kernelPath()));
+  compiled ??= new wasm.Module(readFileSync(kernelPath(KERNEL)));
   return compiled;
-}
-
-/** Where dist/flow-kernel.wasm is, whether this file runs from dist/src/flow or from src/flow. */
-export function kernelPath(): string {
-  const paths = ['../../flow-kernel.wasm', '../../dist/flow-kernel.wasm'].map((relative) =>
-    fileURLToPath(new URL(relative, import.meta.url)),
-  );
-  const path = paths.find((candidate) => existsSync(candidate));
-  if (path === undefined) {
-    throw new FlowfateError('input', `${paths[1]} is missing: run "npm run build" once`);
-  }
-  return path;
 }
 
 function kernelAbort(): never {

@@ -4,7 +4,7 @@ import type { EventCounts } from '../outcome/event-counts.js';
 import type { FlowPlan } from '../outcome/flow-plan.js';
 import type { Denial, ReplayOutcome } from '../outcome/outcome.js';
 import type { PathLog } from '../outcome/path-log.js';
-import { Asks, FateCode, Life, type VerdictTracker } from '../outcome/verdict-tracker.js';
+import type { VerdictTracker } from '../outcome/verdict-tracker.js';
 import type { ClusterState } from '../state/cluster-state.js';
 import type { EventSource } from '../timeline/timeline.js';
 import { TCP } from '../wire/ip-protocol.js';
@@ -36,9 +36,7 @@ export class PacketsOutcome implements ReplayOutcome {
   }
 
   isLatent(f: number): boolean {
-    const { tracker } = this;
-    if (this.plan.proto[f] !== TCP || tracker.life[f] !== Life.open) return false;
-    if (tracker.fate[f] !== FateCode.none || tracker.waiting[f] !== Asks.nothing) return false;
+    if (this.plan.proto[f] !== TCP || !this.tracker.isCalm(f)) return false;
     return this.engine.isForgotten(f) || !this.engine.wouldAnswer(f);
   }
 

@@ -39,7 +39,7 @@ export class PolicyHop {
 
   /** Whether a packet that the pod's own node has translated gets to the pod. `original`: as it came to the node. */
   deniesAtHome(original: Tuple, door: ServiceDoor, pod: number, masquerades: boolean): boolean {
-    const client = sourceOf(original);
+    const client = original.address(TUPLE_SRC);
     const from = this.gate.sourceOf(client);
     const { node } = this.cluster.pods[pod]!;
     const address = masquerades ? masqueradeAddress(this.model, node, node, original.family) : null;
@@ -50,8 +50,8 @@ export class PolicyHop {
   /** The same for a packet that `node` has translated and sent to the node of the pod, as it arrives there. */
   deniesElsewhere(original: Tuple, packet: Packet, door: ServiceDoor, pod: number, node: number): boolean {
     packet.readTuple(this.tuple);
-    const client = sourceOf(original);
-    const arrived = sourceOf(this.tuple);
+    const client = original.address(TUPLE_SRC);
+    const arrived = this.tuple.address(TUPLE_SRC);
     const isSame = sameAddress(client, arrived);
     const seen = isSame
       ? [this.gate.sourceOf(client)]
@@ -73,15 +73,4 @@ export class PolicyHop {
     this.onJudged?.(verdict, because, seen[0]!);
     return verdict === PolicyVerdict.denied;
   }
-}
-
-function sourceOf({ family, words }: Tuple): Address {
-  const at = TUPLE_SRC;
-  return {
-    family: family as 4 | 6,
-    w0: words[at]!,
-    w1: words[at + 1]!,
-    w2: words[at + 2]!,
-    w3: words[at + 3]!,
-  };
 }

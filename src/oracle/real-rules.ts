@@ -1,8 +1,3 @@
-/**
- * A node whose real rules were dumped, for the engine on bytes: tuples as packets carry them become addresses, and what
- * the rules say of an entry is kept beside the table (state/real-plane.ts does the walking).
- */
-import type { Address } from '../addr/address.js';
 import { type ORIGINAL, REPLY, Segment, TcpState } from '../conntrack/tcp-states.js';
 import { TUPLE_DST, TUPLE_SRC, Tuple } from '../conntrack/tuple.js';
 import type { Connection, Tuple as WalkTuple } from '../netfilter/connections.js';
@@ -116,21 +111,11 @@ export class RealRules {
 function packetOf(tuple: Tuple, segment: Segment | -1): FirstPacket {
   return {
     proto: tuple.proto,
-    src: addressAt(tuple, TUPLE_SRC),
+    src: tuple.address(TUPLE_SRC),
     srcPort: tuple.srcPort,
-    dst: addressAt(tuple, TUPLE_DST),
+    dst: tuple.address(TUPLE_DST),
     dstPort: tuple.dstPort,
     segment,
-  };
-}
-
-function addressAt({ family, words }: Tuple, at: number): Address {
-  return {
-    family: family as 4 | 6,
-    w0: words[at]!,
-    w1: words[at + 1]!,
-    w2: words[at + 2]!,
-    w3: words[at + 3]!,
   };
 }
 

@@ -70,15 +70,8 @@ export class ServicePorts {
   }
 
   /** The client of `tuple`. */
-  client({ family, words }: Tuple): Address {
-    const at = TUPLE_SRC;
-    return {
-      family: family as 4 | 6,
-      w0: words[at]!,
-      w1: words[at + 1]!,
-      w2: words[at + 2]!,
-      w3: words[at + 3]!,
-    };
+  client(tuple: Tuple): Address {
+    return tuple.address(TUPLE_SRC);
   }
 
   /** The client's address as text, the key of sessionAffinity ClientIP. */

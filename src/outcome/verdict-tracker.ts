@@ -222,6 +222,11 @@ export class VerdictTracker {
     };
   }
 
+  /** Whether it is open, has no fate, and its client waits for nothing. */
+  isCalm(f: number): boolean {
+    return this.life[f] === Life.open && this.fate[f] === FateCode.none && this.waiting[f] === Asks.nothing;
+  }
+
   isOpen(f: number): boolean {
     return this.life[f] !== Life.unborn && this.life[f] !== Life.over;
   }

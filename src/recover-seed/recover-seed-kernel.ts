@@ -2,9 +2,11 @@
  * The seed kernel from outside: lays observations into the memory of dist/seed-kernel.wasm (recover-seed.as.ts
  * describes the layout) and searches ranges of seeds.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { FlowfateError } from '../errors.js';
+import { kernelPath } from '../flow/kernel-path.js';
+
+const KERNEL = 'seed-kernel.wasm';
 
 /** What an observation says about the hash, ready for the kernel. */
 export interface SeedConstraint {
@@ -100,11 +102,14 @@ export class SeedKernel {
   private readonly kernel: KernelExports;
 
   constructor(private readonly image: SeedImage) {
-    const module = new wasm.Module(readFileSync(kernelPath()));
+    const module = new wasm.Module(readFileSync(kernelPath(KERNEL)));
     this.kernel = new wasm.Instance(module, { env: {} }).exports as KernelExports;
     const { memory } = this.kernel;
     if (this.kernel.recordsAt() !== RECORDS_AT) {
-      throw new FlowfateError('input', `${kernelPath()} is of another version: run "npm run build" once`);
+      throw new FlowfateError(
+        'input',
+        `${kernelPath(KERNEL)} is of another version: run "npm run build" once`,
+      );
     }
     const missing = RECORDS_AT + image.bytes.length - memory.buffer.byteLength;
     if (missing > 0) memory.grow(Math.ceil(missing / 65536));
@@ -117,16 +122,4 @@ export class SeedKernel {
     const kept = Math.min(count, this.kernel.foundMax());
     return { count, seeds: [...new Uint32Array(this.kernel.memory.buffer, this.kernel.foundAt(), kept)] };
   }
-}
-
-/** dist/seed-kernel.wasm, whether this file runs from dist/src/recover-seed or from src/recover-seed. */
-function kernelPath(): string {
-  const paths = ['../../seed-kernel.wasm', '../../dist/seed-kernel.wasm'].map((relative) =>
-    fileURLToPath(new URL(relative, import.meta.url)),
-  );
-  const path = paths.find((candidate) => existsSync(candidate));
-  if (path === undefined) {
-    throw new FlowfateError('input', `${paths[1]} is missing: run "npm run build" once`);
-  }
-  return path;
 }

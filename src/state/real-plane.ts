@@ -218,18 +218,22 @@ export class RealPlane {
       : { ...opening, ...beyond, pod: -1 };
   }
 
+  /** What a rule that drops or rejects comes to. */
+  private turnedAway(passage: Passage): Ruling {
+    const said = `${this.name}, ${decidedBy(passage)}`;
+    if (passage.verdict === 'dropped') {
+      return { outcome: Outcome.silent, reason: reasonOf(passage, 'rule-dropped'), said };
+    }
+    const outcome = passage.with === 'tcp-reset' ? Outcome.reset : Outcome.unreachable;
+    return { outcome, reason: reasonOf(passage, 'rule-rejected'), said };
+  }
+
   /** Why a packet did not go on; null where it did. */
   private stopped(packet: FirstPacket, passage: Passage): Ruling | null {
-    const said = `${this.name}, ${decidedBy(passage)}`;
     switch (passage.verdict) {
       case 'dropped':
-        return { outcome: Outcome.silent, reason: reasonOf(passage, 'rule-dropped'), said };
       case 'rejected':
-        return {
-          outcome: passage.with === 'tcp-reset' ? Outcome.reset : Outcome.unreachable,
-          reason: reasonOf(passage, 'rule-rejected'),
-          said,
-        };
+        return this.turnedAway(passage);
       case 'local': {
         const isReset = packet.proto === TCP && packet.segment === Segment.rst;
         return {
@@ -348,20 +352,14 @@ export class RealPlane {
     if (all.length !== 1)
       return this.nobodyKnows(`a draw decides each packet (${all.map(decidedBy).join(', or ')})`);
     const passage = all[0]!;
-    const said = `${this.name}, ${decidedBy(passage)}`;
     switch (passage.verdict) {
       case 'forwarded':
       case 'local':
         if (sameAddress(passage.dst, to)) return PASSES;
         return this.nobodyKnows(`it is sent to ${endText(passage.dst, passage.dstPort)}`);
       case 'dropped':
-        return { outcome: Outcome.silent, reason: reasonOf(passage, 'rule-dropped'), said };
       case 'rejected':
-        return {
-          outcome: passage.with === 'tcp-reset' ? Outcome.reset : Outcome.unreachable,
-          reason: reasonOf(passage, 'rule-rejected'),
-          said,
-        };
+        return this.turnedAway(passage);
       case 'unknown':
         return this.nobodyKnows(passage.why ?? '');
     }

@@ -2,7 +2,7 @@
 import type { Fate, Summary } from './verdict.js';
 
 /** Best first, then from the loudest break to the quietest; `unknown` last. */
-export const FATES: readonly Fate[] = [
+export const FATES = [
   'delivered',
   'reset',
   'refused',
@@ -10,7 +10,7 @@ export const FATES: readonly Fate[] = [
   'endpoint-closed',
   'misdelivered',
   'unknown',
-];
+] as const satisfies readonly Fate[];
 
 /** The bad ones, whose sum is "broke". */
 export const BROKEN_FATES: readonly Fate[] = FATES.filter(isBroken);

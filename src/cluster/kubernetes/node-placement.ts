@@ -1,5 +1,6 @@
 /** Where the scheduler may put a pod of a template: node selector, required node affinity, taints, cordons. */
 import type { KubernetesObjects } from './kubernetes-objects.js';
+import { meets } from './label-selector.js';
 import type { NodeTerm, Toleration } from './owner-schemas.js';
 import type { WorkloadObject } from './workload-schemas.js';
 
@@ -34,31 +35,19 @@ function holds(
 ): boolean {
   if (matchExpressions.length + matchFields.length === 0) return false;
   return (
-    matchExpressions.every((one) => meets(one, labels[one.key])) &&
-    matchFields.every((one) => meets(one, one.key === 'metadata.name' ? name : undefined))
+    matchExpressions.every((one) => meetsTerm(one, labels[one.key])) &&
+    matchFields.every((one) => meetsTerm(one, one.key === 'metadata.name' ? name : undefined))
   );
 }
 
-function meets(
+/** A node selector compares as numbers, too (v1 NodeSelectorOperator). */
+function meetsTerm(
   { operator, values = [] }: { operator: string; values?: string[] | undefined },
   value: string | undefined,
 ): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0]);
-    case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
+  if (operator === 'Gt') return value !== undefined && Number(value) > Number(values[0]);
+  if (operator === 'Lt') return value !== undefined && Number(value) < Number(values[0]);
+  return meets(operator, values, value);
 }
 
 /** v1 Toleration.ToleratesTaint; an empty key with Exists tolerates everything. */

@@ -5,6 +5,7 @@
  * (`time`) or seconds; peers and VIPs go by name, routes and flows by the records of the API (web/api-records.ts).
  */
 import { z } from 'zod';
+import { FATES } from '../../verdict/fates.js';
 import type {
   FibRecord,
   Listing,
@@ -14,7 +15,6 @@ import type {
   RouteRecord,
   TrafficRecord,
 } from '../web/api-records.js';
-import { FATES } from '../web/fates.js';
 
 /** which routes: chosen ones and their rivals, as announced by a peer, or as a peer was told them */
 const ROUTE_TABLES = ['rib', 'received', 'advertised'] as const;

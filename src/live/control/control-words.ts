@@ -6,7 +6,7 @@ import { parseAddress } from '../../addr/address.js';
 import { parsePrefix } from '../../addr/prefix.js';
 import { nearest } from '../../cluster/yaml/nearest.js';
 import { FlowfateError } from '../../errors.js';
-import { FATES } from '../web/fates.js';
+import { FATES } from '../../verdict/fates.js';
 import { type ControlRequest, MAX_ROWS, type RouterRequest } from './control-request.js';
 
 const VERBS = [

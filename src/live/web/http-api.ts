@@ -7,12 +7,12 @@
 import { type Context, Hono } from 'hono';
 import { parsePrefix } from '../../addr/prefix.js';
 import { nearest } from '../../cluster/yaml/nearest.js';
+import { FATES } from '../../verdict/fates.js';
 import type { Fate } from '../../verdict/verdict.js';
 import type { LiveService } from '../live-service.js';
 import type { RouterView } from '../router-view.js';
 import type { Listing } from './api-records.js';
 import { MAX_READERS, streamBody } from './event-stream.js';
-import { FATES } from './fates.js';
 import { fibRecord, peerRecord, routeRecord, summaryRecord } from './live-status.js';
 import { LiveMetrics } from './metrics.js';
 import { DEFAULT_LIMIT, MAX_LIMIT, openApi, parametersOf } from './openapi.js';

@@ -2,7 +2,7 @@
  * The HTTP API as an OpenAPI document, and the one list of its paths and parameters: what is not in it is refused, so
  * that a typing error is not a wrong answer.
  */
-import { FATES } from './fates.js';
+import { FATES } from '../../verdict/fates.js';
 
 interface Parameter {
   readonly name: string;

@@ -3,24 +3,9 @@ import { parseAddress } from '../../../../src/addr/address.js';
 import { loadScenario } from '../../../../src/cluster/scenario/load-scenario.js';
 import { printScenario } from '../../../../src/cluster/scenario/print-scenario.js';
 import { PolicyGate, PolicyVerdict } from '../../../../src/state/policy-gate.js';
+import { SHOP_NODES } from '../../../support/shop-cluster.js';
 
-const CLUSTER = `
-apiVersion: v1
-kind: Node
-metadata: { name: n1 }
-spec: { podCIDR: 10.244.1.0/24 }
-status: { addresses: [{ type: InternalIP, address: 10.0.0.1 }] }
----
-apiVersion: v1
-kind: Node
-metadata: { name: n2 }
-spec: { podCIDR: 10.244.2.0/24 }
-status: { addresses: [{ type: InternalIP, address: 10.0.0.2 }] }
----
-apiVersion: v1
-kind: Namespace
-metadata: { name: shop, labels: { team: shop } }
----
+const CLUSTER = `${SHOP_NODES}---
 apiVersion: v1
 kind: Service
 metadata: { name: web, namespace: shop }
